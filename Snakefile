@@ -1,0 +1,26 @@
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config/config.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/data.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/activations.smk"
+include: "workflow/rules/features.smk"
+include: "workflow/rules/probes.smk"
+include: "workflow/rules/questions.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{RUN}/report.html",
+        f"{RUN}/findings.md",

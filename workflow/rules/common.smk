@@ -1,0 +1,61 @@
+"""What all rules share: the checked configuration, names and paths."""
+
+from strata import config as configuration
+from strata import layers as names
+from strata import sources
+from strata.errors import one_line
+
+with one_line():
+    config = configuration.checked(
+        config, workflow.source_path("../schemas/config.schema.yaml")
+    )
+
+RUN = f"results/{config['run']}"
+SEED = f"{RUN}/seed-{{seed}}"
+SHARDS = [f"shard-{i:03d}" for i in range(config["data"]["shards"])]
+STUDIED = SHARDS[: configuration.studied_shards(config)]
+EPOCHS = configuration.epochs_kept(config["training"])
+CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
+LAST = CHECKPOINTS[-1]
+LAYERS = config["activations"]["layers"]
+CHUNKS = names.chunks(names.probed_layers(LAYERS), config["probes"]["layers_per_job"])
+BRANCH_CHUNKS = names.chunks(names.branches_of(LAYERS), config["probes"]["layers_per_job"])
+
+
+wildcard_constraints:
+    seed=r"\d+",
+    shard=r"shard-\d{3}",
+    checkpoint=r"epoch-\d{3}",
+    features=r"epoch-\d{3}|shuffled",
+
+
+def source_digest(script):
+    """A digest of the modules that a script imports: Snakemake does not see them change."""
+    return sources.digest(workflow.source_path(f"../scripts/{script}"))
+
+
+def keys(section, *wanted):
+    """The keys of a section of the configuration that a rule uses."""
+    return {key: config[section][key] for key in wanted}
+
+
+def images(shards=SHARDS):
+    return expand(f"{RUN}/images/{{shard}}.h5", shard=shards)
+
+
+def activations(checkpoint, layer):
+    return expand(
+        f"{SEED}/activations/{checkpoint}/{layer}/{{shard}}.h5",
+        shard=STUDIED,
+        allow_missing=True,
+    )
+
+
+def codes(features):
+    return expand(f"{SEED}/codes/{features}/{{shard}}.h5", shard=STUDIED, allow_missing=True)
+
+
+def vinfo(features, checkpoint, chunks):
+    return expand(
+        f"{SEED}/vinfo/{features}/{checkpoint}/{{chunk}}.h5", chunk=chunks, allow_missing=True
+    )

@@ -1,0 +1,28 @@
+"""Images: listed once, decoded once, a shard a job."""
+
+
+rule index:
+    output:
+        f"{RUN}/images/index.csv",
+    params:
+        **keys("data", "source", "path", "test_fraction", "shards", "seed"),
+        digest=source_digest("index.py"),
+    message:
+        "Listing and splitting the images"
+    script:
+        "../scripts/index.py"
+
+
+rule images:
+    input:
+        rules.index.output,
+    output:
+        shard=f"{RUN}/images/{{shard}}.h5",
+        skipped=f"{RUN}/images/{{shard}}-skipped.csv",
+    params:
+        **keys("data", "source", "path", "size", "on_bad_image"),
+        digest=source_digest("images.py"),
+    message:
+        "Decoding the images of {wildcards.shard}"
+    script:
+        "../scripts/images.py"

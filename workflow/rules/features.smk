@@ -1,0 +1,47 @@
+"""Features and codes: a dictionary for every checkpoint, the codes of every image, and shuffled ones as a control."""
+
+
+rule features:
+    input:
+        images=images(STUDIED),
+        activations=activations("{checkpoint}", names.PENULTIMATE),
+        checkpoint=f"{SEED}/checkpoints/{{checkpoint}}.pt",
+    output:
+        f"{SEED}/features/{{checkpoint}}.h5",
+    params:
+        model=config["model"],
+        **keys("features", "per_class", "tolerance", "max_iterations"),
+        digest=source_digest("features.py"),
+    message:
+        "Discovering features: seed {wildcards.seed}, {wildcards.checkpoint}"
+    script:
+        "../scripts/features.py"
+
+
+rule codes:
+    input:
+        features=f"{SEED}/features/{{checkpoint}}.h5",
+        activations=f"{SEED}/activations/{{checkpoint}}/{names.PENULTIMATE}/{{shard}}.h5",
+    output:
+        f"{SEED}/codes/{{checkpoint}}/{{shard}}.h5",
+    params:
+        **keys("codes", "tolerance", "max_iterations"),
+        digest=source_digest("codes.py"),
+    message:
+        "Encoding images: seed {wildcards.seed}, features of {wildcards.checkpoint}, {wildcards.shard}"
+    script:
+        "../scripts/codes.py"
+
+
+rule shuffled_codes:
+    input:
+        f"{SEED}/codes/{LAST}/{{shard}}.h5",
+    output:
+        f"{SEED}/codes/shuffled/{{shard}}.h5",
+    params:
+        seed=config["questions"]["seed"],
+        digest=source_digest("shuffled_codes.py"),
+    message:
+        "Shuffling codes (control): seed {wildcards.seed}, {wildcards.shard}"
+    script:
+        "../scripts/shuffled_codes.py"

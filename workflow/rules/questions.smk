@@ -1,0 +1,118 @@
+"""The four questions: what is measured of every feature, the claims tested on it, the figures."""
+
+FIGURES = {
+    # name: (question, what the report calls it)
+    "findings": ("Findings", "All claims, with their intervals"),
+    "training": ("The network", "Loss and accuracy by epoch"),
+    "q1_spectrum": ("1 What do features look like?", "The spectrum of complexity"),
+    "q2_emergence": ("2 When are they learned?", "Complexity against temporal decoding score"),
+    "q2_growth": ("2 When are they learned?", "Complexity by epoch"),
+    "q3_flow": ("3 Where do they flow?", "Main and skip branch, simple and complex features"),
+    "q4_importance": ("4 How does complexity relate to importance?", "First and last epoch"),
+    "controls": ("Controls", "V-information by layer"),
+}
+TABLES = ["by_checkpoint", "branch_cka", "control_vinfo", "code_quality"]
+
+
+def figure(name):
+    """A figure as an output that the report shows."""
+    category, title = FIGURES[name]
+    return report(
+        f"{RUN}/figures/{name}.svg",
+        caption=f"../report/{name}.rst",
+        category=category,
+        labels={"figure": title},
+    )
+
+
+rule importance:
+    input:
+        features=expand(
+            f"{SEED}/features/{{checkpoint}}.h5", checkpoint=CHECKPOINTS, allow_missing=True
+        ),
+        codes=[path for checkpoint in CHECKPOINTS for path in codes(checkpoint)],
+        activations=[
+            path
+            for checkpoint in CHECKPOINTS
+            for path in activations(checkpoint, names.PENULTIMATE)
+        ],
+    output:
+        f"{SEED}/importance.csv",
+    params:
+        epochs=EPOCHS,
+        digest=source_digest("importance.py"),
+    message:
+        "Measuring importance: seed {wildcards.seed}"
+    script:
+        "../scripts/importance.py"
+
+
+rule measurements:
+    input:
+        features=expand(f"{SEED}/features/{LAST}.h5", seed=config["seeds"]),
+        importance=expand(rules.importance.output, seed=config["seeds"]),
+        codes=expand(
+            [path for checkpoint in CHECKPOINTS for path in codes(checkpoint)],
+            seed=config["seeds"],
+        ),
+        last_in_all=expand(
+            [path for checkpoint in CHECKPOINTS for path in vinfo(LAST, checkpoint, CHUNKS)],
+            seed=config["seeds"],
+        ),
+        afresh=expand(
+            [path for checkpoint in CHECKPOINTS for path in vinfo(checkpoint, checkpoint, CHUNKS)],
+            seed=config["seeds"],
+        ),
+        branches=expand(vinfo(LAST, LAST, BRANCH_CHUNKS), seed=config["seeds"]),
+        shuffled=expand(vinfo("shuffled", LAST, CHUNKS), seed=config["seeds"]),
+    output:
+        features=f"{RUN}/features.csv",
+        **{name: f"{RUN}/tables/{name}.csv" for name in TABLES},
+    params:
+        seeds=config["seeds"],
+        epochs=EPOCHS,
+        layers=LAYERS,
+        digest=source_digest("measurements.py"),
+    message:
+        "Gathering what was measured of every feature"
+    script:
+        "../scripts/measurements.py"
+
+
+rule findings:
+    input:
+        **rules.measurements.output,
+        history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
+        skipped=expand(f"{RUN}/images/{{shard}}-skipped.csv", shard=SHARDS),
+    output:
+        f"{RUN}/findings.json",
+        f"{RUN}/findings.md",
+    params:
+        run=config["run"],
+        settings=config["questions"],
+        digest=source_digest("findings.py"),
+    message:
+        "Testing the claims"
+    script:
+        "../scripts/findings.py"
+
+
+rule figures:
+    input:
+        **rules.measurements.output,
+        findings=f"{RUN}/findings.json",
+        history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
+        images=images(STUDIED),
+        last_codes=expand(codes(LAST), seed=config["seeds"][:1]),
+    output:
+        **{name: figure(name) for name in FIGURES},
+        png=expand(f"{RUN}/figures/{{name}}.png", name=FIGURES),
+        tables=expand(f"{RUN}/tables/{{name}}.csv", name=FIGURES),
+    params:
+        settings=config["figures"],
+        questions=config["questions"],
+        digest=source_digest("figures.py"),
+    message:
+        "Drawing the figures"
+    script:
+        "../scripts/figures.py"

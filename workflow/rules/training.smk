@@ -1,0 +1,23 @@
+"""Checkpoints: one training per seed."""
+
+
+rule train:
+    input:
+        images(),
+    output:
+        checkpoints=expand(
+            f"{SEED}/checkpoints/{{checkpoint}}.pt",
+            checkpoint=CHECKPOINTS,
+            allow_missing=True,
+        ),
+        history=f"{SEED}/training.csv",
+    params:
+        model=config["model"],
+        training=config["training"],
+        epochs=EPOCHS,
+        digest=source_digest("train.py"),
+    threads: config["training"]["threads"]
+    message:
+        "Training seed {wildcards.seed}"
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,17 @@
+"""Encode one shard with the features of a checkpoint."""
+
+import torch
+
+from strata import features
+from strata.errors import one_line
+
+with one_line():
+    p = snakemake.params
+    torch.set_num_threads(snakemake.threads)
+    features.encode_shard(
+        snakemake.input.features,
+        snakemake.input.activations,
+        p.tolerance,
+        p.max_iterations,
+        snakemake.output[0],
+    )

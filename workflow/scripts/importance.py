@@ -1,0 +1,22 @@
+"""Measure the importance of the features of every checkpoint of one seed."""
+
+import numpy as np
+import pandas as pd
+
+from strata import questions, store
+from strata.errors import one_line
+
+with one_line():
+    epochs = snakemake.params.epochs
+    by_epoch = [
+        questions.importance_of_checkpoint(features, list(codes), list(activations)).assign(epoch=epoch)
+        for epoch, features, codes, activations in zip(
+            epochs,
+            snakemake.input.features,
+            np.array_split(np.array(snakemake.input.codes), len(epochs)),
+            np.array_split(np.array(snakemake.input.activations), len(epochs)),
+            strict=True,
+        )
+    ]
+    table = pd.concat(by_epoch)[["epoch", "feature", "importance", "signed_importance"]]
+    store.write_bytes(snakemake.output[0], table.to_csv(index=False).encode())
