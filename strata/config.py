@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -63,7 +63,7 @@ def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
 
 def _explain(error: ValidationError) -> str:
     path = ".".join(str(step) for step in error.absolute_path)
-    schema, found = error.schema, error.instance
+    schema, found = error.schema, cast(Any, error.instance)
     assert isinstance(schema, dict)
     if error.validator == "additionalProperties":
         known = list(schema["properties"])

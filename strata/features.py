@@ -92,9 +92,7 @@ def discover(
     return unit.cpu().numpy(), np.repeat(np.arange(len(classes)), per_class)
 
 
-def factorise(
-    a: Tensor, rank: int, seed: int, tolerance: float, max_iterations: int
-) -> tuple[Tensor, Tensor]:
+def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations: int) -> tuple[Tensor, Tensor]:
     """Factorise a batch of non-negative matrices, A ≈ U D, by hierarchical alternating least squares.
 
     With all rows of D but the j-th fixed, ½‖A − U D‖² is quadratic in the j-th column of U; its minimum, clipped at
@@ -233,7 +231,10 @@ def encode_shard(
     """Encode one shard's penultimate activations, and write codes, their R² and share of zeros."""
     found, about = store.read(features, kind="features")
     with store.Shard(activation_shard, layer=PENULTIMATE, checkpoint=about["checkpoint"]) as shard:
-        activations, images = shard.read("activations").astype(np.float64), shard.attributes["images"]
+        activations, images = (
+            shard.read("activations").astype(np.float64),
+            shard.attributes["images"],
+        )
     device = models.device()
     a, d = (torch.from_numpy(x).to(device) for x in (activations, found["dictionary"]))
     codes = encode(a, d, tolerance, max_iterations)
@@ -267,9 +268,7 @@ def shuffle_shard(codes: str | Path, seed: int, output: str | Path) -> None:
     )
 
 
-def importance(
-    codes: np.ndarray, gradients: np.ndarray, classes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def importance(codes: np.ndarray, gradients: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sum gradient × input of every feature over images (the paper's Γ, times the number of images).
 
     The head is linear, y = z D Wᵀ + b, so that ∂y_c/∂z_i = (D Wᵀ)_ic.

@@ -23,7 +23,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 VERDICTS = {"supported": GREEN, "not supported": ORANGE, "undecided": GREY}
 Drawn = tuple[Figure, pd.DataFrame]
 
-STYLE = {
+STYLE: dict[str, Any] = {
     "font.size": 8,
     "axes.titlesize": 9,
     "axes.labelsize": 8,
@@ -37,7 +37,7 @@ STYLE = {
     "figure.constrained_layout.use": True,
 }
 plt.switch_backend("agg")
-plt.rcParams.update(STYLE)
+plt.style.use(STYLE)
 
 
 def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
@@ -57,7 +57,13 @@ def findings(found: Sequence[Finding]) -> Drawn:
     for row, f in zip(rows, found, strict=True):
         if f.value is None:
             continue
-        ax.plot([f.ci_low, f.ci_high], [row, row], color=VERDICTS[f.verdict], lw=2, solid_capstyle="butt")
+        ax.plot(
+            [f.ci_low, f.ci_high],
+            [row, row],
+            color=VERDICTS[f.verdict],
+            lw=2,
+            solid_capstyle="butt",
+        )
         ax.plot(f.value, row, "o", color=VERDICTS[f.verdict], ms=5)
     ax.axvline(0, color="black", lw=0.6)
     ax.set_yticks(rows, [f"{f.id}\n{f.statistic}" for f in found], fontsize=6)
@@ -74,8 +80,14 @@ def training(history: pd.DataFrame) -> Drawn:
     for ax, column in zip(axes, ("loss", "accuracy"), strict=True):
         for seed, rows in history.groupby("seed"):
             ax.plot(rows["epoch"], rows[column], "o-", ms=3, color=BLUE, label=f"seed {seed}")
-            ax.annotate(f"{rows[column].iloc[-1]:.3f}", (rows["epoch"].iloc[-1], rows[column].iloc[-1]),
-                        xytext=(0, 6), textcoords="offset points", ha="center", fontsize=7)
+            ax.annotate(
+                f"{rows[column].iloc[-1]:.3f}",
+                (rows["epoch"].iloc[-1], rows[column].iloc[-1]),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+            )
         ax.set(xlabel="epoch (0: untrained)", ylabel=f"{column} on test images")
     axes[0].set_yscale("log")
     axes[1].set_ylim(0, 1.08)
@@ -94,11 +106,23 @@ def q1_spectrum(
     grid = figure.add_gridspec(2, len(chosen), height_ratios=[1.25, 1])
     ax = figure.add_subplot(grid[0, :])
     colour = plt.get_cmap("viridis")
-    counts, edges, bars = ax.hist(known["complexity"], bins=np.linspace(0, 1, 41))
-    for edge, bar in zip(edges, bars, strict=False):
-        bar.set_facecolor(colour(edge + 0.0125))
-    ax.set(xlim=(0, 1), xlabel="complexity K", ylabel="features", title=f"{len(known)} features, simple to complex")
-    ax.plot(chosen["complexity"], np.full(len(chosen), -0.04 * counts.max()), "^", color="black", ms=4, clip_on=False)
+    counts, edges = np.histogram(known["complexity"], bins=np.linspace(0, 1, 41))
+    middles = (edges[1:] + edges[:-1]) / 2
+    ax.bar(middles, counts, width=edges[1] - edges[0], color=colour(middles))
+    ax.set(
+        xlim=(0, 1),
+        xlabel="complexity K",
+        ylabel="features",
+        title=f"{len(known)} features, simple to complex",
+    )
+    ax.plot(
+        chosen["complexity"],
+        np.full(len(chosen), -0.04 * counts.max()),
+        "^",
+        color="black",
+        ms=4,
+        clip_on=False,
+    )
     side = int(np.sqrt(examples))
     shown = zip(pictures, chosen["complexity"], chosen["class"], strict=True)
     for column, (images, value, name) in enumerate(shown):
@@ -109,9 +133,7 @@ def q1_spectrum(
         ax.set_xlabel(f"K = {value:.2f}\nclass {name}", fontsize=6.5)
         for spine in ax.spines.values():
             spine.set(visible=True, color=colour(value), linewidth=2)
-    table = chosen[["seed", "feature", "class", "complexity"]].assign(
-        images=[" ".join(names) for names in labels]
-    )
+    table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
 
 
@@ -132,11 +154,27 @@ def q2_growth(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
         top = pd.concat(most_important(t, settings["top_share"]) for _, t in at_epoch.groupby("seed"))
         for group, table in (("all features", at_epoch), ("most important", top)):
             e = _mean(table["complexity"].to_numpy(), settings)
-            rows.append({"epoch": epoch, "group": group, "n": len(table), "complexity": e.value, "ci_low": e.low, "ci_high": e.high})
+            rows.append(
+                {
+                    "epoch": epoch,
+                    "group": group,
+                    "n": len(table),
+                    "complexity": e.value,
+                    "ci_low": e.low,
+                    "ci_high": e.high,
+                }
+            )
     table = pd.DataFrame(rows)
     figure, ax = plt.subplots(figsize=(4.4, 3))
-    for (group, line), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
-        ax.plot(line["epoch"], line["complexity"], "o-", ms=3, color=colour, label=f"{group} (n = {line['n'].iloc[0]})")
+    for (name, line), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
+        ax.plot(
+            line["epoch"],
+            line["complexity"],
+            "o-",
+            ms=3,
+            color=colour,
+            label=f"{name} (n = {line['n'].iloc[0]})",
+        )
         ax.fill_between(line["epoch"], line["ci_low"], line["ci_high"], color=colour, alpha=0.2, lw=0)
     ax.set(xlabel="epoch (0: untrained)", ylabel="mean complexity K", ylim=(0, 1))
     ax.legend()
@@ -152,16 +190,26 @@ def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, settings: dict[str
         for layer, table in own.groupby("layer", sort=True):
             block, branch = str(layer).rsplit("-", 1)
             e = _mean(table["cka"].to_numpy(), settings)
-            rows.append({"group": group, "block": block, "branch": branch, "n": len(table), "cka": e.value, "ci_low": e.low, "ci_high": e.high})
+            rows.append(
+                {
+                    "group": group,
+                    "block": block,
+                    "branch": branch,
+                    "n": len(table),
+                    "cka": e.value,
+                    "ci_low": e.low,
+                    "ci_high": e.high,
+                }
+            )
     table = pd.DataFrame(rows)
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
-    for ax, (group, own) in zip(axes, table.groupby("group", sort=False), strict=True):
+    for ax, (name, own) in zip(axes, table.groupby("group", sort=False), strict=True):
         for branch, colour in (("skip", BLUE), ("main", ORANGE)):
             line = own[own["branch"] == branch]
             x = np.arange(1, len(line) + 1)
             ax.plot(x, line["cka"], "o-", ms=3, color=colour, label=f"{branch} branch")
             ax.fill_between(x, line["ci_low"], line["ci_high"], color=colour, alpha=0.2, lw=0)
-        ax.set(xlabel="block", xticks=x, title=f"{group} (n = {own['n'].iloc[0]})")
+        ax.set(xlabel="block", xticks=x, title=f"{name} (n = {own['n'].iloc[0]})")
     axes[0].set(ylabel="linear CKA with the feature", ylim=(0, None))
     axes[0].legend()
     return figure, table
@@ -174,14 +222,14 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Draw
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     for ax, epoch, name in zip(axes, (epochs[0], epochs[-1]), ("first", "last"), strict=True):
         _scatter(ax, known[known["epoch"] == epoch], "complexity", "importance", settings)
-        ax.set(xlabel="complexity K", ylabel="importance Γ (change of logit)")
+        ax.set(xlabel="complexity K", ylabel="importance Γ (mean |z ∂y/∂z|, logits)", ylim=(0, None))
         ax.set_title(f"{name} epoch ({epoch})", loc="left", pad=16)
     return figure, known[known["epoch"].isin([epochs[0], epochs[-1]])]
 
 
 def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     """Draw the mean V-information in every layer: trained network, untrained network, shuffled codes."""
-    layers = [c.removeprefix("vinfo_") for c in features if c.startswith("vinfo_")]
+    layers = [name.removeprefix("vinfo_") for name in map(str, features) if name.startswith("vinfo_")]
     rows = []
     for layer in layers:
         own = control_vinfo[control_vinfo["layer"] == layer]
@@ -190,12 +238,21 @@ def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, settings: dict
         groups["shuffled codes (control)"] = own[own["control"] == "shuffled"]["vinfo"]
         for group, values in groups.items():
             e = _mean(values.dropna().to_numpy(), settings)
-            rows.append({"layer": layer, "group": group, "n": len(values.dropna()), "vinfo": e.value, "ci_low": e.low, "ci_high": e.high})
+            rows.append(
+                {
+                    "layer": layer,
+                    "group": group,
+                    "n": len(values.dropna()),
+                    "vinfo": e.value,
+                    "ci_low": e.low,
+                    "ci_high": e.high,
+                }
+            )
     table = pd.DataFrame(rows)
     figure, ax = plt.subplots(figsize=(5, 3))
-    for (group, line), colour in zip(table.groupby("group", sort=False), (BLUE, ORANGE, GREY), strict=True):
+    for (name, line), colour in zip(table.groupby("group", sort=False), (BLUE, ORANGE, GREY), strict=True):
         x = np.arange(len(line))
-        ax.plot(x, line["vinfo"], "o-", ms=3, color=colour, label=group)
+        ax.plot(x, line["vinfo"], "o-", ms=3, color=colour, label=name)
         ax.fill_between(x, line["ci_low"], line["ci_high"], color=colour, alpha=0.2, lw=0)
     ax.axhline(0, color="black", lw=0.6)
     ax.set_xticks(x, layers, rotation=45, ha="right", rotation_mode="anchor")
@@ -235,16 +292,36 @@ def _mosaic(images: np.ndarray, side: int) -> np.ndarray:
 def _scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any]) -> None:
     """Draw points with a linear fit, and Pearson's r with its interval as the title."""
     pairs = table[[x, y]].to_numpy(float)
-    ax.scatter(*pairs.T, c=table["complexity"], cmap="viridis", vmin=0, vmax=1, s=14, lw=0.3, edgecolors="white",
-               rasterized=len(pairs) > 2000)
-    if len(pairs) > 2 and np.ptp(pairs[:, 0]) > 0:
-        ends = np.array([pairs[:, 0].min(), pairs[:, 0].max()])
-        ax.plot(ends, np.polyval(np.polyfit(*pairs.T, 1), ends), color="black", lw=1)
+    xs, ys = pairs.T
+    ax.scatter(
+        xs,
+        ys,
+        c=table["complexity"],
+        cmap="viridis",
+        vmin=0,
+        vmax=1,
+        s=14,
+        lw=0.3,
+        edgecolors="white",
+        rasterized=len(pairs) > 2000,
+    )
+    if len(pairs) > 2 and np.ptp(xs) > 0:
+        ends = np.array([xs.min(), xs.max()])
+        ax.plot(ends, np.polyval(np.polyfit(xs, ys, 1), ends), color="black", lw=1)
     e = bootstrap(pearson, [pairs], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"])
-    ax.set_title(f"r = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}", loc="right", fontsize=7.5)
+    ax.set_title(
+        f"r = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}",
+        loc="right",
+        fontsize=7.5,
+    )
 
 
 def _mean(values: np.ndarray, settings: dict[str, Any]) -> Any:
     return bootstrap(
-        lambda x: float(x.mean()), [values], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"]
+        lambda x: float(x.mean()),
+        [values],
+        0.0,
+        settings["bootstrap"],
+        settings["confidence"],
+        settings["seed"],
     )

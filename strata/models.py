@@ -53,9 +53,7 @@ class ResNet(nn.Module):
 
     def __init__(self, num_classes: int, depths: Sequence[int] = (2, 2, 2, 2), width: int = 16) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
-        )
+        self.stem = nn.Sequential(nn.Conv2d(3, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
         blocks, channels = [], width
         for level, depth in enumerate(depths):
             for i in range(depth):
@@ -88,7 +86,9 @@ def build(source: str, arguments: dict[str, Any], classes: int, seed: int = 0) -
     except (KeyError, ValueError) as error:
         known = ["resnet"] if place == "strata" else torchvision.models.list_models(torchvision.models)
         near = get_close_matches(name, known, n=3) or known[:3]
-        raise StrataError(f"config key model.source: {place} has no model {name!r}; nearest: {', '.join(near)}") from error
+        raise StrataError(
+            f"config key model.source: {place} has no model {name!r}; nearest: {', '.join(near)}"
+        ) from error
     except TypeError as error:
         raise StrataError(f"config key model.arguments: {source} refuses them ({error})") from error
 

@@ -192,7 +192,10 @@ def v_information(folds: Sequence[Moments], penalties: Sequence[float]) -> VInfo
         sst.append(zero)
     value = 1 - sum(sse) / sum(sst)
     return VInformation(
-        torch.where(is_constant(total), torch.nan, value), torch.stack(sse), torch.stack(sst), penalty
+        torch.where(is_constant(total), torch.nan, value),
+        torch.stack(sse),
+        torch.stack(sst),
+        penalty,
     )
 
 

@@ -71,7 +71,8 @@ def importance_of_checkpoint(
     """
     found, about = store.read(features, kind="features")
     gradients = found["dictionary"] @ found["head_weight"].T
-    absolute, signed, images = 0.0, 0.0, 0
+    absolute = signed = np.zeros(len(gradients))
+    images = 0
     for code_shard, activation_shard in zip(code_shards, activation_shards, strict=True):
         with store.Shard(code_shard, kind="codes") as shard:
             codes, of = shard.read("codes"), shard.attributes["images"]
@@ -195,9 +196,7 @@ def findings(
     first, last = (by_checkpoint[by_checkpoint["epoch"] == e] for e in (epochs[0], epochs[-1]))
 
     def estimate(statistic: Callable[..., float], *groups: np.ndarray, null: float = 0.0) -> Estimate:
-        return bootstrap(
-            statistic, groups, null, settings["bootstrap"], settings["confidence"], settings["seed"]
-        )
+        return bootstrap(statistic, groups, null, settings["bootstrap"], settings["confidence"], settings["seed"])
 
     def columns(table: pd.DataFrame, *names: str) -> np.ndarray:
         return table[list(names)].to_numpy(float)
@@ -244,17 +243,16 @@ def findings(
         _above(e, 0),
     )
 
-    early = earliness(branch_cka)
-    simple, complex_ = (early.loc[pd.MultiIndex.from_frame(t[["seed", "feature"]])] for t in tenths(features))
-    e = estimate(mean_change, complex_.dropna().to_numpy(), simple.dropna().to_numpy())
+    early = features.merge(earliness(branch_cka).rename("earliness").reset_index()).dropna(subset=["earliness"])
+    e = estimate(pearson, columns(early, "complexity", "earliness"))
     add(
         "q3.teleport",
         "3",
-        "the skip branch carries the simplest tenth from earlier blocks on than the most complex tenth",
-        "mean skip CKA as share of the last block's, simplest − most complex tenth",
+        "the simpler a feature, the earlier the block from which the skip branch carries it",
+        "Pearson r(complexity, mean skip CKA as share of the last block's)",
         e,
-        len(simple) + len(complex_),
-        _above(e, 0),
+        len(early),
+        _below(e, 0),
     )
 
     e = estimate(pearson, columns(features, "complexity", "importance"))
@@ -272,7 +270,7 @@ def findings(
     add(
         "q4.simplicity_bias_initial",
         "4",
-        f"at the first epoch, complexity and importance are unrelated (|r| < {UNRELATED})",
+        f"at the first epoch, complexity and importance are unrelated (r within ±{UNRELATED})",
         "Pearson r(complexity, importance)",
         e,
         len(first),
@@ -284,7 +282,8 @@ def findings(
         for _, t in by_checkpoint[by_checkpoint["epoch"] > 0].groupby(["seed", "epoch"])
     ]
     e = estimate(
-        lambda *groups: pearson(np.concatenate(groups)), *(columns(t, "epoch", "complexity") for t in tops)
+        lambda *groups: pearson(np.concatenate(groups)),
+        *(columns(t, "epoch", "complexity") for t in tops),
     )
     add(
         "q4.sedimentation",
@@ -304,7 +303,7 @@ def findings(
     add(
         "control.shuffled",
         "control",
-        "codes shuffled over images cannot be decoded, from any layer",
+        "codes shuffled over images are not decodable: V-information is not above 0 in any layer",
         "mean V-information, the layer with the highest",
         e,
         shuffled["feature"].nunique(),
@@ -337,7 +336,14 @@ def write_findings(found: Sequence[Finding], notes: Sequence[str], run: str, fol
     for f in found:
         value = f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]"
         rows.append((f.id, f.claim, f.statistic, value, str(f.n), f"**{f.verdict}**"))
-    lines = [f"# Findings of run {run}", "", *_markdown_table(rows), "", *(f"- {note}" for note in notes), ""]
+    lines = [
+        f"# Findings of run {run}",
+        "",
+        *_markdown_table(rows),
+        "",
+        *(f"- {note}" for note in notes),
+        "",
+    ]
     store.write_bytes(folder / "findings.md", "\n".join(lines).encode())
 
 
@@ -361,9 +367,7 @@ def _near_zero(e: Estimate, margin: float) -> str:
     return "not supported" if e.low > 0 or e.high < 0 else "undecided"
 
 
-def notes(
-    features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame
-) -> list[str]:
+def notes(features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame) -> list[str]:
     """Say what a reader of the findings should know besides: accuracy, fit of the codes, what is missing."""
     last = codes[codes["epoch"] == codes["epoch"].max()]
     accuracy = history[history["epoch"] == history["epoch"].max()]["accuracy"]

@@ -68,7 +68,7 @@ def train(
     )
     schedule = _schedule(optimiser, training, steps)
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
-    parts = {"model": network, "optimiser": optimiser, "schedule": schedule, "scaler": scaler}
+    parts: dict[str, Any] = {"model": network, "optimiser": optimiser, "schedule": schedule, "scaler": scaler}
     identity = store.digest([repr(model_config), repr(training), repr(list(epochs_kept)), str(seed), *images])
     history = _resume(Path(state), identity, parts)
 
@@ -173,7 +173,10 @@ def _one_epoch(
 
 
 def _batches(
-    shards: Sequence[str | Path], batch_size: int, train: bool, order: np.random.Generator | None = None
+    shards: Sequence[str | Path],
+    batch_size: int,
+    train: bool,
+    order: np.random.Generator | None = None,
 ) -> Iterator[Batch]:
     """Yield batches of uint8 images and labels; with `order`, shards and the images in them are shuffled."""
     ranks = order.permutation(len(shards)) if order else np.arange(len(shards))

@@ -12,9 +12,9 @@ rule activations:
             allow_missing=True,
         ),
     params:
+        **keys("activations", "pool", "dtype", "batch_size"),
         layers=names.cached_layers(LAYERS),
         model=config["model"],
-        **keys("activations", "pool", "dtype", "batch_size"),
         digest=source_digest("activations.py"),
     message:
         "Caching activations: seed {wildcards.seed}, {wildcards.checkpoint}, {wildcards.shard}"

@@ -6,9 +6,7 @@ from strata import sources
 from strata.errors import one_line
 
 with one_line():
-    config = configuration.checked(
-        config, workflow.source_path("../schemas/config.schema.yaml")
-    )
+    config = configuration.checked(config, workflow.source_path("../schemas/config.schema.yaml"))
 
 RUN = f"results/{config['run']}"
 SEED = f"{RUN}/seed-{{seed}}"

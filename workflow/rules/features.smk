@@ -9,8 +9,8 @@ rule features:
     output:
         f"{SEED}/features/{{checkpoint}}.h5",
     params:
-        model=config["model"],
         **keys("features", "per_class", "tolerance", "max_iterations"),
+        model=config["model"],
         digest=source_digest("features.py"),
     message:
         "Discovering features: seed {wildcards.seed}, {wildcards.checkpoint}"

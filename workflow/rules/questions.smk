@@ -66,8 +66,8 @@ rule measurements:
         branches=expand(vinfo(LAST, LAST, BRANCH_CHUNKS), seed=config["seeds"]),
         shuffled=expand(vinfo("shuffled", LAST, CHUNKS), seed=config["seeds"]),
     output:
-        features=f"{RUN}/features.csv",
         **{name: f"{RUN}/tables/{name}.csv" for name in TABLES},
+        features=f"{RUN}/features.csv",
     params:
         seeds=config["seeds"],
         epochs=EPOCHS,

@@ -11,12 +11,12 @@ rule train:
             allow_missing=True,
         ),
         history=f"{SEED}/training.csv",
+    threads: config["training"]["threads"]
     params:
         model=config["model"],
         training=config["training"],
         epochs=EPOCHS,
         digest=source_digest("train.py"),
-    threads: config["training"]["threads"]
     message:
         "Training seed {wildcards.seed}"
     script:

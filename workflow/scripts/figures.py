@@ -12,11 +12,12 @@ from strata.questions import Finding
 
 with one_line():
     p, i = snakemake.params, snakemake.input
-    t = {name: pd.read_csv(i[name], dtype={"class": str}) for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")}
+    t = {
+        name: pd.read_csv(i[name], dtype={"class": str})
+        for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")
+    }
     found = [Finding(**f) for f in json.loads(Path(i.findings).read_text())]
-    history = pd.concat(
-        pd.read_csv(f).assign(seed=int(re.search(r"/seed-(\d+)/", f)[1])) for f in i.history
-    )
+    history = pd.concat(pd.read_csv(f).assign(seed=int(re.search(r"/seed-(\d+)/", f)[1])) for f in i.history)
     drawn = {
         "findings": figures.findings(found),
         "training": figures.training(history),

@@ -9,7 +9,10 @@ from strata.errors import one_line
 
 with one_line():
     p = snakemake.params
-    tables = {name: pd.read_csv(snakemake.input[name]) for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")}
+    tables = {
+        name: pd.read_csv(snakemake.input[name])
+        for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")
+    }
     found = questions.findings(**tables, settings=p.settings)
     notes = questions.notes(
         tables["features"],

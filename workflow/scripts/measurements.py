@@ -46,9 +46,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
         "by_checkpoint": pd.concat(
             importance[importance["epoch"] == epoch].assign(
                 seed=seed,
-                complexity=questions.complexity(
-                    vinfo(snakemake.input.afresh, checkpoint, checkpoint, p.layers)
-                ),
+                complexity=questions.complexity(vinfo(snakemake.input.afresh, checkpoint, checkpoint, p.layers)),
             )
             for epoch, checkpoint in epochs.items()
         )[["seed", "epoch", "feature", "complexity", "importance"]],
@@ -60,7 +58,11 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
         ),
         "control_vinfo": pd.concat(
             questions.long_table(
-                vinfo(paths, features, checkpoint, probed), probed, "vinfo", seed=seed, control=control
+                vinfo(paths, features, checkpoint, probed),
+                probed,
+                "vinfo",
+                seed=seed,
+                control=control,
             )
             for control, paths, features, checkpoint in (
                 ("shuffled", snakemake.input.shuffled, "shuffled", last),
@@ -68,7 +70,12 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             )
         ),
         "code_quality": pd.DataFrame(
-            {"seed": seed, "epoch": epoch, "shard": Path(path).stem, **questions.quality_of_codes(path)}
+            {
+                "seed": seed,
+                "epoch": epoch,
+                "shard": Path(path).stem,
+                **questions.quality_of_codes(path),
+            }
             for epoch, checkpoint in epochs.items()
             for path in own(snakemake.input.codes, checkpoint)
         ),

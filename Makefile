@@ -1,0 +1,35 @@
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+
+.PHONY: demo test lint clean
+.DEFAULT_GOAL := demo
+
+# One environment for everything; envs/lock.txt pins every package that may come into it.
+.venv/installed: pyproject.toml envs/lock.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable .
+	touch $@
+
+.venv/installed-test: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable '.[test]'
+	touch $@
+
+demo: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason
+	@echo
+	@cat results/digits/findings.md
+	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
+
+test: lint
+	$(BIN)/pytest --cov=strata --cov-report=term --cov-fail-under=90
+
+lint: .venv/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv results .snakemake

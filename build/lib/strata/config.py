@@ -1,0 +1,107 @@
+"""The configuration: checked against its schema, with errors that a person can act on."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from strata.errors import StrataError
+
+Config = dict[str, Any]
+
+
+def checked(config: Config, schema_file: str | Path) -> Config:
+    """Return the configuration with defaults filled in.
+
+    Parameters
+    ----------
+    config
+        As read from YAML.
+    schema_file
+        The JSON schema, as YAML.
+
+    Raises
+    ------
+    StrataError
+        Names the full path of the offending key and what is allowed.
+    """
+    schema = yaml.safe_load(Path(schema_file).read_text())
+    filled = _with_defaults(config, schema)
+    error = best_match(Draft202012Validator(schema).iter_errors(filled))
+    if error is not None:
+        raise StrataError(_explain(error))
+    _check_across_keys(filled)
+    return filled
+
+
+def epochs_kept(training: Config) -> list[int]:
+    """Epochs whose checkpoints are kept, the untrained network (0) and the last always among them."""
+    last = training["epochs"]
+    listed = training["checkpoints"]
+    return list(range(last + 1)) if listed == "all" else sorted({0, *listed, last})
+
+
+def studied_shards(config: Config) -> int:
+    """Return how many of the image shards are studied (the first ones)."""
+    return config["activations"]["shards"] or config["data"]["shards"]
+
+
+def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
+    if not isinstance(value, dict) or "properties" not in schema:
+        return value
+    filled = dict(value)
+    for key, sub in schema["properties"].items():
+        if key not in filled and "default" in sub:
+            filled[key] = sub["default"]
+        if key in filled:
+            filled[key] = _with_defaults(filled[key], sub)
+    return filled
+
+
+def _explain(error: ValidationError) -> str:
+    path = ".".join(str(step) for step in error.absolute_path)
+    schema, found = error.schema, cast(Any, error.instance)
+    assert isinstance(schema, dict)
+    if error.validator == "additionalProperties":
+        known = list(schema["properties"])
+        key = next(name for name in found if name not in known)
+        near = get_close_matches(str(key), known, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        full = f"{path}.{key}" if path else key
+        return f"config key {full} is unknown{hint}; allowed here: {', '.join(known)}"
+    allowed = {
+        "type": f"must be of type {schema.get('type')}",
+        "enum": f"must be one of {schema.get('enum')}",
+        "minimum": f"must be at least {schema.get('minimum')}",
+        "maximum": f"must be at most {schema.get('maximum')}",
+        "exclusiveMinimum": f"must be greater than {schema.get('exclusiveMinimum')}",
+        "exclusiveMaximum": f"must be less than {schema.get('exclusiveMaximum')}",
+        "pattern": f"must match {schema.get('pattern')}",
+        "minItems": f"must have at least {schema.get('minItems')} entries",
+        "maxItems": f"must have at most {schema.get('maxItems')} entries",
+        "uniqueItems": "must not repeat an entry",
+    }.get(str(error.validator), f"is not allowed ({error.message})")
+    about = schema.get("description")
+    return f"config key {path} {allowed}; found {found!r}" + (f" ({about})" if about else "")
+
+
+def _check_across_keys(config: Config) -> None:
+    """Check what involves two keys, and so is beyond a schema."""
+    data, training, activations = config["data"], config["training"], config["activations"]
+    if data["source"] == "folder" and not data["path"]:
+        raise StrataError("config key data.path must name a directory when data.source is folder")
+    if (activations["shards"] or 1) > data["shards"]:
+        raise StrataError(
+            f"config key activations.shards must be at most data.shards ({data['shards']}); "
+            f"found {activations['shards']}"
+        )
+    if training["checkpoints"] != "all" and max(training["checkpoints"], default=0) > training["epochs"]:
+        raise StrataError(
+            f"config key training.checkpoints must not go beyond training.epochs "
+            f"({training['epochs']}); found {max(training['checkpoints'])}"
+        )
+    if training["augment"]["scale"][0] > training["augment"]["scale"][1]:
+        raise StrataError("config key training.augment.scale must be [smallest, largest]")

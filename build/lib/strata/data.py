@@ -1,0 +1,157 @@
+"""Images: listed, split and dealt into shards once, decoded once, as uint8.
+
+Splits are stratified and seeded. Images are dealt in turn, class by class, so that every shard is a stratified sample
+of all images and the first shards of many are a fair sample of the whole.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.datasets import load_digits
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms.v2 import functional as transforms
+
+from strata import store
+from strata.errors import StrataError
+from strata.progress import progress
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
+
+
+def index(source: str, path: str | None, test_fraction: float, shards: int, seed: int) -> pd.DataFrame:
+    """List all images of a source.
+
+    Returns
+    -------
+    DataFrame
+        One row an image, in the order in which shards hold them: `image` (stable id; a relative path for files),
+        `class`, `label`, `split` (train or test), `shard`.
+
+    Raises
+    ------
+    StrataError
+        If the source does not exist or has no classes, or a class has fewer than 2 images.
+    """
+    images = _list_digits() if source == "digits" else _list_folder(Path(str(path)))
+    rng = np.random.default_rng(seed)
+    parts = []
+    for name, rows in images.groupby("class", sort=True):
+        if len(rows) < 2:
+            raise StrataError(f"class {name!r} has 1 image; a class needs at least 2, one to train and one to test")
+        tests = min(len(rows) - 1, max(1, round(test_fraction * len(rows))))
+        shuffled = rows.iloc[rng.permutation(len(rows))]
+        parts.append(shuffled.assign(split=["test"] * tests + ["train"] * (len(rows) - tests)))
+    dealt = pd.concat(parts).sort_values("split", kind="stable", ignore_index=True)
+    dealt["shard"] = np.arange(len(dealt)) % shards
+    if len(dealt) < shards:
+        raise StrataError(f"config key data.shards must be at most the number of images ({len(dealt)})")
+    return dealt.sort_values("shard", kind="stable", ignore_index=True)
+
+
+def write_shard(
+    images: pd.DataFrame,
+    classes: Sequence[str],
+    source: str,
+    path: str | None,
+    size: int,
+    on_bad_image: str,
+    output: str | Path,
+) -> pd.DataFrame:
+    """Decode the images of one shard and write them.
+
+    Parameters
+    ----------
+    images
+        Rows of `index` that belong to the shard.
+    classes
+        Names of all classes, by label.
+    on_bad_image
+        `fail` or `skip`.
+
+    Returns
+    -------
+    DataFrame
+        The rows that were skipped, with the reason in `why`.
+
+    Raises
+    ------
+    StrataError
+        Names the first image that cannot be decoded, unless it is to be skipped.
+    """
+    pixels, kept, skipped = [], [], []
+    decoder = _decode_digits(images, size) if source == "digits" else _decode_files(images, Path(str(path)), size)
+    for row, image in progress(enumerate(decoder), "decoding images", total=len(images)):
+        if isinstance(image, StrataError):
+            if on_bad_image == "fail":
+                raise StrataError(f"{image}; mend it, remove it, or set data.on_bad_image: skip") from image
+            print(f"skipped: {image}", file=sys.stderr)
+            skipped.append({**images.iloc[row].to_dict(), "why": str(image)})
+        else:
+            pixels.append(image)
+            kept.append(row)
+    if not kept:
+        raise StrataError(f"{output}: none of its {len(images)} images could be decoded")
+    rows = images.iloc[kept]
+    store.write(
+        output,
+        {
+            "images": np.stack(pixels),
+            "labels": rows["label"].to_numpy(np.int32),
+            "train": (rows["split"] == "train").to_numpy(),
+            "ids": np.array([name.encode() for name in rows["image"]]),
+        },
+        kind="images",
+        images=store.digest(rows["image"]),
+        classes=list(classes),
+        size=size,
+    )
+    return pd.DataFrame(skipped, columns=[*images.columns, "why"])
+
+
+def _list_digits() -> pd.DataFrame:
+    labels = load_digits().target
+    return pd.DataFrame(
+        {
+            "image": [f"digits-{i:04d}" for i in range(len(labels))],
+            "class": labels.astype(str),
+            "label": labels,
+        }
+    )
+
+
+def _list_folder(root: Path) -> pd.DataFrame:
+    if not root.is_dir():
+        raise StrataError(f"config key data.path: {root} is not a directory")
+    classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+    if not classes:
+        raise StrataError(f"config key data.path: {root} has no class sub-folders")
+    rows: list[dict[str, Any]] = []
+    for label, name in enumerate(classes):
+        files = sorted(f for f in (root / name).iterdir() if f.suffix.lower() in SUFFIXES)
+        if not files:
+            raise StrataError(f"{root / name}: no image files ({', '.join(SUFFIXES)})")
+        rows += [{"image": f"{name}/{f.name}", "class": name, "label": label} for f in files]
+    return pd.DataFrame(rows)
+
+
+def _decode_digits(images: pd.DataFrame, size: int) -> Iterator[np.ndarray]:
+    grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
+    wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
+    large = transforms.resize(grey[wanted, None], [size, size], antialias=True)
+    yield from large.round().clamp(0, 255).to(torch.uint8).expand(-1, 3, -1, -1).numpy()
+
+
+def _decode_files(images: pd.DataFrame, root: Path, size: int) -> Iterator[np.ndarray | StrataError]:
+    for name in images["image"]:
+        try:
+            image = decode_image(str(root / name), mode=ImageReadMode.RGB, apply_exif_orientation=True)
+            image = transforms.resize(image, [size], antialias=True)
+            yield transforms.center_crop(image, [size, size]).numpy()
+        except (RuntimeError, ValueError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            yield StrataError(f"{root / name} cannot be read as an image ({reason})")

@@ -1,0 +1,18 @@
+"""The one error that a user of Strata is meant to read."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class StrataError(Exception):
+    """Something that a user can mend; the message is one line that names it and says how."""
+
+
+@contextmanager
+def one_line() -> Iterator[None]:
+    """End the program with one line instead of a traceback when a `StrataError` is raised."""
+    try:
+        yield
+    except StrataError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,323 @@
+"""Features: directions in the penultimate layer, and the code of every image.
+
+Notation, kept throughout (as in the paper): A, activations (images × units); D, the dictionary (features × units); Z,
+codes (images × features); A ≈ Z D with everything non-negative.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from strata import models, store
+from strata.errors import StrataError
+from strata.layers import PENULTIMATE
+from strata.progress import progress
+
+
+@dataclass
+class Codes:
+    """Non-negative codes of some images.
+
+    Attributes
+    ----------
+    z : Tensor
+        Images × features.
+    residual : Tensor
+        Relative KKT residual of every image.
+    iterations : int
+        Iterations until the last image was solved, or the limit.
+    """
+
+    z: Tensor
+    residual: Tensor
+    iterations: int
+
+
+def discover(
+    activations: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    per_class: int,
+    seed: int,
+    tolerance: float,
+    max_iterations: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Factorise the activations of every class, and stack the directions.
+
+    Parameters
+    ----------
+    activations
+        Penultimate activations of training images, images × units, non-negative.
+    labels
+        The images' classes.
+    per_class
+        Rank of every factorisation.
+
+    Returns
+    -------
+    dictionary : ndarray
+        D, (classes · per_class) × units, rows of unit norm, class by class.
+    origin : ndarray
+        The class that each row comes from.
+
+    Raises
+    ------
+    StrataError
+        If activations are negative, or a class has fewer images than the rank.
+    """
+    if activations.min() < 0:
+        raise StrataError(
+            "penultimate activations are negative; non-negative matrix factorisation needs a rectified layer"
+        )
+    counts = np.bincount(labels, minlength=len(classes))
+    for name, count in zip(classes, counts, strict=True):
+        if count < per_class:
+            raise StrataError(
+                f"class {name!r} has {count} training images in the studied shards, fewer than the rank "
+                f"features.per_class: {per_class}; lower it, or study more images (activations.shards)"
+            )
+    units = activations.shape[1]
+    stacked = np.zeros((len(classes), counts.max(), units))
+    for label in range(len(classes)):
+        stacked[label, : counts[label]] = activations[labels == label]
+    a = torch.from_numpy(stacked).to(models.device())
+    _, d = factorise(a, per_class, seed, tolerance, max_iterations)
+    rows = d.reshape(-1, units)
+    norms = rows.norm(dim=1, keepdim=True)
+    unit = torch.where(norms > 0, rows / norms.clamp(min=torch.finfo(rows.dtype).tiny), rows)
+    return unit.cpu().numpy(), np.repeat(np.arange(len(classes)), per_class)
+
+
+def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations: int) -> tuple[Tensor, Tensor]:
+    """Factorise a batch of non-negative matrices, A ≈ U D, by hierarchical alternating least squares.
+
+    With all rows of D but the j-th fixed, ½‖A − U D‖² is quadratic in the j-th column of U; its minimum, clipped at
+    zero, is u_j ← max(0, u_j + (A d_jᵀ − U D d_jᵀ) / ‖d_j‖²), and likewise for D (Cichocki & Phan 2009). The start
+    is NNDSVD (Boutsidis & Gallopoulos 2008), its zeros filled with small seeded noise so that they can grow.
+
+    Parameters
+    ----------
+    a
+        Batch × images × units; zero rows pad smaller matrices.
+    tolerance
+        A matrix is done when an iteration lowers its objective by less than this share.
+
+    Returns
+    -------
+    u, d : Tensor
+        Batch × images × rank, batch × rank × units.
+    """
+    u, d = _start(a, rank, seed)
+    norm = a.square().sum((1, 2))
+    before = torch.full_like(norm, torch.inf)
+    for _ in progress(range(max_iterations), "factorising classes"):
+        _sweep(u, a @ d.mT, d @ d.mT)
+        uta, utu = u.mT @ a, u.mT @ u
+        dt = d.mT
+        _sweep(dt, uta.mT, utu)
+        d = dt.mT
+        objective = norm - 2 * (uta * d).sum((1, 2)) + (utu * (d @ d.mT)).sum((1, 2))
+        if (before - objective <= tolerance * objective.clamp(min=1e-12 * norm)).all():
+            break
+        before = objective
+    return u, d
+
+
+def encode(a: Tensor, d: Tensor, tolerance: float, max_iterations: int) -> Codes:
+    """Solve min over z ≥ 0 of ½‖a − z D‖² for every row a of A.
+
+    Accelerated projected gradient with a restart whenever an image's step turns against its momentum (Beck & Teboulle
+    2009; O'Donoghue & Candès 2015), on D Dᵀ and A Dᵀ. An image leaves the batch once its residual, the largest
+    violation of the Karush-Kuhn-Tucker conditions |min(z, ∇)| relative to the largest entry of |a Dᵀ|, is at most
+    `tolerance`.
+
+    Parameters
+    ----------
+    a
+        Activations, images × units.
+    d
+        Dictionary, features × units.
+    """
+    gram, target = d @ d.T, a @ d.T
+    step = 1 / torch.linalg.eigvalsh(gram)[-1].clamp(min=torch.finfo(gram.dtype).tiny)
+    scale = target.abs().amax(1, keepdim=True).clamp(min=torch.finfo(gram.dtype).tiny)
+    z = torch.zeros_like(target)
+    residual = torch.full((len(a),), torch.inf, dtype=a.dtype, device=a.device)
+    rows = torch.arange(len(a), device=a.device)
+    x, y, t = z[rows], z[rows], torch.ones(len(rows), 1, dtype=a.dtype, device=a.device)
+    iteration = 0
+    while len(rows) and iteration < max_iterations:
+        iteration += 1
+        new = (y - step * (y @ gram - target[rows])).clamp(min=0)
+        against = ((y - new) * (new - x)).sum(1, keepdim=True) > 0
+        t = torch.where(against, 1.0, t)
+        t_new = (1 + (1 + 4 * t * t).sqrt()) / 2
+        y = new + torch.where(against, 0.0, (t - 1) / t_new) * (new - x)
+        x, t = new, t_new
+        if iteration % 10 == 0 or iteration == max_iterations:
+            gradient = x @ gram - target[rows]
+            now = (torch.minimum(x, gradient).abs() / scale[rows]).amax(1)
+            z[rows], residual[rows] = x, now
+            left = now > tolerance
+            rows, x, y, t = rows[left], x[left], y[left], t[left]
+    return Codes(z, residual, iteration)
+
+
+def discover_checkpoint(
+    activation_shards: Sequence[str | Path],
+    image_shards: Sequence[str | Path],
+    checkpoint: str | Path,
+    model_config: dict,
+    per_class: int,
+    seed: int,
+    tolerance: float,
+    max_iterations: int,
+    output: str | Path,
+) -> None:
+    """Discover the features of one checkpoint from its cached penultimate activations, and write them.
+
+    The shard also holds the head that reads the penultimate layer, because importance is a property of both.
+    """
+    parts, labels, classes, made_by = [], [], [], ""
+    for activation_shard, image_shard in zip(activation_shards, image_shards, strict=True):
+        with store.Shard(image_shard, kind="images") as images:
+            train, truth = images.read("train"), images.read("labels")
+            classes, of = images.attributes["classes"], images.attributes["images"]
+        with store.Shard(activation_shard, kind="activations", layer=PENULTIMATE, images=of) as shard:
+            parts.append(shard.read("activations")[train])
+            made_by = shard.attributes["checkpoint"]
+        labels.append(truth[train])
+    network = models.build(model_config["source"], model_config["arguments"], len(classes))
+    if models.load(checkpoint, network) != made_by:
+        raise StrataError(
+            f"{activation_shards[0]} was made by another checkpoint than {checkpoint}; rebuild it with: "
+            f"snakemake --cores all --force {activation_shards[0]}"
+        )
+    dictionary, origin = discover(
+        np.concatenate(parts).astype(np.float64),
+        np.concatenate(labels),
+        classes,
+        per_class,
+        seed,
+        tolerance,
+        max_iterations,
+    )
+    head = models.head_of(network)
+    store.write(
+        output,
+        {
+            "dictionary": dictionary,
+            "origin": origin,
+            "head_weight": head.weight.detach().double().numpy(),
+            "head_bias": head.bias.detach().double().numpy(),
+        },
+        kind="features",
+        checkpoint=made_by,
+        classes=classes,
+    )
+
+
+def encode_shard(
+    features: str | Path,
+    activation_shard: str | Path,
+    tolerance: float,
+    max_iterations: int,
+    output: str | Path,
+) -> None:
+    """Encode one shard's penultimate activations, and write codes, their R² and share of zeros."""
+    found, about = store.read(features, kind="features")
+    with store.Shard(activation_shard, layer=PENULTIMATE, checkpoint=about["checkpoint"]) as shard:
+        activations, images = (
+            shard.read("activations").astype(np.float64),
+            shard.attributes["images"],
+        )
+    device = models.device()
+    a, d = (torch.from_numpy(x).to(device) for x in (activations, found["dictionary"]))
+    codes = encode(a, d, tolerance, max_iterations)
+    lost = (a - codes.z @ d).square().sum()
+    total = (a - a.mean(0)).square().sum()
+    unsolved = int((codes.residual > tolerance).sum())
+    if unsolved:
+        print(f"{unsolved} of {len(a)} codes did not reach codes.tolerance: {tolerance}")
+    store.write(
+        output,
+        {"codes": codes.z.float().cpu().numpy(), "residual": codes.residual.cpu().numpy()},
+        kind="codes",
+        images=images,
+        features=store.digest(found["dictionary"].tobytes()),
+        r2=float(1 - lost / total),
+        zeros=float((codes.z == 0).double().mean()),
+        unsolved=unsolved,
+    )
+
+
+def shuffle_shard(codes: str | Path, seed: int, output: str | Path) -> None:
+    """Write codes shuffled over the images of their shard, every feature by itself: a control that tells nothing."""
+    arrays, about = store.read(codes, kind="codes")
+    rng = np.random.default_rng([seed, *about["images"].encode()])
+    store.write(
+        output,
+        {"codes": rng.permuted(arrays["codes"], axis=0)},
+        kind="codes",
+        images=about["images"],
+        features=f"shuffled {about['features']}",
+    )
+
+
+def importance(codes: np.ndarray, gradients: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum gradient × input of every feature over images (the paper's Γ, times the number of images).
+
+    The head is linear, y = z D Wᵀ + b, so that ∂y_c/∂z_i = (D Wᵀ)_ic.
+
+    Parameters
+    ----------
+    codes
+        Z, images × features.
+    gradients
+        D Wᵀ, features × classes.
+    classes
+        The class whose logit is explained, for every image.
+
+    Returns
+    -------
+    absolute, signed : ndarray
+        Σ |z_i ∂y/∂z_i| and Σ z_i ∂y/∂z_i, one entry a feature.
+    """
+    contributions = codes * gradients.T[classes]
+    return np.abs(contributions).sum(0), contributions.sum(0)
+
+
+def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
+    """NNDSVD: every singular pair gives its dominant sign's part."""
+    u, s, vt = torch.linalg.svd(a, full_matrices=False)
+    missing = rank - s.shape[1]
+    if missing > 0:  # more features than units: the rest starts from noise alone
+        u = torch.nn.functional.pad(u, (0, missing))
+        s = torch.nn.functional.pad(s, (0, missing))
+        vt = torch.nn.functional.pad(vt, (0, 0, 0, missing))
+    u, s, vt = u[:, :, :rank], s[:, :rank], vt[:, :rank]
+    up, un, vp, vn = u.clamp(min=0), (-u).clamp(min=0), vt.clamp(min=0), (-vt).clamp(min=0)
+    positive = up.norm(dim=1) * vp.norm(dim=2)
+    negative = un.norm(dim=1) * vn.norm(dim=2)
+    keep = (positive >= negative)[:, :, None]
+    left, right = torch.where(keep.mT, up, un), torch.where(keep, vp, vn)
+    sizes = (s * torch.maximum(positive, negative)).sqrt()
+    tiny = torch.finfo(a.dtype).tiny
+    left = left / left.norm(dim=1, keepdim=True).clamp(min=tiny) * sizes[:, None, :]
+    right = right / right.norm(dim=2, keepdim=True).clamp(min=tiny) * sizes[:, :, None]
+    rng = torch.Generator().manual_seed(seed)
+    level = (a.mean((1, 2), keepdim=True) / rank).sqrt() * 1e-2
+    noise = [torch.rand(x.shape, generator=rng, dtype=a.dtype).to(a.device) for x in (left, right)]
+    return torch.maximum(left, noise[0] * level), torch.maximum(right, noise[1] * level)
+
+
+def _sweep(x: Tensor, target: Tensor, gram: Tensor) -> None:
+    """Update the columns of x in turn, in place: x_j ← max(0, x_j + (target_j − x gram_j) / gram_jj)."""
+    for j in range(x.shape[2]):
+        size = gram[:, j, j, None].clamp(min=torch.finfo(x.dtype).tiny)
+        change = (target[:, :, j] - (x @ gram[:, :, j, None]).squeeze(2)) / size
+        x[:, :, j] = (x[:, :, j] + change).clamp(min=0)

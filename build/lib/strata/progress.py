@@ -1,0 +1,15 @@
+"""Progress bars on standard error: alive on a terminal, a line now and then in a log."""
+
+import sys
+from collections.abc import Iterable
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+    """Return the items while a bar shows how many of them are done."""
+    interval = 0.1 if sys.stderr.isatty() else 10.0
+    return tqdm(items, desc=what, total=total, mininterval=interval, leave=False, dynamic_ncols=True)

@@ -1,0 +1,168 @@
+"""The HDF5 store: shards that are whole or absent, and checked whenever they are read.
+
+A shard is assembled in memory, written beside its final name and renamed when it is complete, so that a full disk or a
+kill leaves nothing that a later run would trust. Every chunk carries a checksum, and the file's own structures do too
+(HDF5's latest format). Attributes tell what made the shard; a reader states what it expects of them.
+"""
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+
+from strata.errors import StrataError
+
+FORMAT = 1
+_CHUNK_BYTES = 1 << 20
+
+
+def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any) -> None:
+    """Write a shard, whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Where to; its directory is made.
+    arrays
+        Datasets by name, each chunked along its first axis.
+    **attributes
+        What made the shard; anything that JSON can hold.
+
+    Raises
+    ------
+    StrataError
+        If the disk refuses the file; nothing is left behind.
+    """
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver="latest") as file:
+        for name, array in arrays.items():
+            chunked = {"chunks": _chunks(array), "fletcher32": True} if array.size else {}
+            file.create_dataset(name, data=array, **chunked)
+        for name, value in {"format": FORMAT, **attributes}.items():
+            # Fixed-length: variable-length strings live in a heap that carries no checksum.
+            file.attrs[name] = np.bytes_(json.dumps(value).encode())
+    write_bytes(path, buffer.getbuffer())
+
+
+def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
+    """Write a file under a temporary name and rename it when it is whole.
+
+    Raises
+    ------
+    StrataError
+        If the disk refuses the file; nothing is left behind.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StrataError(
+            f"{path}: could not be written ({error.strerror}); free some space or mend the path, and rerun; "
+            "nothing half-written was kept"
+        ) from error
+
+
+def digest(content: bytes | Iterable[str]) -> str:
+    """Return a short name for some content: the first 16 hexadecimal digits of its SHA-256."""
+    data = content if isinstance(content, bytes) else "\n".join(content).encode()
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+class Shard:
+    """A shard opened for reading, without any file lock.
+
+    Parameters
+    ----------
+    path
+        The file.
+    **expected
+        Attributes that it must have, with their values.
+
+    Attributes
+    ----------
+    attributes : dict
+        What made the shard.
+
+    Raises
+    ------
+    StrataError
+        If the file is missing, damaged or made by something else; names the file and the command that rebuilds it.
+    """
+
+    def __init__(self, path: str | Path, **expected: Any) -> None:
+        self.path = Path(path)
+        try:
+            self._file = h5py.File(self.path, "r", locking=False)
+        except OSError as error:
+            missing = isinstance(error, FileNotFoundError)
+            raise self._fault("is missing" if missing else "is truncated or damaged") from error
+        try:
+            self.attributes = {k: json.loads(bytes(v)) for k, v in self._file.attrs.items()}
+        except Exception as error:
+            self._file.close()
+            raise self._fault("is damaged or no shard of Strata") from error
+        for name, value in {"format": FORMAT, **expected}.items():
+            found = self.attributes.get(name)
+            if found != value:
+                self._file.close()
+                raise self._fault(f"does not fit here: its {name} is {found!r}, expected {value!r}")
+
+    def __enter__(self) -> "Shard":
+        """Return the shard itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, name: str, rows: slice = slice(None)) -> np.ndarray:
+        """Return rows of a dataset, verified against their checksums."""
+        try:
+            return self._file[name][rows]
+        except Exception as error:  # h5py raises nearly anything on a damaged structure
+            raise self._fault(f"is damaged (dataset {name})") from error
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of a dataset."""
+        try:
+            return self._file[name].shape
+        except Exception as error:
+            raise self._fault(f"is damaged (dataset {name})") from error
+
+    def _fault(self, what: str) -> StrataError:
+        return StrataError(f"{self.path} {what}; rebuild it with: snakemake --cores all --force {self.path}")
+
+
+def read(path: str | Path, **expected: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return all datasets and the attributes of a shard (see `Shard`)."""
+    with Shard(path, **expected) as shard:
+        try:
+            names = list(shard._file)
+        except Exception as error:
+            raise shard._fault("is damaged") from error
+        return {name: shard.read(name) for name in names}, shard.attributes
+
+
+def _chunks(array: np.ndarray) -> tuple[int, ...]:
+    """Return a chunk of about 1 MiB that holds whole rows."""
+    row_bytes = max(1, array[:1].nbytes)
+    return (min(len(array), max(1, _CHUNK_BYTES // row_bytes)), *array.shape[1:])

@@ -1,0 +1,229 @@
+"""Training: SGD with a schedule, a checkpoint per listed epoch, and a resume that changes no bit.
+
+Everything random derives from (seed, epoch), so that an epoch can be repeated without the ones before it.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from strata import models, store
+from strata.errors import StrataError
+from strata.progress import progress
+
+Batch = tuple[Tensor, Tensor]
+
+
+def train(
+    shards: Sequence[str | Path],
+    model_config: dict[str, Any],
+    training: dict[str, Any],
+    epochs_kept: Sequence[int],
+    seed: int,
+    folder: str | Path,
+    state: str | Path,
+) -> pd.DataFrame:
+    """Train a network and keep checkpoints.
+
+    Parameters
+    ----------
+    shards
+        Image shards.
+    model_config, training
+        The sections `model` and `training` of the configuration.
+    epochs_kept
+        Epochs after which a checkpoint is kept; 0 is the untrained network.
+    seed
+        Of weights, order and augmentation.
+    folder
+        Where checkpoints go, as epoch-<epoch>.pt.
+    state
+        A folder for what a killed run needs to go on; left to the caller to remove.
+
+    Returns
+    -------
+    DataFrame
+        One row an epoch: epoch, loss and accuracy (both on test images), learning_rate, seconds.
+
+    Raises
+    ------
+    StrataError
+        If training diverges.
+    """
+    device = models.device()
+    classes, steps, images = _census(shards, training["batch_size"])
+    network = models.build(model_config["source"], model_config["arguments"], classes, seed).to(device)
+    optimiser = torch.optim.SGD(
+        network.parameters(),
+        lr=training["learning_rate"],
+        momentum=training["momentum"],
+        weight_decay=training["weight_decay"],
+    )
+    schedule = _schedule(optimiser, training, steps)
+    scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
+    parts: dict[str, Any] = {"model": network, "optimiser": optimiser, "schedule": schedule, "scaler": scaler}
+    identity = store.digest([repr(model_config), repr(training), repr(list(epochs_kept)), str(seed), *images])
+    history = _resume(Path(state), identity, parts)
+
+    for epoch in range(len(history), training["epochs"] + 1):
+        began = time.perf_counter()
+        if epoch:
+            _one_epoch(network, optimiser, schedule, scaler, shards, model_config, training, seed, epoch)
+        loss, accuracy = evaluate(network, shards, model_config, training["batch_size"])
+        if not np.isfinite(loss):
+            raise StrataError(f"training diverged in epoch {epoch}; lower training.learning_rate")
+        history.append(
+            {
+                "epoch": epoch,
+                "loss": loss,
+                "accuracy": accuracy,
+                "learning_rate": optimiser.param_groups[0]["lr"],
+                "seconds": time.perf_counter() - began,
+            }
+        )
+        if epoch in epochs_kept:
+            models.save(Path(state) / f"epoch-{epoch:03d}.pt", network, epoch)
+        saved = {name: part.state_dict() for name, part in parts.items()}
+        content = {"identity": identity, "history": history, **saved}
+        store.write_bytes(Path(state) / "last.pt", models.packed(content))
+        print(f"epoch {epoch:3d}  test loss {loss:.4f}  test accuracy {accuracy:.4f}", flush=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for epoch in epochs_kept:
+        kept = Path(state) / f"epoch-{epoch:03d}.pt"
+        store.write_bytes(Path(folder) / kept.name, kept.read_bytes())
+    return pd.DataFrame(history)
+
+
+@torch.no_grad()
+def evaluate(
+    network: nn.Module, shards: Sequence[str | Path], model_config: dict[str, Any], batch_size: int
+) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy on the test images."""
+    network.eval()
+    device = next(network.parameters()).device
+    loss, correct, count = 0.0, 0, 0
+    for images, labels in _batches(shards, batch_size, train=False):
+        x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
+        logits, target = network(x).float(), labels.to(device)
+        loss += functional.cross_entropy(logits, target, reduction="sum").item()
+        correct += int((logits.argmax(1) == target).sum())
+        count += len(target)
+    return loss / count, correct / count
+
+
+def augmented(images: Tensor, scale: Sequence[float], flip: bool, rng: torch.Generator) -> Tensor:
+    """Crop and mirror every image at random, with one affine resampling for the whole batch.
+
+    Parameters
+    ----------
+    images
+        n × channels × height × width, float.
+    scale
+        Range of the share of the area that a crop covers; its aspect ratio is kept.
+    flip
+        Whether half of the images are mirrored.
+    rng
+        A generator on the CPU, so that every device draws the same.
+    """
+    n = len(images)
+    area, x, y, mirror = torch.rand(4, n, generator=rng)
+    side = (scale[0] + (scale[1] - scale[0]) * area).sqrt()
+    direction = torch.where(mirror < 0.5, -1.0, 1.0) if flip else torch.ones(n)
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0], theta[:, 1, 1] = side * direction, side
+    theta[:, 0, 2], theta[:, 1, 2] = (1 - side) * (2 * x - 1), (1 - side) * (2 * y - 1)
+    grid = functional.affine_grid(theta.to(images.device), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+
+
+def _one_epoch(
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    scaler: torch.amp.GradScaler,
+    shards: Sequence[str | Path],
+    model_config: dict[str, Any],
+    training: dict[str, Any],
+    seed: int,
+    epoch: int,
+) -> None:
+    network.train()
+    device = next(network.parameters()).device
+    order = np.random.default_rng([seed, epoch])
+    torch.manual_seed(int(order.integers(2**62)))  # dropout, where a network has it
+    rng = torch.Generator().manual_seed(int(order.integers(2**62)))
+    batches = _batches(shards, training["batch_size"], train=True, order=order)
+    for images, labels in progress(batches, f"epoch {epoch}/{training['epochs']}"):
+        x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
+        x = augmented(x, **training["augment"], rng=rng)
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, enabled=device.type == "cuda"):
+            loss = functional.cross_entropy(network(x), labels.to(device))
+        scaler.scale(loss).backward()
+        scaler.step(optimiser)
+        scaler.update()
+        schedule.step()
+
+
+def _batches(
+    shards: Sequence[str | Path],
+    batch_size: int,
+    train: bool,
+    order: np.random.Generator | None = None,
+) -> Iterator[Batch]:
+    """Yield batches of uint8 images and labels; with `order`, shards and the images in them are shuffled."""
+    ranks = order.permutation(len(shards)) if order else np.arange(len(shards))
+    for rank in ranks:
+        with store.Shard(shards[rank], kind="images") as shard:
+            images, labels = shard.read("images"), shard.read("labels")
+            rows = np.flatnonzero(shard.read("train") == train)
+        if order:
+            rows = order.permutation(rows)
+        for part in np.array_split(rows, _steps(len(rows), batch_size)) if len(rows) else []:
+            yield torch.from_numpy(images[part]), torch.from_numpy(labels[part]).long()
+
+
+def _steps(images: int, batch_size: int) -> int:
+    return -(-images // batch_size)
+
+
+def _census(shards: Sequence[str | Path], batch_size: int) -> tuple[int, int, list[str]]:
+    """Return the number of classes, the steps of an epoch, and what identifies the images."""
+    steps, identity, classes = 0, [], 0
+    for path in shards:
+        with store.Shard(path, kind="images") as shard:
+            steps += _steps(int(shard.read("train").sum()), batch_size)
+            identity += [shard.attributes["images"], str(shard.attributes["size"])]
+            classes = len(shard.attributes["classes"])
+    return classes, steps, identity
+
+
+def _schedule(
+    optimiser: torch.optim.Optimizer, training: dict[str, Any], steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    total = steps * training["epochs"]
+    if training["schedule"] == "cosine":
+        return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
+    # One step more than there are, because the schedule also steps after the last update.
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, training["learning_rate"], total_steps=total + 1)
+
+
+def _resume(state: Path, identity: str, parts: dict[str, Any]) -> list[dict[str, float]]:
+    """Load the last saved state if it belongs to this very training; return the history so far."""
+    try:
+        saved = torch.load(state / "last.pt", map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        return []
+    if saved["identity"] != identity:
+        return []
+    for name, part in parts.items():
+        part.load_state_dict(saved[name])
+    print(f"resuming after epoch {len(saved['history']) - 1}", flush=True)
+    return list(saved["history"])
