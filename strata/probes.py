@@ -7,10 +7,12 @@ these sums alone, in memory O(d² + d K), whatever the number of images.
 Notation: X, activations (images × units); Z, codes (images × features); W, probes (units × features).
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -20,21 +22,32 @@ from strata import models, store
 from strata.errors import StrataError
 from strata.progress import progress
 
+_ROWS = 8192  # images that are read and multiplied at a time
+_BLOCK = 256  # features that are treated at a time: their working arrays stay in the processor's cache
+
+T = TypeVar("T")
+
 
 @dataclass
 class Moments:
-    """Sums over images, float64.
+    """Sums over the images of every fold, about an origin that keeps them small; float64.
+
+    They are sums, so the moments of two sets of images add up to those of both, exactly.
 
     Attributes
     ----------
+    origin_x, origin_z : Tensor
+        What was subtracted from x (d) and z (K).
     n : Tensor
-        Number of images, a scalar.
+        Number of images (folds).
     x, z : Tensor
-        Σx (d), Σz (K).
+        Σx (folds × d), Σz (folds × K).
     xx, xz, zz : Tensor
-        Σxxᵀ (d × d), Σxzᵀ (d × K), Σz² (K).
+        Σxxᵀ (folds × d × d), Σxzᵀ (folds × d × K), Σz² (folds × K).
     """
 
+    origin_x: Tensor
+    origin_z: Tensor
     n: Tensor
     x: Tensor
     z: Tensor
@@ -43,30 +56,59 @@ class Moments:
     zz: Tensor
 
     @staticmethod
-    def of(x: Tensor, z: Tensor) -> "Moments":
-        """Return the moments of some images: x (images × units), z (images × features)."""
-        x, z = x.double(), z.double()
-        n = torch.tensor(float(len(x)), dtype=torch.float64, device=x.device)
-        return Moments(n, x.sum(0), z.sum(0), x.T @ x, x.T @ z, z.square().sum(0))
+    def of(x: Tensor, z: Tensor, fold: Tensor, folds: int, like: "Moments | None" = None) -> "Moments":
+        """Return the moments of some images.
+
+        Parameters
+        ----------
+        x, z
+            Images × units, images × features. XᵀX is computed in float64, because small eigenvalues live on small
+            differences; XᵀZ in float32, or float64 if x is.
+        fold
+            The fold of every image.
+        like
+            Moments whose origin to take; else it is about the images' mean.
+        """
+        dtype = x.dtype if x.dtype == torch.float64 else torch.float32
+        x, z = x.to(dtype), z.to(dtype)
+        origin_x, origin_z = (like.origin_x, like.origin_z) if like else (_middle(x), _middle(z))
+        sums: list[list[Tensor]] = []
+        for f in range(folds):
+            own = torch.nonzero(fold == f).squeeze(1)
+            xf, zf = x[own].sub_(origin_x.to(dtype)), z[own].sub_(origin_z.to(dtype))
+            wide = xf.double()
+            n = torch.tensor(float(len(own)), dtype=torch.float64, device=x.device)
+            zs, zz = zf.sum(0, dtype=torch.float64), zf.square().sum(0, dtype=torch.float64)
+            sums.append([n, wide.sum(0), zs, wide.T @ wide, (xf.T @ zf).double(), zz])
+        return Moments(origin_x, origin_z, *(torch.stack(parts) for parts in zip(*sums, strict=True)))
+
+    def about(self, origin_x: Tensor, origin_z: Tensor) -> "Moments":
+        """Return the same moments about another origin."""
+        a, b = self.origin_x - origin_x, self.origin_z - origin_z
+        n, x, z = self.n[:, None], self.x + self.n[:, None] * a, self.z + self.n[:, None] * b
+        return Moments(
+            origin_x,
+            origin_z,
+            self.n,
+            x,
+            z,
+            self.xx + self.x[:, :, None] * a + a[:, None] * x[:, None, :],
+            self.xz + self.x[:, :, None] * b + a[:, None] * z[:, None, :],
+            self.zz + 2 * b * self.z + n * b * b,
+        )
 
     def __add__(self, other: "Moments") -> "Moments":
         """Return the moments of both sets of images together."""
-        return Moments(*(a + b for a, b in zip(self.parts(), other.parts(), strict=True)))
+        same = torch.equal(self.origin_x, other.origin_x) and torch.equal(self.origin_z, other.origin_z)
+        other = other if same else other.about(self.origin_x, self.origin_z)
+        return replace(
+            self, **{name: getattr(self, name) + getattr(other, name) for name in ("n", "x", "z", "xx", "xz", "zz")}
+        )
 
-    def __sub__(self, other: "Moments") -> "Moments":
-        """Return the moments without the images of a subset."""
-        return Moments(*(a - b for a, b in zip(self.parts(), other.parts(), strict=True)))
-
-    def parts(self) -> tuple[Tensor, ...]:
-        """Return n, x, z, xx, xz, zz."""
-        return self.n, self.x, self.z, self.xx, self.xz, self.zz
-
-    def centred(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return Σ(x−μ)(x−μ)ᵀ, Σ(x−μ)(z−ν)ᵀ, Σ(z−ν)² about the means μ = x, ν = z."""
-        xx = self.xx - torch.outer(self.x, x) - torch.outer(x, self.x - self.n * x)
-        xz = self.xz - torch.outer(self.x, z) - torch.outer(x, self.z - self.n * z)
-        zz = self.zz - 2 * self.z * z + self.n * z * z
-        return xx, xz, zz.clamp(min=0)
+    def centred(self) -> "Moments":
+        """Return the moments about the mean of all images."""
+        n = self.n.sum()
+        return self.about(self.origin_x + self.x.sum(0) / n, self.origin_z + self.z.sum(0) / n)
 
 
 @dataclass
@@ -90,38 +132,73 @@ class VInformation:
 
 
 class Ridge:
-    """All ridge probes of all features, from the moments of the images that they are fitted to.
+    """Ridge probes fitted to all folds but one or two, and their errors on those: what of it all features share.
 
-    With the centred Gram matrix XᵀX = V diag(s) Vᵀ, the probes for penalty α are W = V diag(1/(s + α)) VᵀXᵀZ. A
-    penalty p of the configuration means α = p · tr(XᵀX)/d, so that it is in units of the layer's mean variance and
-    the same p means the same shrinkage in every layer.
+    With the Gram matrix XᵀX = V diag(s) Vᵀ about the mean of the fitted images, the probes for penalty α are
+    W = V diag(1/(s + α)) VᵀXᵀZ. A penalty p of the configuration means α = p · tr(XᵀX)/d: it is in units of the
+    layer's mean variance, and the same p means the same shrinkage in every layer.
+
+    Parameters
+    ----------
+    moments
+        Of all folds.
+    left_out
+        Folds that are not fitted.
+    dtype
+        Of the products with features, which are nearly all of the work.
     """
 
-    def __init__(self, fit: Moments) -> None:
-        self.x, self.z = fit.x / fit.n, fit.z / fit.n
-        xx, xz, _ = fit.centred(self.x, self.z)
-        s, self.v = torch.linalg.eigh(xx)
+    def __init__(self, moments: Moments, left_out: tuple[int, ...], dtype: torch.dtype) -> None:
+        self.left_out, self.dtype = left_out, dtype
+        self.n = _without(moments.n, left_out)
+        mean = _without(moments.x, left_out) / self.n
+        s, v = torch.linalg.eigh(_without(moments.xx, left_out) - self.n * torch.outer(mean, mean))
         self.s = s.clamp(min=0)
-        self.unit = self.s.mean()
-        self.c = self.v.T @ xz
+        # Multiplies XᵀZ with Σz as one more row, and so moves the origin of X to the fitted mean on the way.
+        self.rotation = torch.cat([v.T, -(v.T @ mean)[:, None]], 1).to(dtype)
+        self.offsets = [v.T @ (moments.x[f] - moments.n[f] * mean) for f in left_out]
+        grams = [
+            moments.xx[f] - torch.outer(moments.x[f], mean) - torch.outer(mean, moments.x[f] - moments.n[f] * mean)
+            for f in left_out
+        ]
+        self.grams = torch.cat([v.T @ gram @ v for gram in grams]).to(dtype)
 
-    def rotated(self, penalty: Tensor) -> Tensor:
-        """Return VᵀW (units × features) for one penalty, or for one per feature."""
-        spread = self.s[:, None] + penalty * self.unit
-        return torch.where(spread > 0, self.c / spread.clamp(min=torch.finfo(spread.dtype).tiny), 0.0)
+    def shrinkage(self, penalties: Tensor) -> Tensor:
+        """Return 1/(s + α), units × the shape of `penalties`; 0 in directions that neither has."""
+        spread = self.s.view(-1, *(1 for _ in penalties.shape)) + penalties * self.s.mean()
+        return torch.where(spread > 0, 1 / spread, 0.0).to(self.dtype)
 
-    def errors(self, held_out: Moments, penalties: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return squared errors of the probes (penalties × K) and of the fitted mean (K) on held-out images.
+    def errors(
+        self, n: Tensor, z: Tensor, xz: Tensor, zz: Tensor, shrinkage: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Return squared errors on every fold left out, of the probes and of the fitted mean.
 
-        Σ(z − Wᵀx)² = Σz² − 2 wᵀXᵀz + wᵀXᵀXw for every feature, centred about the means of the fitted images.
+        Σ(z − Wᵀx)² = Σz² − 2 wᵀXᵀz + wᵀXᵀXw for every feature, about the means of the fitted images.
+
+        Parameters
+        ----------
+        n, z, xz, zz
+            Moments of some features, Σz appended to XᵀZ as one more row: folds, folds × k, folds × (d + 1) × k,
+            folds × k.
+        shrinkage
+            Units × penalties × 1, or units × penalties × k.
+
+        Returns
+        -------
+        sse, sst : list of Tensor
+            For every fold left out, penalties × k and k.
         """
-        xx, xz, zz = held_out.centred(self.x, self.z)
-        b, t = self.v.T @ xx @ self.v, self.v.T @ xz
-        sse = []
-        for penalty in penalties:
-            w = self.rotated(penalty)
-            sse.append((zz + (w * (b @ w - 2 * t)).sum(0)).clamp(min=0))
-        return torch.stack(sse), zz
+        mean = _without(z, self.left_out) / self.n
+        c = self.rotation @ _without(xz, self.left_out)
+        w = c[:, None, :] * shrinkage
+        gains = (self.grams @ w.flatten(1)).view(len(self.left_out), *w.shape)
+        sse, sst = [], []
+        for fold, offset, gain in zip(self.left_out, self.offsets, gains, strict=True):
+            t = (self.rotation @ xz[fold]).addr_(offset.to(self.dtype), mean.to(self.dtype), alpha=-1)
+            explained = gain.sub_(t[:, None, :], alpha=2).mul_(w).sum(0).double()
+            sst.append((zz[fold] - 2 * z[fold] * mean + n[fold] * mean * mean).clamp(min=0))
+            sse.append((sst[-1] + explained).clamp(min=0))
+        return sse, sst
 
 
 def fold_of(images: int, folds: int, seed: int, shard: str) -> np.ndarray:
@@ -131,13 +208,16 @@ def fold_of(images: int, folds: int, seed: int, shard: str) -> np.ndarray:
 
 
 def accumulate(
-    activation_shards: Iterable[str | Path],
-    code_shards: Iterable[str | Path],
+    activation_shards: Sequence[str | Path],
+    code_shards: Sequence[str | Path],
     layer: str,
     folds: int,
     seed: int,
-) -> list[Moments]:
+    features: slice = slice(None),
+) -> Moments:
     """Return the moments of every fold, from one pass over the shards of a layer and of the codes.
+
+    The next images are read while the moments of these are computed.
 
     Raises
     ------
@@ -145,75 +225,78 @@ def accumulate(
         If a shard is damaged, of another layer, or of other images than the codes.
     """
     device = models.device()
-    moments: list[Moments] = []
-    for activation_shard, code_shard in zip(activation_shards, code_shards, strict=True):
-        with store.Shard(code_shard, kind="codes") as shard:
-            z, images = shard.read("codes"), shard.attributes["images"]
-        with store.Shard(activation_shard, kind="activations", layer=layer, images=images) as shard:
-            x = shard.read("activations")
-        fold = fold_of(len(x), folds, seed, images)
-        new = [
-            Moments.of(torch.from_numpy(x[fold == f]).to(device), torch.from_numpy(z[fold == f]).to(device))
-            for f in range(folds)
-        ]
-        moments = [a + b for a, b in zip(moments, new, strict=True)] if moments else new
-    if min(float(m.n) for m in moments) < 2:
+    total: Moments | None = None
+    for block in _read_ahead(_blocks(activation_shards, code_shards, layer, folds, seed, features)):
+        x, z, fold = (torch.from_numpy(part).to(device) for part in block)
+        new = Moments.of(x, z, fold, folds, like=total)
+        total = total + new if total else new
+    if total is None or float(total.n.min()) < 2:
         raise StrataError(f"config key probes.folds: {folds} folds leave fewer than 2 images a fold")
-    return moments
+    return total
 
 
-def v_information(folds: Sequence[Moments], penalties: Sequence[float]) -> VInformation:
+def v_information(moments: Moments, penalties: Sequence[float], block: int = _BLOCK) -> VInformation:
     """Measure the V-information of every feature by nested cross-fitting (Xu et al. 2020; linear-Gaussian family).
 
     For each held-out fold the penalty is chosen per feature by cross-validation among the other folds; the probe is
-    then fitted to those and scored on the held-out one. A fit that leaves out the folds g and h serves twice: it
-    scores g for the choice of h, and h for the choice of g.
+    then fitted to those and scored on the held-out one, in float64. A fit that leaves out the folds g and h serves
+    twice: it scores g for the choice of h, and h for the choice of g. It only has to rank penalties, and does so in
+    float32.
 
     Parameters
     ----------
-    folds
-        Moments of at least 3 folds.
+    moments
+        Of at least 3 folds.
     penalties
         Candidates, in units of the layer's mean variance (see `Ridge`).
+    block
+        Features that are treated at a time.
     """
-    total = sum(folds[1:], start=folds[0])
-    device = total.xx.device
+    m = moments.centred()
+    folds, k, device = len(m.n), m.z.shape[1], m.z.device
     candidates = torch.tensor(penalties, dtype=torch.float64, device=device)
-    inner = torch.zeros(len(folds), len(penalties), len(total.z), dtype=torch.float64, device=device)
-    for g, h in combinations(range(len(folds)), 2):
-        fit = Ridge(total - folds[g] - folds[h])
-        inner[h] += fit.errors(folds[g], list(candidates))[0]
-        inner[g] += fit.errors(folds[h], list(candidates))[0]
-    penalty = candidates[inner.argmin(1)]
-    sse, sst = [], []
-    for h, held_out in enumerate(folds):
-        errors, zero = Ridge(total - held_out).errors(held_out, [penalty[h]])
-        sse.append(errors[0])
-        sst.append(zero)
-    value = 1 - sum(sse) / sum(sst)
-    return VInformation(
-        torch.where(is_constant(total), torch.nan, value),
-        torch.stack(sse),
-        torch.stack(sst),
-        penalty,
-    )
+    inner_fits = [Ridge(m, pair, torch.float32) for pair in combinations(range(folds), 2)]
+    outer_fits = [Ridge(m, (fold,), torch.float64) for fold in range(folds)]
+    shrinkages = [fit.shrinkage(candidates[:, None]) for fit in inner_fits]
+    sse, sst, penalty = (torch.empty(folds, k, dtype=torch.float64, device=device) for _ in range(3))
+    for start in range(0, k, block):
+        own = slice(start, start + block)
+        z, zz = m.z[:, own], m.zz[:, own]
+        xz = torch.cat([m.xz[:, :, own], z[:, None, :]], 1)
+        inner = torch.zeros(folds, len(candidates), z.shape[1], dtype=torch.float64, device=device)
+        narrow = xz.float()
+        for fit, shrinkage in zip(inner_fits, shrinkages, strict=True):
+            g, h = fit.left_out
+            (on_g, on_h), _ = fit.errors(m.n, z, narrow, zz, shrinkage)
+            inner[h] += on_g
+            inner[g] += on_h
+        penalty[:, own] = candidates[inner.argmin(1)]
+        for fit in outer_fits:
+            (fold,) = fit.left_out
+            ([error], [sst[fold, own]]) = fit.errors(m.n, z, xz, zz, fit.shrinkage(penalty[fold, own][None]))
+            sse[fold, own] = error[0]
+    value = 1 - sse.sum(0) / sst.sum(0)
+    return VInformation(torch.where(is_constant(moments), torch.nan, value), sse, sst, penalty)
 
 
-def is_constant(total: Moments) -> Tensor:
+def is_constant(moments: Moments) -> Tensor:
     """Tell which features have a code that does not vary beyond rounding (K)."""
-    variance = total.zz / total.n - (total.z / total.n).square()
-    return variance <= 1e-12 * total.zz / total.n
+    n = moments.n.sum()
+    shift = moments.z.sum(0) / n
+    mean = moments.origin_z + shift
+    variance = moments.zz.sum(0) / n - shift.square()
+    return variance <= 1e-12 * (variance + mean.square())
 
 
-def linear_cka(total: Moments) -> Tensor:
+def linear_cka(moments: Moments) -> Tensor:
     """Return the linear CKA of every single feature with the layer (K), NaN for constant codes (Kornblith 2019).
 
     ‖Xᵀz‖² / (‖XᵀX‖_F · zᵀz), everything centred.
     """
-    xx, xz, zz = total.centred(total.x / total.n, total.z / total.n)
-    size = xx.norm() * zz
-    cka = xz.square().sum(0) / size.clamp(min=torch.finfo(size.dtype).tiny)
-    return torch.where(is_constant(total), torch.nan, cka)
+    m = moments.centred()
+    size = m.xx.sum(0).norm() * m.zz.sum(0)
+    cka = torch.where(size > 0, m.xz.sum(0).square().sum(0) / size, 0.0)
+    return torch.where(is_constant(moments), torch.nan, cka)
 
 
 def probe_layers(
@@ -222,6 +305,7 @@ def probe_layers(
     folds: int,
     penalties: Sequence[float],
     seed: int,
+    memory_mb: int,
     output: str | Path,
 ) -> None:
     """Probe all features in some layers of a checkpoint, and write the results.
@@ -230,21 +314,80 @@ def probe_layers(
     ----------
     layers
         Layer to its activation shards, in the order of `code_shards`.
+    memory_mb
+        Memory for moments; where they do not fit for all features at once, some features are probed at a time.
     output
         Shard with, for every layer, `<layer>/vinfo`, `<layer>/cka` (K), `<layer>/sse`, `<layer>/sst` and
         `<layer>/penalty` (folds × K).
     """
     arrays = {}
     for layer, shards in progress(layers.items(), "probing layers", total=len(layers)):
-        moments = accumulate(shards, code_shards, layer, folds, seed)
-        found = v_information(moments, penalties)
-        cka = linear_cka(sum(moments[1:], start=moments[0]))
-        for name, values in (
-            ("vinfo", found.value),
-            ("sse", found.sse),
-            ("sst", found.sst),
-            ("penalty", found.penalty),
-            ("cka", cka),
-        ):
-            arrays[f"{layer}/{name}"] = values.cpu().numpy()
+        parts = []
+        for features in _feature_blocks(shards[0], code_shards[0], folds, memory_mb):
+            moments = accumulate(shards, code_shards, layer, folds, seed, features)
+            found = v_information(moments, penalties)
+            parts.append(
+                {
+                    "vinfo": found.value,
+                    "sse": found.sse,
+                    "sst": found.sst,
+                    "penalty": found.penalty,
+                    "cka": linear_cka(moments),
+                }
+            )
+        for name in parts[0]:
+            arrays[f"{layer}/{name}"] = torch.cat([part[name] for part in parts], -1).cpu().numpy()
     store.write(output, arrays, kind="vinfo", layers=list(layers), penalties=list(penalties))
+
+
+def _middle(values: Tensor) -> Tensor:
+    """Return a rough mean of the rows that float32 can hold exactly."""
+    return values[:256].mean(0).float().double() if len(values) else values.new_zeros(values.shape[1]).double()
+
+
+def _without(sums: Tensor, folds: tuple[int, ...]) -> Tensor:
+    """Add up the folds that are not left out."""
+    kept = [fold for fold in range(len(sums)) if fold not in folds]
+    return sums[kept].sum(0)
+
+
+def _feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_mb: int) -> list[slice]:
+    """Return blocks of features whose moments, with a working copy, fit the memory."""
+    with store.Shard(activation_shard) as shard:
+        units = shard.shape("activations")[1]
+    with store.Shard(code_shard) as shard:
+        features = shard.shape("codes")[1]
+    fits = folds * (folds + 1) // 2
+    fixed = (3 * folds + 3 * fits) * units**2 * 8
+    block = max(1, int((memory_mb * 2**20 - fixed) / (3 * folds * units * 8)))
+    return [slice(start, min(start + block, features)) for start in range(0, features, block)]
+
+
+def _blocks(
+    activation_shards: Sequence[str | Path],
+    code_shards: Sequence[str | Path],
+    layer: str,
+    folds: int,
+    seed: int,
+    features: slice,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield activations, codes and folds of some images at a time."""
+    for activation_shard, code_shard in zip(activation_shards, code_shards, strict=True):
+        with store.Shard(code_shard, kind="codes") as codes:
+            images = codes.attributes["images"]
+            with store.Shard(activation_shard, kind="activations", layer=layer, images=images) as activations:
+                count = codes.shape("codes")[0]
+                fold = fold_of(count, folds, seed, images)
+                for start in range(0, count, _ROWS):
+                    rows = slice(start, start + _ROWS)
+                    yield activations.read("activations", rows), codes.read("codes", rows)[:, features], fold[rows]
+
+
+def _read_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yield items while a thread fetches the next one."""
+    end = object()
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = reader.submit(next, items, end)
+            yield item  # type: ignore[misc]

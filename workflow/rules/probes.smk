@@ -12,7 +12,7 @@ rule probes:
     output:
         f"{SEED}/vinfo/{{features}}/{{checkpoint}}/{{chunk}}.h5",
     params:
-        **keys("probes", "folds", "penalties", "seed"),
+        **keys("probes", "folds", "penalties", "seed", "memory_mb"),
         layers=lambda w: ALL_CHUNKS[w.chunk],
         digest=source_digest("probes.py"),
     message:

@@ -16,5 +16,6 @@ with one_line():
         p.folds,
         p.penalties,
         p.seed,
+        p.memory_mb,
         snakemake.output[0],
     )
