@@ -131,7 +131,8 @@ def cache(
             result[layer][start : start + batch_size] = units
     for layer, units in result.items():
         if not np.isfinite(units).all():
-            raise StrataError(f"activations of {layer} overflow {dtype}; set activations.dtype: float32")
+            mend = "set activations.dtype: float32" if dtype == "float16" else "the checkpoint's weights are not finite"
+            raise StrataError(f"activations of {layer} overflow {dtype}; {mend}")
     return result
 
 

@@ -1,5 +1,6 @@
 """The configuration: checked against its schema, with errors that a person can act on."""
 
+import math
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -7,10 +8,18 @@ from typing import Any, cast
 import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
 
 from strata.errors import StrataError
 
 Config = dict[str, Any]
+
+# Stricter than JSON Schema, which takes 12.0 for an integer, and .nan and .inf for numbers within any range.
+_TYPES = {
+    "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+    "number": lambda _, value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
+}
+_Validator = extend(Draft202012Validator, type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(_TYPES))
 
 
 def checked(config: Config, schema_file: str | Path) -> Config:
@@ -30,7 +39,7 @@ def checked(config: Config, schema_file: str | Path) -> Config:
     """
     schema = yaml.safe_load(Path(schema_file).read_text())
     filled = _with_defaults(config, schema)
-    error = best_match(Draft202012Validator(schema).iter_errors(filled))
+    error = best_match(_Validator(schema).iter_errors(filled))
     if error is not None:
         raise StrataError(_explain(error))
     _check_across_keys(filled)
@@ -83,6 +92,7 @@ def _explain(error: ValidationError) -> str:
         "minItems": f"must have at least {schema.get('minItems')} entries",
         "maxItems": f"must have at most {schema.get('maxItems')} entries",
         "uniqueItems": "must not repeat an entry",
+        "anyOf": "must be all or a list of epochs",
     }.get(str(error.validator), f"is not allowed ({error.message})")
     about = schema.get("description")
     return f"config key {path} {allowed}; found {found!r}" + (f" ({about})" if about else "")

@@ -150,6 +150,10 @@ def _decode_files(images: pd.DataFrame, root: Path, size: int) -> Iterator[np.nd
     for name in images["image"]:
         try:
             image = decode_image(str(root / name), mode=ImageReadMode.RGB, apply_exif_orientation=True)
+            if image.dtype != torch.uint8:
+                image = (image.float() / torch.iinfo(image.dtype).max * 255).round().to(torch.uint8)
+            if image.ndim == 4:  # an animation: its first frame
+                image = image[0]
             image = transforms.resize(image, [size], antialias=True)
             yield transforms.center_crop(image, [size, size]).numpy()
         except (RuntimeError, ValueError, OSError) as error:

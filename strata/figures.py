@@ -4,6 +4,7 @@ Every function takes tables and returns a figure with the table that it shows. C
 which colour-blind readers can tell apart; complexity is always shown in viridis.
 """
 
+import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -45,7 +46,9 @@ def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
     figure, table = drawn
     folder = Path(folder)
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
-        figure.savefig(folder / "figures" / f"{name}.{kind}", dpi=dpi, metadata=metadata)
+        drawing = io.BytesIO()
+        figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
+        store.write_bytes(folder / "figures" / f"{name}.{kind}", drawing.getbuffer())
     plt.close(figure)
     store.write_bytes(folder / "tables" / f"{name}.csv", table.to_csv(index=False).encode())
 

@@ -4,6 +4,7 @@
 `block-01-skip` its branches before they are added, `penultimate` what enters the head.
 """
 
+import re
 from collections.abc import Sequence
 
 PENULTIMATE = "penultimate"
@@ -16,7 +17,7 @@ def branches(block: str) -> list[str]:
 
 def branches_of(layers: Sequence[str]) -> list[str]:
     """Return the branches of all blocks among some layers."""
-    return [branch for layer in layers if layer.startswith("block-") for branch in branches(layer)]
+    return [branch for layer in layers if re.fullmatch(r"block-\d+", layer) for branch in branches(layer)]
 
 
 def probed_layers(layers: Sequence[str]) -> list[str]:

@@ -1,8 +1,10 @@
 """Networks: the small residual network of the default, torchvision's, and their checkpoints."""
 
 import io
+import zipfile
 from collections.abc import Sequence
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,18 +81,16 @@ def build(source: str, arguments: dict[str, Any], classes: int, seed: int = 0) -
     """
     place, name = source.split(":", 1)
     torch.manual_seed(seed)
-    try:
-        if place == "strata":
-            return {"resnet": ResNet}[name](num_classes=classes, **arguments)
-        return torchvision.models.get_model(name, weights=None, num_classes=classes, **arguments)
-    except (KeyError, ValueError) as error:
-        known = ["resnet"] if place == "strata" else torchvision.models.list_models(torchvision.models)
+    known = ["resnet"] if place == "strata" else torchvision.models.list_models()
+    if name not in known:
         near = get_close_matches(name, known, n=3) or known[:3]
-        raise StrataError(
-            f"config key model.source: {place} has no model {name!r}; nearest: {', '.join(near)}"
-        ) from error
-    except TypeError as error:
-        raise StrataError(f"config key model.arguments: {source} refuses them ({error})") from error
+        raise StrataError(f"config key model.source: {place} has no model {name!r}; nearest: {', '.join(near)}")
+    make = ResNet if place == "strata" else partial(torchvision.models.get_model, name, weights=None)
+    try:
+        return make(num_classes=classes, **arguments)
+    except Exception as error:  # a constructor raises nearly anything on arguments that it was not made for
+        reason = str(error).splitlines()[0]
+        raise StrataError(f"config key model.arguments: {source} refuses them ({reason})") from error
 
 
 def normalised(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
@@ -129,16 +129,19 @@ def load(path: str | Path, model: nn.Module) -> str:
     rebuild = f"rebuild it with: snakemake --cores all --force {path}"
     try:
         content = Path(path).read_bytes()
+        if zipfile.ZipFile(io.BytesIO(content)).testzip():  # torch does not look at the checksums
+            raise ValueError("a checksum differs")
         weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["model"]
+        shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
     except Exception as error:  # torch.load raises nearly anything on a damaged file
         raise StrataError(f"{path} is missing, damaged or no checkpoint of Strata; {rebuild}") from error
     own = model.state_dict()
     misfits = [f"{k} is missing" for k in own if k not in weights]
     misfits += [f"{k} is not in the model" for k in weights if k not in own]
     misfits += [
-        f"{k} has shape {tuple(weights[k].shape)}, the model {tuple(own[k].shape)}"
+        f"{k} has shape {shapes[k]}, the model {tuple(own[k].shape)}"
         for k in own
-        if k in weights and weights[k].shape != own[k].shape
+        if k in shapes and shapes[k] != tuple(own[k].shape)
     ]
     if misfits:
         raise StrataError(f"{path} does not fit the model: {'; '.join(misfits[:3])}; {rebuild}")

@@ -153,7 +153,9 @@ class Ridge:
         self.n = _without(moments.n, left_out)
         mean = _without(moments.x, left_out) / self.n
         s, v = torch.linalg.eigh(_without(moments.xx, left_out) - self.n * torch.outer(mean, mean))
-        self.s = s.clamp(min=0)
+        # Directions in which the fitted images do not vary, beyond rounding, hold nothing of z.
+        rounding = torch.finfo(s.dtype).eps * (len(s) * s[-1] + self.n * moments.origin_x.square().sum())
+        self.s = torch.where(s > rounding, s, 0.0)
         # Multiplies XᵀZ with Σz as one more row, and so moves the origin of X to the fitted mean on the way.
         self.rotation = torch.cat([v.T, -(v.T @ mean)[:, None]], 1).to(dtype)
         self.offsets = [v.T @ (moments.x[f] - moments.n[f] * mean) for f in left_out]
@@ -166,7 +168,8 @@ class Ridge:
     def shrinkage(self, penalties: Tensor) -> Tensor:
         """Return 1/(s + α), units × the shape of `penalties`; 0 in directions that neither has."""
         spread = self.s.view(-1, *(1 for _ in penalties.shape)) + penalties * self.s.mean()
-        return torch.where(spread > 0, 1 / spread, 0.0).to(self.dtype)
+        varies = (self.s > 0).view(-1, *(1 for _ in penalties.shape))
+        return torch.where(varies, 1 / spread, 0.0).to(self.dtype)
 
     def errors(
         self, n: Tensor, z: Tensor, xz: Tensor, zz: Tensor, shrinkage: Tensor

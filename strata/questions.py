@@ -165,7 +165,7 @@ def earliness(branch_cka: pd.DataFrame) -> pd.Series:
     """
     skip = branch_cka[branch_cka["layer"].str.endswith("-skip")]
     skip = skip.pivot(index=["seed", "feature"], columns="layer", values="cka")
-    return skip.mean(axis=1) / skip.iloc[:, -1]
+    return skip.mean(axis=1) / skip.iloc[:, -1].where(skip.iloc[:, -1] > 0)
 
 
 def findings(
@@ -334,7 +334,8 @@ def write_findings(found: Sequence[Finding], notes: Sequence[str], run: str, fol
     store.write_bytes(folder / "findings.json", content.encode())
     rows = [("id", "claim", "statistic", "value [interval]", "n", "verdict")]
     for f in found:
-        value = f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]"
+        defined = f.value == f.value
+        value = f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" if defined else "not defined"
         rows.append((f.id, f.claim, f.statistic, value, str(f.n), f"**{f.verdict}**"))
     lines = [
         f"# Findings of run {run}",

@@ -10,6 +10,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,7 +46,8 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any)
         for name, array in arrays.items():
             chunked = {"chunks": _chunks(array), "fletcher32": True} if array.size else {}
             file.create_dataset(name, data=array, **chunked)
-        for name, value in {"format": FORMAT, **attributes}.items():
+        attributes = {"format": FORMAT, **attributes}
+        for name, value in {**attributes, "checksum": _checksum(attributes)}.items():
             # Fixed-length: variable-length strings live in a heap that carries no checksum.
             file.attrs[name] = np.bytes_(json.dumps(value).encode())
     write_bytes(path, buffer.getbuffer())
@@ -60,16 +62,17 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
         If the disk refuses the file; nothing is left behind.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise StrataError(
             f"{path}: could not be written ({error.strerror}); free some space or mend the path, and rerun; "
             "nothing half-written was kept"
@@ -112,6 +115,8 @@ class Shard:
             raise self._fault("is missing" if missing else "is truncated or damaged") from error
         try:
             self.attributes = {k: json.loads(bytes(v)) for k, v in self._file.attrs.items()}
+            if self.attributes.pop("checksum") != _checksum(self.attributes):
+                raise ValueError("attributes")
         except Exception as error:
             self._file.close()
             raise self._fault("is damaged or no shard of Strata") from error
@@ -156,10 +161,16 @@ def read(path: str | Path, **expected: Any) -> tuple[dict[str, np.ndarray], dict
     """Return all datasets and the attributes of a shard (see `Shard`)."""
     with Shard(path, **expected) as shard:
         try:
-            names = list(shard._file)
+            names: list[str] = []
+            shard._file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         except Exception as error:
             raise shard._fault("is damaged") from error
         return {name: shard.read(name) for name in names}, shard.attributes
+
+
+def _checksum(attributes: Mapping[str, Any]) -> str:
+    """Return a digest of attributes: HDF5 itself guards only those that are short."""
+    return digest(json.dumps(attributes, sort_keys=True).encode())
 
 
 def _chunks(array: np.ndarray) -> tuple[int, ...]:

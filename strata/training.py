@@ -221,6 +221,9 @@ def _resume(state: Path, identity: str, parts: dict[str, Any]) -> list[dict[str,
         saved = torch.load(state / "last.pt", map_location="cpu", weights_only=True)
     except FileNotFoundError:
         return []
+    except Exception as error:  # torch.load raises nearly anything on a damaged file
+        print(f"{state / 'last.pt'} is damaged ({error}); starting from the first epoch", flush=True)
+        return []
     if saved["identity"] != identity:
         return []
     for name, part in parts.items():

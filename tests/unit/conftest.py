@@ -1,0 +1,194 @@
+"""What unit tests share: the configuration of a tiny network, and one tiny walk through all stages."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from threadpoolctl import threadpool_limits
+
+from strata import activations, data, features, layers, probes, training
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = ["stem", "block-01", "block-02"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small arrays gain nothing from more, and sums round the same everywhere."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        yield
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture
+def model_config() -> dict[str, Any]:
+    return _model_config()
+
+
+@pytest.fixture
+def training_config() -> dict[str, Any]:
+    return _training_config()
+
+
+@pytest.fixture(scope="session")
+def digit_shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two shards with 24 images each of the digits 0, 1 and 2, 16 × 16 pixels."""
+    folder = tmp_path_factory.mktemp("digits")
+    images = data.index("digits", None, test_fraction=0.25, shards=1, seed=0)
+    images = images[images["label"] < 3].groupby(["label", "split"]).head(12)
+    paths = []
+    for i in range(2):
+        paths.append(folder / f"shard-{i:03d}.h5")
+        data.write_shard(images.iloc[i::2], ["0", "1", "2"], "digits", None, 16, "fail", paths[-1])
+    return paths
+
+
+@pytest.fixture(scope="session")
+def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """All stages once, from images to V-information, with 2 features a class. Tests read it only."""
+    folder = tmp_path_factory.mktemp("walk")
+    model, epochs = _model_config(), [0, 1, 2]
+    history = training.train(
+        digit_shards, model, _training_config() | {"epochs": 2}, epochs, 0, folder, folder / "state"
+    )
+    cached = layers.cached_layers(BLOCKS)
+    shards = [path.stem for path in digit_shards]
+
+    def path_of(kind: str, *parts: str) -> Path:
+        return folder.joinpath(kind, *parts).with_suffix(".h5")
+
+    checkpoint = folder / "epoch-002.pt"
+    acts = {name: [path_of("activations", name, shard) for shard in shards] for name in cached}
+    for i, shard in enumerate(digit_shards):
+        outputs = {name: str(acts[name][i]) for name in cached}
+        activations.cache_shard(shard, checkpoint, outputs, model, 1, "float32", 16)
+    dictionary = path_of("features", "epoch-002")
+    features.discover_checkpoint(acts["penultimate"], digit_shards, checkpoint, model, 2, 0, 1e-6, 500, dictionary)
+    codes = [path_of("codes", "epoch-002", shard) for shard in shards]
+    for acts_shard, codes_shard in zip(acts["penultimate"], codes, strict=True):
+        features.encode_shard(dictionary, acts_shard, 1e-6, 20000, codes_shard)
+    vinfo = path_of("vinfo", "all")
+    probes.probe_layers(acts, codes, 3, [0.01, 1.0, 100.0], 0, 256, vinfo)
+    return SimpleNamespace(
+        history=history,
+        model=model,
+        images=digit_shards,
+        checkpoint=checkpoint,
+        activations=acts,
+        features=dictionary,
+        codes=codes,
+        vinfo=vinfo,
+        blocks=BLOCKS,
+    )
+
+
+@pytest.fixture
+def tables() -> Callable[..., dict[str, pd.DataFrame]]:
+    """A maker of synthetic tables of measurements: see `_tables`."""
+    return _tables
+
+
+@pytest.fixture
+def settings() -> dict[str, Any]:
+    return {"bootstrap": 200, "confidence": 0.95, "top_share": 0.01, "seed": 0}
+
+
+def _model_config() -> dict[str, Any]:
+    return {
+        "source": "strata:resnet",
+        "arguments": {"depths": [1, 1], "width": 4},
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.25, 1.0],
+    }
+
+
+def _training_config() -> dict[str, Any]:
+    return {
+        "epochs": 4,
+        "checkpoints": "all",
+        "batch_size": 16,
+        "schedule": "one-cycle",
+        "learning_rate": 0.1,
+        "momentum": 0.9,
+        "weight_decay": 0.0005,
+        "augment": {"scale": [0.8, 1.0], "flip": False},
+        "threads": 1,
+    }
+
+
+def _tables(
+    n: int = 120,
+    epochs: tuple[int, ...] = (0, 1, 2, 3),
+    spread: float = 0.8,
+    emergence: float = 0.0,
+    growth: float = 0.0,
+    teleport: float = 0.0,
+    bias: float = 0.0,
+    bias_initial: float = 0.0,
+    sedimentation: float = 0.0,
+    shuffled: float = 0.0,
+    trained: float = 0.0,
+    noise: float = 1.0,
+    seed: int = 0,
+) -> dict[str, pd.DataFrame]:
+    """Return the four tables that claims rest on, each effect as strong as it is asked for."""
+    rng = np.random.default_rng(seed)
+
+    def noisy(mean: Any, size: float = 0.05) -> np.ndarray:
+        return mean + noise * size * rng.normal(size=n)
+
+    k = 0.5 + spread * (rng.permutation(n) / n - 0.5)
+    key = {"seed": 0, "feature": np.arange(n)}
+    vinfo = {f"vinfo_{layer}": noisy(0.5 + trained) for layer in ("stem", "block-01", "penultimate")}
+    features = pd.DataFrame(
+        {
+            **key,
+            "class": [str(i % 3) for i in range(n)],
+            "complexity": k,
+            "temporal_decoding_score": noisy(0.4 + emergence * k),
+            "importance": noisy(1.0 + bias * k),
+            "signed_importance": noisy(bias * k),
+            **vinfo,
+        }
+    )
+    by_checkpoint, last = [], max(epochs)
+    for epoch in epochs:
+        done = epoch / last if last else 1.0
+        slope = bias_initial if epoch == 1 else bias
+        grown = 0.5 + growth * done + 0.5 * spread * (rng.permutation(n) / n - 0.5)
+        weight = noisy(1.0 + slope * (grown - 0.5))
+        top = np.argsort(weight)[-5:]
+        if sedimentation:
+            weight[top] += 10.0
+            grown[top] = 0.5 + sedimentation * (done - 0.5) + 0.02 * rng.normal(size=5)
+        by_checkpoint.append(pd.DataFrame({**key, "epoch": epoch, "complexity": grown, "importance": weight}))
+    early = noisy(0.5 + teleport * (k - 0.5))
+    branches = [
+        pd.DataFrame({**key, "layer": f"block-{b:02d}-{branch}", "cka": cka})
+        for b in (1, 2)
+        for branch, cka in (
+            ("main", noisy(0.3)),
+            ("skip", early if b == 1 else np.full(n, 0.6)),
+        )
+    ]
+    controls = [
+        pd.DataFrame({**key, "control": control, "layer": layer, "vinfo": noisy(mean)})
+        for control, mean in (("shuffled", shuffled), ("untrained", 0.5))
+        for layer in ("stem", "block-01", "penultimate")
+    ]
+    return {
+        "features": features,
+        "by_checkpoint": pd.concat(by_checkpoint, ignore_index=True),
+        "branch_cka": pd.concat(branches, ignore_index=True),
+        "control_vinfo": pd.concat(controls, ignore_index=True),
+    }

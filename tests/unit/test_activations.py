@@ -1,0 +1,246 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from strata import activations, layers, models, store
+from strata.errors import StrataError
+
+NETWORKS = {
+    "strata": ("strata:resnet", {"depths": [1, 2, 1], "width": 4}, 4),
+    "resnet18": ("torchvision:resnet18", {}, 8),
+    "resnet50": ("torchvision:resnet50", {}, 16),
+}
+
+
+def build(name):
+    """Return a network whose batch normalisation is not the identity, and its number of blocks."""
+    source, arguments, blocks = NETWORKS[name]
+    network = models.build(source, arguments, 5, seed=1).eval()
+    rng = torch.Generator().manual_seed(2)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1, generator=rng)
+            module.bias.data.normal_(0, 0.1, generator=rng)
+    return network, blocks
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request):
+    return build(request.param)
+
+
+@pytest.fixture
+def images():
+    return torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+@torch.no_grad()
+def outputs_of(network, names, images):
+    found = activations.extractor(network, names)(images)
+    assert list(found) == list(names)
+    return found
+
+
+def test_every_residual_block_is_found_in_order_with_its_branches(network):
+    model, count = network
+    blocks = [f"block-{i:02d}" for i in range(1, count + 1)]
+    expected = ["stem", "penultimate", *blocks, *layers.branches_of(blocks)]
+    nodes = activations.graph_nodes(model)
+    assert sorted(nodes) == sorted(expected)
+    assert [name for name in nodes if name in blocks] == blocks
+    assert list(nodes)[-1] == "penultimate"
+
+
+def test_a_block_is_the_rectified_sum_of_its_branches(network, images):
+    model, count = network
+    blocks = [f"block-{i:02d}" for i in range(1, count + 1)]
+    found = outputs_of(model, [*blocks, *layers.branches_of(blocks)], images)
+    for block in blocks:
+        main, skip = (found[branch] for branch in layers.branches(block))
+        torch.testing.assert_close(found[block], functional.relu(main + skip))
+        assert main.min() < 0  # a branch, not yet added and rectified
+        assert not torch.equal(main, skip)
+
+
+def test_an_identity_skip_branch_is_the_block_before(network, images):
+    model, count = network
+    blocks = [f"block-{i:02d}" for i in range(1, count + 1)]
+    before = dict(zip(blocks, ["stem", *blocks], strict=False))
+    found = outputs_of(model, ["stem", *blocks, *(f"{block}-skip" for block in blocks)], images)
+    same = [
+        found[f"{block}-skip"].shape == found[before[block]].shape
+        and torch.equal(found[f"{block}-skip"], found[before[block]])
+        for block in blocks
+    ]
+    reshaping = sum("downsample.0" in name or "skip.0" in name for name, _ in model.named_modules())
+    assert count - sum(same) == reshaping
+
+
+def test_the_stem_is_what_enters_the_first_block(network, images):
+    model, _ = network
+    with torch.no_grad():
+        if hasattr(model, "blocks"):
+            expected = model.stem(images)
+        else:
+            expected = model.maxpool(model.relu(model.bn1(model.conv1(images))))
+    torch.testing.assert_close(outputs_of(model, ["stem"], images)["stem"], expected)
+
+
+def test_the_penultimate_layer_times_the_head_gives_the_logits(network, images):
+    model, _ = network
+    head = models.head_of(model)
+    penultimate = outputs_of(model, ["penultimate"], images)["penultimate"]
+    with torch.no_grad():
+        torch.testing.assert_close(penultimate @ head.weight.T + head.bias, model(images))
+    assert penultimate.min() >= 0
+
+
+def test_the_branches_do_not_depend_on_which_layers_are_asked_for(network, images):
+    model, _ = network
+    alone = outputs_of(model, ["block-01-main"], images)["block-01-main"]
+    together = outputs_of(model, ["stem", "block-01-main", "block-01-skip", "block-01"], images)["block-01-main"]
+    torch.testing.assert_close(alone, together)
+
+
+@pytest.mark.parametrize(
+    ("asked", "nearest"),
+    [("block-05", "block-04"), ("blok-01", "block-01"), ("layer1", "nearest: "), ("penultimat", "penultimate")],
+)
+def test_an_unknown_layer_is_told_with_the_nearest(asked, nearest):
+    with pytest.raises(StrataError, match=rf"activations\.layers: the model has no layer '{asked}'") as error:
+        activations.extractor(build("strata")[0], ["stem", asked])
+    assert nearest in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+def test_a_network_that_cannot_be_traced_is_told():
+    with pytest.raises(StrataError, match="cannot be traced") as error:
+        activations.graph_nodes(Branching())
+    assert "\n" not in str(error.value)
+
+
+class Functional(nn.Module):
+    """Adds out of place, rectifies by function or not at all, and has an addition of a constant."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x):
+        x = torch.relu(x) + 1
+        x = functional.relu(torch.add(x, self.a(x)))
+        x = self.b(x) + x
+        return self.head(x.mean((2, 3)))
+
+
+def test_blocks_are_found_however_they_are_written(images):
+    model = Functional().eval()
+    assert [name for name in activations.graph_nodes(model) if name[-1].isdigit()] == ["block-01", "block-02"]
+    found = outputs_of(model, ["stem", "block-01", "block-02", "block-02-main", "block-02-skip"], images)
+    torch.testing.assert_close(found["stem"], images + 1)
+    torch.testing.assert_close(found["block-01"], functional.relu(found["stem"] + model.a(found["stem"])))
+    torch.testing.assert_close(found["block-02-main"], model.b(found["block-01"]))
+    torch.testing.assert_close(found["block-02-skip"], found["block-01"])
+    torch.testing.assert_close(found["block-02"], found["block-02-main"] + found["block-01"])  # no ReLU follows
+
+
+@pytest.mark.parametrize(("pool", "units"), [(1, 2), (2, 8), (3, 18), (6, 72), (100, 72)])
+def test_layers_are_averaged_to_at_most_pool_by_pool_positions(pool, units):
+    x = torch.rand(4, 2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = activations.pooled(x, pool)
+    assert found.shape == (4, units)
+    side = min(pool, 6)
+    expected = x.reshape(4, 2, side, 6 // side, side, 6 // side).mean((3, 5)).reshape(4, -1)
+    torch.testing.assert_close(found, expected)
+
+
+def test_layers_without_positions_stay_as_they_are():
+    x = torch.rand(4, 7, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(activations.pooled(x, 3), x)
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (11, 3, 16, 16)).astype(np.uint8)
+
+
+def cached(model, pixels, model_config, dtype="float32", batch_size=4, names=("stem", "block-01-skip", "penultimate")):
+    return activations.cache(model, names, pixels, model_config, 1, dtype, batch_size)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_cached_activations_are_the_layers_outputs_on_normalised_images(pixels, model_config, dtype):
+    model, _ = build("strata")
+    found = cached(model, pixels, model_config, dtype)
+    x = models.normalised(torch.from_numpy(pixels), model_config["mean"], model_config["std"])
+    for name, expected in outputs_of(model, list(found), x).items():
+        expected = expected.mean((2, 3)) if expected.ndim == 4 else expected
+        assert found[name].dtype == dtype
+        np.testing.assert_allclose(found[name], expected.numpy(), rtol=2e-3 if dtype == "float16" else 1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 11, 256])
+def test_the_size_of_a_batch_does_not_matter(pixels, model_config, batch_size):
+    model, _ = build("strata")
+    found, expected = (cached(model, pixels, model_config, batch_size=size) for size in (batch_size, 4))
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-6)
+
+
+def test_activations_beyond_float16_are_told(pixels, model_config):
+    model, _ = build("strata")
+    model.stem[1].weight.data *= 1e6
+    assert np.isfinite(cached(model, pixels, model_config)["stem"]).all()
+    with pytest.raises(StrataError, match=r"stem overflow float16; set activations\.dtype: float32"):
+        cached(model, pixels, model_config, "float16")
+
+
+def test_activations_that_are_not_finite_at_all_are_not_blamed_on_their_type(pixels, model_config):
+    model, _ = build("strata")
+    model.stem[1].weight.data *= torch.inf
+    with pytest.raises(StrataError, match="stem") as error:
+        cached(model, pixels, model_config)
+    assert "set activations.dtype: float32" not in str(error.value)
+
+
+def test_a_cached_shard_says_what_made_it(walk):
+    for name, paths in walk.activations.items():
+        for path, source in zip(paths, walk.images, strict=True):
+            images, about = store.read(source)
+            arrays, made = store.read(path, kind="activations", layer=name, images=about["images"], pool=1)
+            assert len(arrays["activations"]) == len(images["images"])
+            assert made["checkpoint"] == store.digest(walk.checkpoint.read_bytes())
+            assert made["torch"] == torch.__version__
+
+
+def cache_shard(walk, folder, names, **changes):
+    arguments = {"shard": walk.images[0], "checkpoint": walk.checkpoint, "model_config": walk.model} | changes
+    outputs = {name: str(folder / f"{name}.h5") for name in names}
+    activations.cache_shard(**arguments, outputs=outputs, pool=1, dtype="float32", batch_size=16)
+
+
+def test_nothing_is_written_for_a_layer_that_does_not_exist(walk, tmp_path):
+    with pytest.raises(StrataError, match="no layer 'block-09'"):
+        cache_shard(walk, tmp_path, ["stem", "block-09"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_with_a_checkpoint_of_another_model(walk, tmp_path):
+    other = walk.model | {"arguments": {"depths": [1, 1], "width": 8}}
+    with pytest.raises(StrataError, match="does not fit the model"):
+        cache_shard(walk, tmp_path, ["stem"], model_config=other)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shard_that_holds_no_images_is_told(walk, tmp_path):
+    with pytest.raises(StrataError, match="its kind is 'codes', expected 'images'") as error:
+        cache_shard(walk, tmp_path, ["stem"], shard=walk.codes[0])
+    assert str(walk.codes[0]) in str(error.value)

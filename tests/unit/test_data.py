@@ -1,0 +1,244 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from torchvision.io import write_jpeg, write_png
+
+from strata import data, store
+from strata.errors import StrataError
+
+pytestmark = pytest.mark.filterwarnings("ignore:The image decoding and encoding:DeprecationWarning")
+
+
+def picture(seed, height=20, width=30, channels=3):
+    rng = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (channels, height, width), dtype=torch.uint8, generator=rng)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Two classes of four images of several formats and shapes, and files that are no images."""
+    root = tmp_path / "photos"
+    for label, name in enumerate(("cat", "dog")):
+        (root / name).mkdir(parents=True)
+        write_png(picture(label), str(root / name / "a.png"))
+        write_jpeg(picture(label, 31, 17), str(root / name / "b.JPG"))
+        write_png(picture(label, 8, 8, channels=1), str(root / name / "grey.png"))
+        write_jpeg(picture(label, 16, 16), str(root / name / "d.jpeg"))
+        (root / name / "notes.txt").write_text("not an image")
+    (root / "README").write_text("not a class")
+    return root
+
+
+def index_of(folder, **changes):
+    arguments = {"source": "folder", "path": str(folder), "test_fraction": 0.25, "shards": 1, "seed": 0}
+    return data.index(**arguments | changes)
+
+
+def written(images, folder, size=16, on_bad_image="fail"):
+    output = folder.parent / "out" / "shard-000.h5"
+    classes = sorted(set(images["class"]))
+    skipped = data.write_shard(images, classes, "folder", str(folder), size, on_bad_image, output)
+    return store.read(output, kind="images"), skipped
+
+
+@pytest.mark.parametrize("shards", [1, 7])
+def test_digits_are_split_and_dealt_in_equal_shares_of_every_class(shards):
+    images = data.index("digits", None, test_fraction=0.2, shards=shards, seed=0)
+    assert len(images) == images["image"].nunique() == 1797
+    per_class = images.groupby("class")["split"].value_counts().unstack()
+    assert ((per_class["test"] - 0.2 * per_class.sum(axis=1)).abs() <= 0.5).all()
+    dealt = images.groupby(["class", "split", "shard"]).size().unstack()
+    assert dealt.shape == (20, shards)
+    assert (dealt.max(axis=1) - dealt.min(axis=1) <= 1).all()
+    assert list(images["shard"]) == sorted(images["shard"])
+
+
+def test_the_seed_alone_decides_the_split():
+    first, again, other = (data.index("digits", None, 0.2, 3, seed) for seed in (4, 4, 5))
+    pd.testing.assert_frame_equal(first, again)
+    assert set(first["image"]) == set(other["image"])
+    tests = [set(t.loc[t["split"] == "test", "image"]) for t in (first, other)]
+    assert tests[0] != tests[1]
+
+
+def test_ids_and_labels_do_not_depend_on_the_split():
+    first, other = (
+        data.index("digits", None, fraction, shards, seed).set_index("image").sort_index()
+        for fraction, shards, seed in ((0.2, 1, 0), (0.5, 4, 9))
+    )
+    assert first["label"].equals(other["label"])
+
+
+def test_digits_are_decoded_as_they_are_only_larger(tmp_path):
+    images = data.index("digits", None, 0.2, 40, seed=0)
+    mine = images[images["shard"] == 39]
+    classes = [str(i) for i in range(10)]
+    skipped = data.write_shard(mine, classes, "digits", None, 8, "fail", tmp_path / "a.h5")
+    arrays, about = store.read(tmp_path / "a.h5", kind="images", size=8, classes=classes)
+    wanted = [int(name.removeprefix("digits-")) for name in mine["image"]]
+    assert arrays["images"].shape == (len(mine), 3, 8, 8)
+    assert arrays["images"].dtype == np.uint8
+    for channel in range(3):
+        exact = load_digits().images[wanted] * 255 / 16
+        assert np.abs(arrays["images"][:, channel] - exact).max() <= 0.5
+    assert (arrays["labels"] == load_digits().target[wanted]).all()
+    assert [name.decode() for name in arrays["ids"]] == list(mine["image"])
+    assert (arrays["train"] == (mine["split"] == "train")).all()
+    assert about["images"] == store.digest(mine["image"])
+    assert skipped.empty
+
+
+def test_a_folder_is_listed_by_its_class_folders(folder):
+    images = index_of(folder)
+    assert set(images["image"]) == {
+        f"{c}/{f}" for c in ("cat", "dog") for f in ("a.png", "b.JPG", "grey.png", "d.jpeg")
+    }
+    assert dict(zip(images["class"], images["label"], strict=True)) == {"cat": 0, "dog": 1}
+    assert (images.groupby(["class", "split"]).size().unstack()[["test", "train"]] == [1, 3]).all(axis=None)
+
+
+@pytest.mark.parametrize(("fraction", "tests"), [(0.01, 1), (0.5, 2), (0.99, 3)])
+def test_every_class_keeps_an_image_to_train_and_one_to_test(folder, fraction, tests):
+    images = index_of(folder, test_fraction=fraction)
+    assert (images[images["split"] == "test"].groupby("class").size() == tests).all()
+
+
+@pytest.mark.parametrize("size", [8, 16, 40])
+def test_images_of_all_shapes_become_uint8_squares(folder, size):
+    images = index_of(folder)
+    (arrays, _), skipped = written(images, folder, size)
+    assert arrays["images"].shape == (8, 3, size, size)
+    assert arrays["images"].dtype == np.uint8
+    assert skipped.empty
+    grey = arrays["images"][list(images["image"]).index("cat/grey.png")]
+    assert (grey[0] == grey[1]).all()
+    assert (grey[0] == grey[2]).all()
+
+
+def test_the_short_side_is_resized_and_the_middle_is_kept(folder):
+    (folder / "cat" / "stripe.png").unlink(missing_ok=True)
+    stripe = torch.zeros(3, 16, 48, dtype=torch.uint8)
+    stripe[:, :, 16:32] = 255
+    write_png(stripe, str(folder / "cat" / "stripe.png"))
+    images = index_of(folder)
+    (arrays, _), _ = written(images, folder, 16)
+    assert (arrays["images"][list(images["image"]).index("cat/stripe.png")] == 255).all()
+
+
+def test_a_lossless_image_of_the_right_size_is_stored_as_it_is(folder):
+    exact = picture(7, 16, 16)
+    write_png(exact, str(folder / "dog" / "exact.png"))
+    images = index_of(folder)
+    (arrays, _), _ = written(images, folder, 16)
+    assert (arrays["images"][list(images["image"]).index("dog/exact.png")] == exact.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        lambda path: Image.fromarray(np.full((16, 16), 40_000, np.uint16)).save(path.with_suffix(".png")),
+        lambda path: Image.new("RGBA", (16, 16), (200, 10, 10, 128)).save(path.with_suffix(".png")),
+        lambda path: Image.new("P", (16, 16)).save(path.with_suffix(".png")),
+        lambda path: Image.new("RGB", (16, 16)).save(path.with_suffix(".webp")),
+        lambda path: Image.new("CMYK", (16, 16)).save(path.with_suffix(".jpg")),
+        lambda path: Image.new("P", (16, 16)).save(path.with_suffix(".gif")),
+        lambda path: Image.new("RGB", (16, 16), "red").save(
+            path.with_suffix(".gif"), save_all=True, append_images=[Image.new("RGB", (16, 16), "blue")]
+        ),
+    ],
+    ids=["16 bits", "alpha", "palette", "webp", "cmyk", "gif", "animated gif"],
+)
+def test_unusual_images_are_stored_as_uint8_or_named_as_unreadable(folder, extra):
+    extra(folder / "cat" / "unusual")
+    images = index_of(folder)
+    (arrays, _), skipped = written(images, folder, 16, "skip")
+    assert arrays["images"].dtype == np.uint8
+    assert arrays["images"].shape[1:] == (3, 16, 16)
+    assert len(arrays["images"]) + len(skipped) == 9
+    assert all("unusual" in name for name in skipped["image"])
+
+
+BAD = {
+    "text": lambda path: path.write_text("no image"),
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes((path.parent / "a.png").read_bytes()[:500]),
+    "gone": lambda path: path.symlink_to("nowhere"),
+    "directory": lambda path: path.mkdir(),
+}
+
+
+@pytest.mark.parametrize("make", BAD.values(), ids=BAD)
+def test_an_unreadable_image_is_named_and_nothing_is_written(folder, make):
+    make(folder / "dog" / "bad.png")
+    with pytest.raises(StrataError, match=r"dog/bad\.png cannot be read as an image") as error:
+        written(index_of(folder), folder)
+    assert "data.on_bad_image: skip" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not (folder.parent / "out").exists()
+
+
+@pytest.mark.parametrize("make", BAD.values(), ids=BAD)
+def test_an_unreadable_image_is_skipped_and_listed_when_asked(folder, make, capsys):
+    make(folder / "dog" / "bad.png")
+    images = index_of(folder)
+    (arrays, about), skipped = written(images, folder, on_bad_image="skip")
+    assert list(skipped["image"]) == ["dog/bad.png"]
+    assert "cannot be read" in skipped["why"][0]
+    assert "skipped: " in capsys.readouterr().err
+    kept = images[images["image"] != "dog/bad.png"]
+    assert [name.decode() for name in arrays["ids"]] == list(kept["image"])
+    assert (arrays["labels"] == kept["label"]).all()
+    assert about["images"] == store.digest(kept["image"])
+
+
+def test_a_shard_without_any_readable_image_is_told(folder):
+    images = index_of(folder)
+    for name in images["image"]:
+        (folder / name).write_text("no image")
+    with pytest.raises(StrataError, match="none of its 8 images could be decoded") as error:
+        written(images, folder, on_bad_image="skip")
+    assert "shard-000.h5" in str(error.value)
+    assert not (folder.parent / "out").exists()
+
+
+def remove_all(folder):
+    for file in sorted(folder.rglob("*"), reverse=True):
+        file.rmdir() if file.is_dir() else file.unlink()
+
+
+def empty_a_class(folder):
+    for file in (folder / "dog").iterdir():
+        file.unlink()
+
+
+def leave_one(folder):
+    for file in (folder / "dog").iterdir():
+        if file.name != "a.png":
+            file.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: folder.rename(folder.with_name("moved")), r"data\.path: .*photos is not a directory"),
+        (lambda folder: (remove_all(folder), folder.rmdir(), folder.write_text("")), "is not a directory"),
+        (remove_all, r"data\.path: .*photos has no class sub-folders"),
+        (empty_a_class, r"photos/dog: no image files \(\.jpg, "),
+        (leave_one, "class 'dog' has 1 image; a class needs at least 2"),
+    ],
+    ids=["missing", "a file", "no classes", "an empty class", "one image"],
+)
+def test_a_folder_that_cannot_be_used_is_told_in_one_line(folder, spoil, message):
+    spoil(folder)
+    with pytest.raises(StrataError, match=message) as error:
+        index_of(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_more_shards_than_images_are_told(folder):
+    assert index_of(folder, shards=8)["shard"].tolist() == list(range(8))
+    with pytest.raises(StrataError, match=r"data\.shards must be at most the number of images \(8\)"):
+        index_of(folder, shards=9)

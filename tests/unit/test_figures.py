@@ -1,0 +1,201 @@
+import resource
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from strata import figures, questions, store
+from strata.errors import StrataError
+
+
+def spectrum(t, settings, walk):
+    features = t["features"].assign(feature=np.arange(len(t["features"])) % 6)
+    return figures.q1_spectrum(features, walk.images, walk.codes, 4)
+
+
+DRAW = {
+    "findings": lambda t, settings, walk: figures.findings(questions.findings(**t, settings=settings)),
+    "training": lambda t, settings, walk: figures.training(walk.history.assign(seed=0)),
+    "q1_spectrum": spectrum,
+    "q2_emergence": lambda t, settings, walk: figures.q2_emergence(t["features"], settings),
+    "q2_growth": lambda t, settings, walk: figures.q2_growth(t["by_checkpoint"], settings),
+    "q3_flow": lambda t, settings, walk: figures.q3_flow(t["features"], t["branch_cka"], settings),
+    "q4_importance": lambda t, settings, walk: figures.q4_importance(t["by_checkpoint"], settings),
+    "controls": lambda t, settings, walk: figures.controls(t["features"], t["control_vinfo"], settings),
+}
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "figures").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_a_figure_is_written_as_svg_and_png_with_its_numbers(name, tables, settings, walk, folder):
+    drawn = DRAW[name](tables(n=40), settings, walk)
+    figures.save(drawn, name, folder, dpi=60)
+    svg = (folder / "figures" / f"{name}.svg").read_text()
+    assert "</svg>" in svg
+    assert "<text" in svg  # letters stay letters
+    assert "dc:date" not in svg  # or no two runs would give the same bytes
+    png = plt.imread(folder / "figures" / f"{name}.png")
+    assert png[..., :3].std() > 0.01  # not a blank sheet
+    table = pd.read_csv(folder / "tables" / f"{name}.csv")
+    assert len(table) == len(drawn[1]) > 0
+    assert not plt.get_fignums()  # closed
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_the_same_tables_give_the_same_svg(name, tables, settings, walk, folder):
+    written = []
+    for _ in range(2):
+        figures.save(DRAW[name](tables(n=20), settings, walk), name, folder, dpi=60)
+        written.append((folder / "figures" / f"{name}.svg").read_bytes())
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, tables, settings, walk):
+    t = tables(n=6, epochs=(0, 1))
+    for table in t.values():
+        column = {"complexity", "cka", "vinfo"} & set(table)
+        table.loc[table["feature"] == 2, list(column)] = np.nan
+    figure, table = DRAW[name](t, settings, walk)
+    figure.canvas.draw()
+    assert len(table)
+
+
+def test_a_disk_that_refuses_a_figure_is_told_in_one_line(walk, folder):
+    drawn = figures.training(walk.history.assign(seed=0))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2048, hard))
+    try:
+        with pytest.raises(StrataError, match=r"training\.svg: could not be written \(File too large\)") as error:
+            figures.save(drawn, "training", folder, dpi=60)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "\n" not in str(error.value)
+    assert list((folder / "figures").iterdir()) == []
+
+
+def texts(figure):
+    return [text.get_text() for ax in figure.axes for text in [ax.title, *ax.texts, *ax.get_yticklabels()]] + [
+        text.get_text() for ax in figure.axes if ax.get_legend() for text in ax.get_legend().get_texts()
+    ]
+
+
+def test_findings_show_every_claim_with_its_interval_in_the_colour_of_its_verdict(tables, settings):
+    found = questions.findings(**tables(bias=-0.5), settings=settings)
+    figure, table = figures.findings(found)
+    ax = figure.axes[0]
+    shown = {tuple(line.get_xdata()): line.get_color() for line in ax.lines}
+    for f in found:
+        assert shown[f.ci_low, f.ci_high] == figures.VERDICTS[f.verdict]
+        assert any(text.startswith(f.id) for text in texts(figure))
+    assert list(table["id"]) == [f.id for f in found]
+
+
+@pytest.mark.parametrize("undefined", [None, float("nan")])
+def test_a_finding_that_is_not_defined_is_listed_without_a_point(undefined):
+    finding = questions.Finding("q9", "9", "c", "s", undefined, undefined, undefined, undefined, 3, "undecided")
+    figure, table = figures.findings([finding])
+    figure.canvas.draw()
+    assert len(table) == 1
+    assert any(text.startswith("q9") for text in texts(figure))
+
+
+@pytest.mark.parametrize("examples", [4, 9])
+def test_the_spectrum_shows_each_features_most_activating_images(walk, examples):
+    ids = [name.decode() for path in walk.images for name in store.read(path)[0]["ids"]]
+    images = np.concatenate([store.read(path)[0]["images"] for path in walk.images])
+    codes = np.concatenate([store.read(path)[0]["codes"] for path in walk.codes])
+    wanted = np.array([4, 1])
+    pictures, names = figures.most_activating(wanted, walk.images, walk.codes, examples)
+    for feature, shown, labels in zip(wanted, pictures, names, strict=True):
+        rows = [ids.index(label) for label in labels]
+        assert len(set(rows)) == examples
+        np.testing.assert_array_equal(codes[rows, feature], np.sort(codes[:, feature])[::-1][:examples])
+        np.testing.assert_array_equal(shown, images[rows].transpose(0, 2, 3, 1))
+
+
+def test_images_of_another_run_are_refused(walk):
+    with pytest.raises(StrataError, match="its images is"):
+        figures.most_activating(np.array([0]), walk.images[::-1], walk.codes, 4)
+
+
+def test_the_spectrum_goes_from_simple_to_complex_with_one_seeds_features(tables, settings, walk):
+    features = tables(n=6)["features"]
+    both = pd.concat([features, features.assign(seed=1, complexity=0.99)])
+    _, table = figures.q1_spectrum(both, walk.images, walk.codes, 4)
+    assert list(table["complexity"]) == sorted(features["complexity"])
+    assert (table["seed"] == 0).all()
+    assert all(len(names.split()) == 4 for names in table["images"])
+
+
+def test_growth_shows_the_mean_and_its_interval_of_all_and_of_the_most_important(tables, settings):
+    t = tables(growth=0.3)["by_checkpoint"]
+    _, table = figures.q2_growth(t, settings)
+    assert len(table) == 4 * 2
+    for epoch, own in t.groupby("epoch"):
+        shown = table[table["epoch"] == epoch].set_index("group")
+        assert shown.loc["all features", "complexity"] == pytest.approx(own["complexity"].mean())
+        top = own.nlargest(5, "importance")["complexity"].mean()
+        assert shown.loc["most important", "complexity"] == pytest.approx(top)
+        assert list(shown["n"]) == [120, 5]
+    assert (table["ci_low"] <= table["complexity"]).all()
+    assert (table["complexity"] <= table["ci_high"]).all()
+
+
+def test_flow_shows_the_cka_of_the_simplest_and_the_most_complex_tenth(tables, settings):
+    t = tables(teleport=-0.5)
+    _, table = figures.q3_flow(t["features"], t["branch_cka"], settings)
+    assert len(table) == 2 * 2 * 2
+    ranked = t["features"].sort_values("complexity")["feature"]
+    groups = {"simplest tenth": ranked[:12], "most complex tenth": ranked[-12:]}
+    for row in table.itertuples():
+        own = t["branch_cka"]
+        own = own[(own["layer"] == f"{row.block}-{row.branch}") & own["feature"].isin(groups[row.group])]
+        assert row.cka == pytest.approx(own["cka"].mean())
+        assert row.n == 12
+
+
+def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, settings):
+    figure, table = figures.q4_importance(tables(bias=-0.5)["by_checkpoint"], settings)
+    assert set(table["epoch"]) == {1, 3}
+    assert [ax.get_title("left") for ax in figure.axes[:2]] == ["first epoch (1)", "last epoch (3)"]
+    assert all("n = 120" in ax.get_title("right") for ax in figure.axes[:2])
+
+
+def test_scatters_say_the_correlation_with_its_interval(tables, settings):
+    t = tables(emergence=0.5)
+    figure, table = figures.q2_emergence(t["features"], settings)
+    title = figure.axes[0].get_title("right")
+    r = table["complexity"].corr(table["temporal_decoding_score"])
+    assert title.startswith(f"r = {r:+.2f} [")
+    assert title.endswith("n = 120")
+
+
+def test_controls_show_all_layers_of_trained_untrained_and_shuffled(tables, settings):
+    t = tables(shuffled=-0.01)
+    _, table = figures.controls(t["features"], t["control_vinfo"], settings)
+    assert list(dict.fromkeys(table["layer"])) == ["stem", "block-01", "penultimate"]
+    shown = table[table["layer"] == "stem"].set_index("group")["vinfo"]
+    own = t["control_vinfo"].query("layer == 'stem'").groupby("control")["vinfo"].mean()
+    assert shown["trained network"] == pytest.approx(t["features"]["vinfo_stem"].mean())
+    assert shown["untrained network (control)"] == pytest.approx(own["untrained"])
+    assert shown["shuffled codes (control)"] == pytest.approx(own["shuffled"])
+
+
+def test_seeds_are_lines_of_their_own_in_the_figure_of_training(walk):
+    history = pd.concat(walk.history.assign(seed=seed) for seed in (0, 1))
+    figure, table = figures.training(history)
+    assert [len(ax.lines) for ax in figure.axes] == [2, 2]
+    assert len(table) == 6

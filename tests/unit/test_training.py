@@ -1,0 +1,254 @@
+import math
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from strata import models, store, training
+from strata.errors import StrataError
+
+EPOCHS = [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def run(digit_shards, model_config, training_config, tmp_path):
+    """Train once, into a folder of its own name; every argument can be changed."""
+
+    def run(name, epochs_kept=EPOCHS, seed=0, state=None, shards=None, **changes):
+        folder = tmp_path / name
+        state = tmp_path / (state or f"{name}-state")
+        settings = training_config | changes
+        return training.train(
+            shards or digit_shards, model_config, settings, epochs_kept, seed, folder, state
+        ), checkpoints(folder)
+
+    return run
+
+
+def checkpoints(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))} if folder.exists() else {}
+
+
+def test_the_loss_falls_and_the_digits_are_learned(run):
+    history, _ = run("a", epochs_kept=[0, 12], epochs=12)
+    assert history["loss"].iloc[-1] < 0.3 * history["loss"].iloc[0]
+    assert history["accuracy"].iloc[-1] >= 0.9
+
+
+def test_the_history_has_a_row_an_epoch_and_a_checkpoint_is_kept_of_each_listed_one(run, digit_shards, model_config):
+    history, kept = run("a", epochs_kept=[0, 3, 4])
+    assert list(history.columns) == ["epoch", "loss", "accuracy", "learning_rate", "seconds"]
+    assert list(history["epoch"]) == EPOCHS
+    assert (history["seconds"] > 0).all()
+    assert list(kept) == ["epoch-000.pt", "epoch-003.pt", "epoch-004.pt"]
+    assert len(set(kept.values())) == 3
+
+
+def test_loss_and_accuracy_are_those_of_the_checkpoint_on_test_images(run, digit_shards, model_config, tmp_path):
+    history, _ = run("a")
+    for epoch in (0, 4):
+        network = models.build(model_config["source"], model_config["arguments"], 3, seed=99)
+        models.load(tmp_path / "a" / f"epoch-{epoch:03d}.pt", network)
+        network.eval()
+        parts = [store.read(path)[0] for path in digit_shards]
+        images, labels, train = (np.concatenate([p[k] for p in parts]) for k in ("images", "labels", "train"))
+        with torch.no_grad():
+            x = models.normalised(torch.from_numpy(images[~train]), model_config["mean"], model_config["std"])
+            logits, target = network(x), torch.from_numpy(labels[~train]).long()
+        assert history["loss"][epoch] == pytest.approx(functional.cross_entropy(logits, target).item(), rel=1e-4)
+        assert history["accuracy"][epoch] == (logits.argmax(1) == target).double().mean().item()
+
+
+def test_the_first_checkpoint_is_the_untrained_network(run, model_config, tmp_path):
+    run("a", seed=5)
+    network = models.build(model_config["source"], model_config["arguments"], 3, seed=5)
+    models.save(tmp_path / "untrained.pt", network, 0)
+    assert (tmp_path / "untrained.pt").read_bytes() == (tmp_path / "a" / "epoch-000.pt").read_bytes()
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run):
+    first, again, other = (run(name, seed=seed)[1] for name, seed in (("a", 0), ("b", 0), ("c", 1)))
+    assert first == again
+    assert all(first[name] != other[name] for name in first)
+
+
+def test_the_cosine_schedule_falls_from_its_peak_to_zero(run):
+    history, _ = run("a", schedule="cosine")
+    expected = [0.1 * (1 + math.cos(math.pi * epoch / 4)) / 2 for epoch in EPOCHS]
+    assert history["learning_rate"].tolist() == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_one_cycle_schedule_rises_to_its_peak_and_falls_to_nothing(run):
+    rates = run("a")[0]["learning_rate"].tolist()
+    assert rates[0] == pytest.approx(0.1 / 25)
+    assert 0.09 < rates[1] <= 0.1  # the peak is at 30 % of all steps
+    assert rates[1] > rates[2] > rates[3] > rates[4]
+    assert rates[4] == pytest.approx(0.1 / 25 / 1e4)
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Let training stop in the evaluation of an epoch, as a kill would."""
+    evaluate = training.evaluate
+
+    def stop_after(calls):
+        left = iter(range(calls))
+
+        def stopping(*arguments):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return evaluate(*arguments)
+
+        monkeypatch.setattr(training, "evaluate", stopping)
+
+    yield stop_after
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+@pytest.mark.parametrize("evaluations", [[1], [3], [1, 1, 2]], ids=["early", "late", "thrice"])
+def test_a_stopped_training_goes_on_to_the_same_bits(run, stop_after, monkeypatch, capsys, schedule, evaluations):
+    whole, expected = run("whole", schedule=schedule)
+    for calls in evaluations:
+        stop_after(calls)
+        with pytest.raises(KeyboardInterrupt):
+            run("part", schedule=schedule)
+        monkeypatch.undo()
+    capsys.readouterr()
+    history, found = run("part", schedule=schedule)
+    assert f"resuming after epoch {sum(evaluations) - 1}" in capsys.readouterr().out
+    assert found == expected
+    columns = ["epoch", "loss", "accuracy", "learning_rate"]
+    assert history[columns].equals(whole[columns])
+
+
+def test_a_killed_process_goes_on_to_the_same_bits(run, digit_shards, model_config, training_config, tmp_path):
+    _, expected = run("whole")
+    program = f"""
+import os, signal, torch
+from strata import training
+torch.set_num_threads(1)
+step, steps = training.augmented, []
+def killed(*arguments, **more):
+    steps.append(1)
+    if len(steps) == 9:  # in the third epoch
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*arguments, **more)
+training.augmented = killed
+training.train({[str(p) for p in digit_shards]}, {model_config}, {training_config}, {EPOCHS}, 0,
+               {str(tmp_path / "part")!r}, {str(tmp_path / "part-state")!r})
+"""
+    killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert "last.pt" in os.listdir(tmp_path / "part-state")
+    assert not (tmp_path / "part").exists()  # nothing half-done among the checkpoints
+    assert run("part")[1] == expected
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"learning_rate": 0.02},
+        {"seed": 3},
+        {"epochs_kept": [0, 4]},
+        {"augment": {"scale": [1.0, 1.0], "flip": True}},
+        {"shards": 1},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_the_state_of_another_training_is_not_used(run, stop_after, monkeypatch, digit_shards, other, capsys):
+    if "shards" in other:
+        other = {"shards": digit_shards[: other["shards"]]}
+    expected = run("fresh", **other)[1]
+    stop_after(3)
+    with pytest.raises(KeyboardInterrupt):
+        run("stopped", state="shared")
+    monkeypatch.undo()
+    capsys.readouterr()
+    assert run("a", state="shared", **other)[1] == expected
+    assert "resuming" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("keep", [0, 100, -100])
+def test_a_damaged_state_is_not_used(run, stop_after, monkeypatch, tmp_path, keep):
+    expected = run("whole")[1]
+    stop_after(3)
+    with pytest.raises(KeyboardInterrupt):
+        run("part")
+    monkeypatch.undo()
+    state = tmp_path / "part-state" / "last.pt"
+    state.write_bytes(state.read_bytes()[:keep])
+    assert run("part")[1] == expected
+
+
+def test_a_training_that_diverges_is_told_and_leaves_no_checkpoints(run, tmp_path):
+    with pytest.raises(StrataError, match=r"diverged in epoch 1; lower training\.learning_rate"):
+        run("a", learning_rate=1e30, schedule="cosine")
+    assert checkpoints(tmp_path / "a") == {}
+
+
+def test_a_damaged_image_shard_is_told(run, digit_shards, tmp_path):
+    bad = tmp_path / "shard-000.h5"
+    bad.write_bytes(digit_shards[0].read_bytes()[:-50])
+    with pytest.raises(StrataError, match=r"shard-000\.h5"):
+        run("a", shards=[bad])
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("batch_size", [2, 7, 16, 1000])
+def test_every_image_of_the_split_is_seen_once_an_epoch(digit_shards, train, batch_size):
+    def ids(order):
+        batches = list(training._batches(digit_shards, batch_size, train, order))
+        assert all(1 <= len(images) <= batch_size for images, _ in batches)
+        assert all(len(images) == len(labels) for images, labels in batches)
+        return [image.tobytes() for images, _ in batches for image in images.numpy()]
+
+    parts = [store.read(path)[0] for path in digit_shards]
+    expected = [image.tobytes() for p in parts for image in p["images"][p["train"] == train]]
+    assert ids(None) == expected
+    shuffled = [ids(np.random.default_rng([0, epoch])) for epoch in (1, 2)]
+    assert all(sorted(s) == sorted(expected) for s in shuffled)
+    assert shuffled[0] != shuffled[1]
+
+
+@pytest.fixture
+def images():
+    return torch.rand(64, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+
+
+def augmented(images, scale=(1.0, 1.0), flip=False, seed=0):
+    return training.augmented(images, scale, flip, torch.Generator().manual_seed(seed))
+
+
+def test_a_crop_of_the_whole_image_without_mirroring_changes_nothing(images):
+    torch.testing.assert_close(augmented(images), images, atol=1e-5, rtol=0)
+
+
+def test_about_half_of_the_images_are_mirrored_and_the_others_stay(images):
+    found = augmented(images, flip=True)
+    kept = ((found - images).abs().amax((1, 2, 3)) < 1e-5).numpy()
+    mirrored = ((found - images.flip(3)).abs().amax((1, 2, 3)) < 1e-5).numpy()
+    assert (kept ^ mirrored).all()
+    assert 16 <= kept.sum() <= 48  # four standard deviations about 32
+
+
+def test_a_crop_covers_the_share_of_the_area_that_it_is_told():
+    ramp = torch.linspace(-1, 1, 101).expand(200, 3, 101, 101)  # its range tells the side of a crop
+    sides = torch.cat([x.amax((1, 2, 3)) - x.amin((1, 2, 3)) for x in [augmented(ramp, (0.25, 0.64))]]) / 2
+    assert sides.min() >= 0.5 - 0.02
+    assert sides.max() <= 0.8 + 0.02
+    assert sides.min() < 0.53
+    assert sides.max() > 0.77
+    assert augmented(ramp, (0.25, 0.25)).amax((1, 2, 3)).max() > 0.98  # crops reach the border
+    assert augmented(ramp, (0.25, 0.25)).amin((1, 2, 3)).min() < -0.98
+
+
+def test_the_generator_alone_decides_the_crops(images):
+    first, again, other = (augmented(images, (0.3, 1.0), True, seed) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
