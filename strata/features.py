@@ -1,11 +1,10 @@
-"""Features: directions in the penultimate layer, and the code of every image.
+"""Features: directions in the penultimate layer, found by factorising the activations of every class.
 
 Notation, kept throughout (as in the paper): A, activations (images × units); D, the dictionary (features × units); Z,
 codes (images × features); A ≈ Z D with everything non-negative.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,25 +15,6 @@ from strata import models, store
 from strata.errors import StrataError
 from strata.layers import PENULTIMATE
 from strata.progress import progress
-
-
-@dataclass
-class Codes:
-    """Non-negative codes of some images.
-
-    Attributes
-    ----------
-    z : Tensor
-        Images × features.
-    residual : Tensor
-        Relative KKT residual of every image.
-    iterations : int
-        Iterations until the last image was solved, or the limit.
-    """
-
-    z: Tensor
-    residual: Tensor
-    iterations: int
 
 
 def discover(
@@ -127,46 +107,6 @@ def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations:
     return u, d
 
 
-def encode(a: Tensor, d: Tensor, tolerance: float, max_iterations: int) -> Codes:
-    """Solve min over z ≥ 0 of ½‖a − z D‖² for every row a of A.
-
-    Accelerated projected gradient with a restart whenever an image's step turns against its momentum (Beck & Teboulle
-    2009; O'Donoghue & Candès 2015), on D Dᵀ and A Dᵀ. An image leaves the batch once its residual, the largest
-    violation of the Karush-Kuhn-Tucker conditions |min(z, ∇)| relative to the largest entry of |a Dᵀ|, is at most
-    `tolerance`.
-
-    Parameters
-    ----------
-    a
-        Activations, images × units.
-    d
-        Dictionary, features × units.
-    """
-    gram, target = d @ d.T, a @ d.T
-    step = 1 / torch.linalg.eigvalsh(gram)[-1].clamp(min=torch.finfo(gram.dtype).tiny)
-    scale = target.abs().amax(1, keepdim=True).clamp(min=torch.finfo(gram.dtype).tiny)
-    z = torch.zeros_like(target)
-    residual = torch.full((len(a),), torch.inf, dtype=a.dtype, device=a.device)
-    rows = torch.arange(len(a), device=a.device)
-    x, y, t = z[rows], z[rows], torch.ones(len(rows), 1, dtype=a.dtype, device=a.device)
-    iteration = 0
-    while len(rows) and iteration < max_iterations:
-        iteration += 1
-        new = (y - step * (y @ gram - target[rows])).clamp(min=0)
-        against = ((y - new) * (new - x)).sum(1, keepdim=True) > 0
-        t = torch.where(against, 1.0, t)
-        t_new = (1 + (1 + 4 * t * t).sqrt()) / 2
-        y = new + torch.where(against, 0.0, (t - 1) / t_new) * (new - x)
-        x, t = new, t_new
-        if iteration % 10 == 0 or iteration == max_iterations:
-            gradient = x @ gram - target[rows]
-            now = (torch.minimum(x, gradient).abs() / scale[rows]).amax(1)
-            z[rows], residual[rows] = x, now
-            left = now > tolerance
-            rows, x, y, t = rows[left], x[left], y[left], t[left]
-    return Codes(z, residual, iteration)
-
-
 def discover_checkpoint(
     activation_shards: Sequence[str | Path],
     image_shards: Sequence[str | Path],
@@ -219,76 +159,6 @@ def discover_checkpoint(
         checkpoint=made_by,
         classes=classes,
     )
-
-
-def encode_shard(
-    features: str | Path,
-    activation_shard: str | Path,
-    tolerance: float,
-    max_iterations: int,
-    output: str | Path,
-) -> None:
-    """Encode one shard's penultimate activations, and write codes, their R² and share of zeros."""
-    found, about = store.read(features, kind="features")
-    with store.Shard(activation_shard, layer=PENULTIMATE, checkpoint=about["checkpoint"]) as shard:
-        activations, images = (
-            shard.read("activations").astype(np.float64),
-            shard.attributes["images"],
-        )
-    device = models.device()
-    a, d = (torch.from_numpy(x).to(device) for x in (activations, found["dictionary"]))
-    codes = encode(a, d, tolerance, max_iterations)
-    lost = (a - codes.z @ d).square().sum()
-    total = (a - a.mean(0)).square().sum()
-    unsolved = int((codes.residual > tolerance).sum())
-    if unsolved:
-        print(f"{unsolved} of {len(a)} codes did not reach codes.tolerance: {tolerance}")
-    store.write(
-        output,
-        {"codes": codes.z.float().cpu().numpy(), "residual": codes.residual.cpu().numpy()},
-        kind="codes",
-        images=images,
-        features=store.digest(found["dictionary"].tobytes()),
-        r2=float(1 - lost / total),
-        zeros=float((codes.z == 0).double().mean()),
-        unsolved=unsolved,
-    )
-
-
-def shuffle_shard(codes: str | Path, seed: int, output: str | Path) -> None:
-    """Write codes shuffled over the images of their shard, every feature by itself: a control that tells nothing."""
-    arrays, about = store.read(codes, kind="codes")
-    rng = np.random.default_rng([seed, *about["images"].encode()])
-    store.write(
-        output,
-        {"codes": rng.permuted(arrays["codes"], axis=0)},
-        kind="codes",
-        images=about["images"],
-        features=f"shuffled {about['features']}",
-    )
-
-
-def importance(codes: np.ndarray, gradients: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum gradient × input of every feature over images (the paper's Γ, times the number of images).
-
-    The head is linear, y = z D Wᵀ + b, so that ∂y_c/∂z_i = (D Wᵀ)_ic.
-
-    Parameters
-    ----------
-    codes
-        Z, images × features.
-    gradients
-        D Wᵀ, features × classes.
-    classes
-        The class whose logit is explained, for every image.
-
-    Returns
-    -------
-    absolute, signed : ndarray
-        Σ |z_i ∂y/∂z_i| and Σ z_i ∂y/∂z_i, one entry a feature.
-    """
-    contributions = codes * gradients.T[classes]
-    return np.abs(contributions).sum(0), contributions.sum(0)
 
 
 def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from strata import store
-from strata.features import importance
 from strata.layers import PENULTIMATE
 from strata.statistics import Estimate, bootstrap, pearson
 
@@ -57,6 +56,29 @@ def read_vinfo(paths: Sequence[str | Path], layers: Sequence[str], name: str = "
             for layer in shard.attributes["layers"]:
                 found[layer] = shard.read(f"{layer}/{name}")
     return np.stack([found[layer] for layer in layers])
+
+
+def importance(codes: np.ndarray, gradients: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum gradient × input of every feature over images (the paper's Γ, times the number of images).
+
+    The head is linear, y = z D Wᵀ + b, so that ∂y_c/∂z_i = (D Wᵀ)_ic.
+
+    Parameters
+    ----------
+    codes
+        Z, images × features.
+    gradients
+        D Wᵀ, features × classes.
+    classes
+        The class whose logit is explained, for every image.
+
+    Returns
+    -------
+    absolute, signed : ndarray
+        Σ |z_i ∂y/∂z_i| and Σ z_i ∂y/∂z_i, one entry a feature.
+    """
+    contributions = codes * gradients.T[classes]
+    return np.abs(contributions).sum(0), contributions.sum(0)
 
 
 def importance_of_checkpoint(

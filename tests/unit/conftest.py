@@ -11,7 +11,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from strata import activations, data, features, layers, probes, training
+from strata import activations, codes, data, features, layers, probes, training
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = ["stem", "block-01", "block-02"]
@@ -74,11 +74,11 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         activations.cache_shard(shard, checkpoint, outputs, model, 1, "float32", 16)
     dictionary = path_of("features", "epoch-002")
     features.discover_checkpoint(acts["penultimate"], digit_shards, checkpoint, model, 2, 0, 1e-6, 500, dictionary)
-    codes = [path_of("codes", "epoch-002", shard) for shard in shards]
-    for acts_shard, codes_shard in zip(acts["penultimate"], codes, strict=True):
-        features.encode_shard(dictionary, acts_shard, 1e-6, 20000, codes_shard)
+    code_shards = [path_of("codes", "epoch-002", shard) for shard in shards]
+    for acts_shard, codes_shard in zip(acts["penultimate"], code_shards, strict=True):
+        codes.encode_shard(dictionary, acts_shard, 1e-6, 200, codes_shard)
     vinfo = path_of("vinfo", "all")
-    probes.probe_layers(acts, codes, 3, [0.01, 1.0, 100.0], 0, 256, vinfo)
+    probes.probe_layers(acts, code_shards, 3, [0.01, 1.0, 100.0], 0, 256, vinfo)
     return SimpleNamespace(
         history=history,
         model=model,
@@ -86,7 +86,7 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         checkpoint=checkpoint,
         activations=acts,
         features=dictionary,
-        codes=codes,
+        codes=code_shards,
         vinfo=vinfo,
         blocks=BLOCKS,
     )

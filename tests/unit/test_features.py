@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import nnls
 from sklearn.datasets import load_digits
 from sklearn.decomposition import NMF
 
@@ -15,61 +14,6 @@ def uniform(*shape, seed=0):
 
 def objective(a, z, d):
     return 0.5 * np.square(a - z @ d).sum(-1)
-
-
-PROBLEMS = {
-    "as many features as units": (uniform(20, 12), uniform(12, 12, seed=1)),
-    "few features": (uniform(20, 12), uniform(4, 12, seed=1)),
-    "more features than units": (uniform(20, 6), uniform(30, 6, seed=1)),
-    "sparse rows": (uniform(20, 12) * (uniform(20, 12, seed=3) < 0.3), uniform(9, 12, seed=1) ** 4),
-    "activations of either sign": (uniform(20, 12) - 0.5, uniform(8, 12, seed=1)),
-    "twin features": (uniform(20, 12), np.repeat(uniform(4, 12, seed=1), 2, axis=0)),
-    "a feature and an image of zeros": (
-        uniform(20, 12) * (np.arange(20) > 0)[:, None],
-        uniform(6, 12, seed=1) * (np.arange(6) > 0)[:, None],
-    ),
-    "large values": (1e4 * uniform(20, 12), uniform(8, 12, seed=1)),
-    "small values": (1e-4 * uniform(20, 12), uniform(8, 12, seed=1)),
-}
-
-
-@pytest.mark.parametrize(("a", "d"), PROBLEMS.values(), ids=PROBLEMS)
-def test_codes_are_those_of_scipys_non_negative_least_squares(a, d):
-    found = features.encode(torch.from_numpy(a), torch.from_numpy(d), 1e-9, 50_000)
-    z, scale = found.z.numpy(), np.square(a).sum(1).max()
-    expected = np.stack([nnls(d.T, row)[0] for row in a])
-    assert (z >= 0).all()
-    np.testing.assert_allclose(objective(a, z, d), objective(a, expected, d), rtol=1e-6, atol=1e-9 * scale)
-    if np.linalg.matrix_rank(d) == len(d):  # else the codes are not unique
-        np.testing.assert_allclose(z, expected, atol=1e-5 * max(1, np.abs(expected).max()))
-    assert (found.residual <= 1e-9).all()
-
-
-@pytest.mark.parametrize(("a", "d"), PROBLEMS.values(), ids=PROBLEMS)
-@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
-def test_the_residual_is_the_violation_of_the_kkt_conditions(a, d, tolerance):
-    found = features.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance, 50_000)
-    z = found.z.numpy()
-    gradient = (z @ d - a) @ d.T
-    violation = np.abs(np.minimum(z, gradient)).max(1)
-    scale = np.maximum(np.abs(a @ d.T).max(1), np.finfo(float).tiny)
-    np.testing.assert_allclose(found.residual.numpy(), violation / scale, rtol=1e-6, atol=1e-12)
-    assert (found.residual <= tolerance).all()
-
-
-def test_images_beyond_the_limit_of_iterations_are_returned_unsolved():
-    a, d = (torch.from_numpy(uniform(5, 12)), torch.from_numpy(uniform(12, 12, seed=1)))
-    few, many = (features.encode(a, d, 1e-12, n) for n in (7, 5000))
-    assert few.iterations == 7
-    assert (few.residual > 1e-12).any()
-    assert (objective(a.numpy(), few.z.numpy(), d.numpy()) >= objective(a.numpy(), many.z.numpy(), d.numpy())).all()
-    assert (few.z >= 0).all()
-
-
-def test_the_code_of_an_image_does_not_depend_on_the_others():
-    a, d = (torch.from_numpy(uniform(9, 12)), torch.from_numpy(uniform(8, 12, seed=1)))
-    together, alone = features.encode(a, d, 1e-9, 50_000).z, features.encode(a[:2], d, 1e-9, 50_000).z
-    torch.testing.assert_close(together[:2], alone, atol=1e-7, rtol=0)
 
 
 MATRICES = {
@@ -166,20 +110,6 @@ def test_negative_activations_are_told():
         discover(uniform(12, 7) - 0.1, [0] * 6 + [1] * 6)
 
 
-def test_importance_is_gradient_times_input_by_autograd():
-    rng = np.random.default_rng(0)
-    d, w, b = rng.random((6, 9)), rng.normal(size=(4, 9)), rng.normal(size=4)
-    codes = rng.random((20, 6)) * (rng.random((20, 6)) < 0.7)
-    classes = (codes @ d @ w.T + b).argmax(1)
-    z = torch.from_numpy(codes).requires_grad_()
-    y = z @ torch.from_numpy(d) @ torch.from_numpy(w).T + torch.from_numpy(b)
-    y.gather(1, torch.from_numpy(classes)[:, None]).sum().backward()
-    product = (z.grad * z).detach().numpy()
-    absolute, signed = features.importance(codes, d @ w.T, classes)
-    np.testing.assert_allclose(absolute, np.abs(product).sum(0), rtol=1e-10)
-    np.testing.assert_allclose(signed, product.sum(0), rtol=1e-10, atol=1e-12)
-
-
 def test_a_checkpoints_features_come_from_its_training_images_alone(walk):
     found, about = store.read(walk.features, kind="features")
     activations, labels = [], []
@@ -207,48 +137,3 @@ def test_features_of_activations_of_another_checkpoint_are_refused(walk, tmp_pat
     assert str(walk.activations["penultimate"][0]) in str(error.value)
     assert str(other) in str(error.value)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_codes_are_written_with_how_well_they_reconstruct(walk):
-    d = store.read(walk.features)[0]["dictionary"]
-    for path, source in zip(walk.codes, walk.activations["penultimate"], strict=True):
-        arrays, about = store.read(path, kind="codes")
-        a = store.read(source)[0]["activations"].astype(float)
-        expected = np.stack([nnls(d.T, row)[0] for row in a])
-        found, best = (objective(a, z, d).sum() for z in (arrays["codes"], expected))
-        assert found == pytest.approx(best, rel=1e-5)
-        lost = np.square(a - arrays["codes"] @ d).sum() / np.square(a - a.mean(0)).sum()
-        assert about["r2"] == pytest.approx(1 - lost, abs=1e-5)
-        assert about["zeros"] == pytest.approx((arrays["codes"] == 0).mean())
-        assert about["unsolved"] == 0
-        assert about["features"] == store.digest(d.tobytes())
-        assert (arrays["residual"] <= 1e-6).all()
-
-
-def test_unsolved_codes_are_counted_and_told(walk, tmp_path, capsys):
-    features.encode_shard(walk.features, walk.activations["penultimate"][0], 1e-12, 2, tmp_path / "codes.h5")
-    unsolved = store.read(tmp_path / "codes.h5")[1]["unsolved"]
-    assert unsolved > 0
-    assert f"{unsolved} of " in capsys.readouterr().out
-
-
-def test_codes_of_another_layer_are_refused(walk, tmp_path):
-    with pytest.raises(StrataError, match="its layer is 'stem', expected 'penultimate'"):
-        features.encode_shard(walk.features, walk.activations["stem"][0], 1e-6, 100, tmp_path / "codes.h5")
-
-
-def test_shuffled_codes_keep_each_features_values_and_lose_their_images(walk, tmp_path):
-    first, again, other = (tmp_path / f"{name}.h5" for name in ("first", "again", "other"))
-    for path, seed in ((first, 0), (again, 0), (other, 1)):
-        features.shuffle_shard(walk.codes[0], seed, path)
-    codes, about = store.read(walk.codes[0])
-    arrays, made = store.read(first, kind="codes", images=about["images"])
-    shuffled = arrays["codes"]
-    np.testing.assert_array_equal(np.sort(shuffled, axis=0), np.sort(codes["codes"], axis=0))
-    varied = codes["codes"].std(0) > 0
-    assert varied.any()
-    assert all((shuffled[:, i] != codes["codes"][:, i]).any() for i in np.flatnonzero(varied))
-    rows, mixed = ({tuple(row) for row in z} for z in (codes["codes"], shuffled))
-    assert rows != mixed  # features are shuffled apart, not whole images
-    assert made["features"] == f"shuffled {about['features']}"
-    assert again.read_bytes() == first.read_bytes() != other.read_bytes()

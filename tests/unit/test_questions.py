@@ -307,3 +307,17 @@ def test_features_csv_has_a_row_a_feature_with_every_scalar(walk):
 def test_the_quality_of_codes_is_what_their_shard_says(walk):
     about = store.read(walk.codes[0])[1]
     assert questions.quality_of_codes(walk.codes[0]) == {k: about[k] for k in ("r2", "zeros", "unsolved")}
+
+
+def test_importance_is_gradient_times_input_by_autograd():
+    rng = np.random.default_rng(0)
+    d, w, b = rng.random((6, 9)), rng.normal(size=(4, 9)), rng.normal(size=4)
+    codes = rng.random((20, 6)) * (rng.random((20, 6)) < 0.7)
+    classes = (codes @ d @ w.T + b).argmax(1)
+    z = torch.from_numpy(codes).requires_grad_()
+    y = z @ torch.from_numpy(d) @ torch.from_numpy(w).T + torch.from_numpy(b)
+    y.gather(1, torch.from_numpy(classes)[:, None]).sum().backward()
+    product = (z.grad * z).detach().numpy()
+    absolute, signed = questions.importance(codes, d @ w.T, classes)
+    np.testing.assert_allclose(absolute, np.abs(product).sum(0), rtol=1e-10)
+    np.testing.assert_allclose(signed, product.sum(0), rtol=1e-10, atol=1e-12)

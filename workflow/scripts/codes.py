@@ -2,13 +2,13 @@
 
 import torch
 
-from strata import features
+from strata import codes
 from strata.errors import one_line
 
 with one_line():
     p = snakemake.params
     torch.set_num_threads(snakemake.threads)
-    features.encode_shard(
+    codes.encode_shard(
         snakemake.input.features,
         snakemake.input.activations,
         p.tolerance,

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import nnls
+
+from strata import codes, store
+from strata.errors import StrataError
+
+
+def uniform(*shape, seed=0):
+    return np.random.default_rng(seed).random(shape)
+
+
+def objective(a, z, d):
+    return 0.5 * np.square(a - z @ d).sum(-1)
+
+
+PROBLEMS = {
+    "as many features as units": (uniform(20, 12), uniform(12, 12, seed=1)),
+    "few features": (uniform(20, 12), uniform(4, 12, seed=1)),
+    "more features than units": (uniform(20, 6), uniform(30, 6, seed=1)),
+    "sparse rows": (uniform(20, 12) * (uniform(20, 12, seed=3) < 0.3), uniform(9, 12, seed=1) ** 4),
+    "activations of either sign": (uniform(20, 12) - 0.5, uniform(8, 12, seed=1)),
+    "twin features": (uniform(20, 12), np.repeat(uniform(4, 12, seed=1), 2, axis=0)),
+    "a feature and an image of zeros": (
+        uniform(20, 12) * (np.arange(20) > 0)[:, None],
+        uniform(6, 12, seed=1) * (np.arange(6) > 0)[:, None],
+    ),
+    "large values": (1e4 * uniform(20, 12), uniform(8, 12, seed=1)),
+    "small values": (1e-4 * uniform(20, 12), uniform(8, 12, seed=1)),
+}
+
+
+@pytest.mark.parametrize(("a", "d"), PROBLEMS.values(), ids=PROBLEMS)
+def test_codes_are_those_of_scipys_non_negative_least_squares(a, d):
+    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), 1e-9, 50_000)
+    z, scale = found.z.numpy(), np.square(a).sum(1).max()
+    expected = np.stack([nnls(d.T, row)[0] for row in a])
+    assert (z >= 0).all()
+    np.testing.assert_allclose(objective(a, z, d), objective(a, expected, d), rtol=1e-6, atol=1e-9 * scale)
+    if np.linalg.matrix_rank(d) == len(d):  # else the codes are not unique
+        np.testing.assert_allclose(z, expected, atol=1e-5 * max(1, np.abs(expected).max()))
+    assert (found.residual <= 1e-9).all()
+
+
+@pytest.mark.parametrize(("a", "d"), PROBLEMS.values(), ids=PROBLEMS)
+@pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
+def test_the_residual_is_the_violation_of_the_kkt_conditions(a, d, tolerance):
+    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance, 50_000)
+    z = found.z.numpy()
+    gradient = (z @ d - a) @ d.T
+    violation = np.abs(np.minimum(z, gradient)).max(1)
+    scale = np.maximum(np.abs(a @ d.T).max(1), np.finfo(float).tiny)
+    np.testing.assert_allclose(found.residual.numpy(), violation / scale, rtol=1e-6, atol=1e-12)
+    assert (found.residual <= tolerance).all()
+
+
+def test_images_beyond_the_limit_of_iterations_are_returned_unsolved():
+    a, d = (torch.from_numpy(uniform(40, 60)), torch.from_numpy(uniform(80, 60, seed=1)))
+    none, many = (codes.encode(a, d, 1e-12, n) for n in (0, 500))
+    assert len(none.unsolved(1e-12)) > 0
+    assert len(many.unsolved(1e-12)) == 0
+    assert (objective(a.numpy(), none.z.numpy(), d.numpy()) >= objective(a.numpy(), many.z.numpy(), d.numpy())).all()
+    assert (none.z >= 0).all()
+
+
+def test_codes_can_start_from_those_of_nearly_the_same_activations():
+    a, d = (torch.from_numpy(uniform(20, 12)), torch.from_numpy(uniform(9, 12, seed=1)))
+    cold = codes.encode(a, d, 1e-10, 100)
+    warm = codes.encode(a + 1e-3, d, 1e-10, 100, start=cold.z)
+    torch.testing.assert_close(warm.z, codes.encode(a + 1e-3, d, 1e-10, 100).z, atol=1e-8, rtol=0)
+    assert len(codes.encode(a, d, 1e-8, 0, start=cold.z).unsolved(1e-8)) == 0
+
+
+def test_the_code_of_an_image_does_not_depend_on_the_others():
+    a, d = (torch.from_numpy(uniform(9, 12)), torch.from_numpy(uniform(8, 12, seed=1)))
+    together, alone = codes.encode(a, d, 1e-9, 50_000).z, codes.encode(a[:2], d, 1e-9, 50_000).z
+    torch.testing.assert_close(together[:2], alone, atol=1e-7, rtol=0)
+
+
+def test_codes_are_written_with_how_well_they_reconstruct(walk):
+    d = store.read(walk.features)[0]["dictionary"]
+    for path, source in zip(walk.codes, walk.activations["penultimate"], strict=True):
+        arrays, about = store.read(path, kind="codes")
+        a = store.read(source)[0]["activations"].astype(float)
+        expected = np.stack([nnls(d.T, row)[0] for row in a])
+        found, best = (objective(a, z, d).sum() for z in (arrays["codes"], expected))
+        assert found == pytest.approx(best, rel=1e-5)
+        lost = np.square(a - arrays["codes"] @ d).sum() / np.square(a - a.mean(0)).sum()
+        assert about["r2"] == pytest.approx(1 - lost, abs=1e-5)
+        assert about["zeros"] == pytest.approx((arrays["codes"] == 0).mean())
+        assert about["unsolved"] == 0
+        assert about["features"] == store.digest(d.tobytes())
+        assert (arrays["residual"] <= 1e-6).all()
+
+
+def test_unsolved_codes_are_counted_and_told(walk, tmp_path, capsys):
+    codes.encode_shard(walk.features, walk.activations["penultimate"][0], 1e-30, 2, tmp_path / "codes.h5")
+    unsolved = store.read(tmp_path / "codes.h5")[1]["unsolved"]
+    assert unsolved > 0
+    assert f"{unsolved} of " in capsys.readouterr().out
+
+
+def test_codes_of_another_layer_are_refused(walk, tmp_path):
+    with pytest.raises(StrataError, match="its layer is 'stem', expected 'penultimate'"):
+        codes.encode_shard(walk.features, walk.activations["stem"][0], 1e-6, 100, tmp_path / "codes.h5")
+
+
+def test_shuffled_codes_keep_each_features_values_and_lose_their_images(walk, tmp_path):
+    first, again, other = (tmp_path / f"{name}.h5" for name in ("first", "again", "other"))
+    for path, seed in ((first, 0), (again, 0), (other, 1)):
+        codes.shuffle_shard(walk.codes[0], seed, path)
+    original, about = store.read(walk.codes[0])
+    arrays, made = store.read(first, kind="codes", images=about["images"])
+    shuffled = arrays["codes"]
+    np.testing.assert_array_equal(np.sort(shuffled, axis=0), np.sort(original["codes"], axis=0))
+    varied = original["codes"].std(0) > 0
+    assert varied.any()
+    assert all((shuffled[:, i] != original["codes"][:, i]).any() for i in np.flatnonzero(varied))
+    rows, mixed = ({tuple(row) for row in z} for z in (original["codes"], shuffled))
+    assert rows != mixed  # features are shuffled apart, not whole images
+    assert made["features"] == f"shuffled {about['features']}"
+    assert again.read_bytes() == first.read_bytes() != other.read_bytes()
