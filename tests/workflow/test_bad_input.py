@@ -1,0 +1,153 @@
+"""Bad input: one clear line that names the key or the file, a failure, and nothing half-written."""
+
+import io
+import os
+import shlex
+
+import pytest
+import torch
+from torchvision.io import write_png
+from workplace import RUN, SEED
+
+pytestmark = pytest.mark.workflow
+
+CHUNK = "stem-to-penultimate"
+
+
+@pytest.fixture
+def photos(fresh):
+    """A workplace with a folder of two classes of 12 small images each."""
+    rng = torch.Generator().manual_seed(0)
+    for name in ("cat", "dog"):
+        folder = fresh.path(f"photos/{name}")
+        folder.mkdir(parents=True)
+        for i in range(12):
+            image = torch.randint(256, (3, 20, 24), generator=rng, dtype=torch.uint8)
+            write_png(image, str(folder / f"{i:02d}.png"))
+    return fresh
+
+
+FOLDER = {"data.source": "folder", "data.path": "photos", "data.shards": 1}
+
+
+def assert_refused(place, done, *said):
+    """It failed with exactly one line for the user, which says this, and left nothing half-written."""
+    assert done.code != 0
+    assert len(done.errors) == 1, done.output
+    assert [words for words in said if words not in done.errors[0]] == [], done.errors[0]
+    assert place.temporary() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("probes.penaltys", [1.0], ("probes.penaltys is unknown", "did you mean penalties?", "folds")),
+        ("figure", {"dpi": 60}, ("key figure is unknown", "did you mean figures?")),
+        ("training.epochs", "twelve", ("training.epochs", "integer", "'twelve'")),
+        ("training.epochs", 2.0, ("training.epochs", "integer", "2.0")),
+        ("seeds", [0.0], ("seeds.0", "integer", "0.0")),
+        ("features", None, ("features", "object", "None")),
+        ("probes.folds", 2, ("probes.folds", "at least 3", "2")),
+        ("data.test_fraction", 1.5, ("data.test_fraction", "less than 1", "1.5")),
+        ("data.source", "digit", ("data.source", "digits", "folder", "'digit'")),
+        ("data.source", "folder", ("data.path",)),
+        ("activations.shards", 3, ("activations.shards", "at most", "3")),
+        # Question 3 asks about the branches of blocks.
+        ("activations.layers", ["stem", "penultimate"], ("activations.layers", "block")),
+    ],
+)
+def test_a_bad_key_is_refused_before_anything_runs(fresh, key, value, said):
+    done = fresh.make(f"{RUN}/images/index.csv", changes={key: value})
+    assert_refused(fresh, done, "config key", *said)
+    assert not fresh.path("results").exists()
+
+
+def test_a_plan_refuses_a_bad_key_too(fresh):
+    done = fresh.snakemake("--dry-run", changes={"probes.folds": 2})
+    assert_refused(fresh, done, "probes.folds", "at least 3")
+
+
+def test_a_folder_that_does_not_exist_is_named(fresh):
+    done = fresh.make(f"{RUN}/images/index.csv", changes={**FOLDER, "data.path": "nowhere/photos"})
+    assert_refused(fresh, done, "data.path", "nowhere/photos", "not a directory")
+    assert not fresh.path(f"{RUN}/images/index.csv").exists()
+
+
+def test_a_folder_without_classes_is_named(fresh):
+    fresh.path("photos").mkdir()
+    done = fresh.make(f"{RUN}/images/index.csv", changes=FOLDER)
+    assert_refused(fresh, done, "data.path", "photos", "no class")
+    assert not fresh.path(f"{RUN}/images/index.csv").exists()
+
+
+@pytest.mark.filterwarnings("ignore:The image decoding and encoding:DeprecationWarning")
+def test_an_unreadable_image_fails_or_is_skipped_and_listed(photos):
+    photos.path("photos/dog/07.png").write_bytes(b"not an image")
+    target = f"{RUN}/images/shard-000.h5"
+
+    done = photos.make(target, changes=FOLDER)
+    assert_refused(photos, done, "photos/dog/07.png", "data.on_bad_image: skip")
+    assert [*photos.files("images/*")] == ["images/index.csv"]
+
+    skip = {**FOLDER, "data.on_bad_image": "skip"}
+    assert photos.plan(target, changes=skip) == {"images": 1}
+    done = photos.make(target, changes=skip)
+    assert done.code == 0, done.output
+    assert photos.path(target).exists()
+    listed = photos.path(f"{RUN}/images/shard-000-skipped.csv").read_text().splitlines()
+    assert len(listed) == 2
+    assert listed[1].startswith("dog/07.png,dog,")
+
+
+def test_a_class_with_fewer_images_than_the_rank_is_named(again):
+    target = f"{SEED}/features/epoch-001.h5"
+    done = again.make(target, changes={"features.per_class": 200})
+    assert_refused(again, done, "class '0'", "features.per_class: 200")
+    assert not again.path(target).exists()
+
+
+def test_a_layer_that_the_model_lacks_is_named_with_the_nearest(again):
+    layers = {"activations.layers": ["stem", "block-01", "block-22"]}
+    targets = [f"{SEED}/activations/epoch-001/{layer}/shard-000.h5" for layer in ("stem", "block-22")]
+    done = again.make(*targets, changes=layers)
+    assert_refused(again, done, "activations.layers", "'block-22'", "block-02")
+    assert [path for path in targets if again.path(path).exists()] == []
+
+
+def test_a_damaged_shard_is_named_with_the_command_that_rebuilds_it(finished, again):
+    target = f"{SEED}/vinfo/epoch-001/epoch-001/{CHUNK}.h5"
+    damaged = f"{SEED}/activations/epoch-001/block-01/shard-001.h5"
+    os.truncate(again.path(damaged), again.path(damaged).stat().st_size // 2)
+    done = again.make(target, force=True)
+    assert_refused(again, done, f"{damaged} is truncated or damaged")
+    assert not again.path(target).exists()
+
+    command = shlex.split(done.errors[0].split("rebuild it with: ")[1])
+    assert command[0] == "snakemake"
+    rebuilt = again.snakemake(*command[1:])
+    assert rebuilt.code == 0, rebuilt.output
+    assert again.path(damaged).read_bytes() == finished.path(damaged).read_bytes()
+    assert again.make(target).code == 0
+    assert again.path(target).read_bytes() == finished.path(target).read_bytes()
+
+
+def test_a_checkpoint_that_does_not_fit_the_model_is_named(again):
+    checkpoint = f"{SEED}/checkpoints/epoch-001.pt"
+    content = torch.load(again.path(checkpoint), weights_only=True)
+    content["model"]["head.weight"] = torch.zeros(10, 99)
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    again.path(checkpoint).write_bytes(buffer.getvalue())
+    target = f"{SEED}/activations/epoch-001/stem/shard-000.h5"
+    done = again.make(target)
+    assert_refused(again, done, f"{checkpoint} does not fit the model", "head.weight", "(10, 99)")
+    assert again.files("seed-0/activations/epoch-001/*/shard-000.h5") == {}
+
+
+def test_a_full_disk_is_named_and_nothing_half_written_is_left(again, monkeypatch):
+    """A limit on the size of files stands for the disk."""
+    target = f"{RUN}/images/shard-000.h5"
+    monkeypatch.setattr(again, "largest_file", 200_000)
+    done = again.make(target, force=True)
+    assert_refused(again, done, target, "could not be written")
+    assert not again.path(target).exists()

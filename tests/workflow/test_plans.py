@@ -1,0 +1,89 @@
+"""What Snakemake plans before anything has run."""
+
+import pytest
+from workplace import REPOSITORY, RUN, SEED, planned
+
+pytestmark = pytest.mark.workflow
+
+IMAGENET, SLURM = "config/imagenet.yaml", "slurm/config.yaml"
+needs_imagenet = pytest.mark.skipif(not (REPOSITORY / IMAGENET).exists(), reason=f"no {IMAGENET}")
+needs_slurm = pytest.mark.skipif(not (REPOSITORY / SLURM).exists(), reason=f"no {SLURM}")
+
+
+def test_the_tiny_run_is_planned_whole(fresh):
+    assert fresh.plan() == {
+        "index": 1,
+        "images": 2,
+        "train": 1,
+        "activations": 6,
+        "features": 3,
+        "codes": 6,
+        "shuffled_codes": 2,
+        "probes": 7,
+        "importance": 1,
+        "measurements": 1,
+        "findings": 1,
+        "figures": 1,
+        "report": 1,
+    }
+
+
+def test_a_figure_is_planned_without_the_report(fresh):
+    plan = fresh.plan(f"{RUN}/figures/q2_emergence.png")
+    assert plan["figures"] == 1
+    assert "report" not in plan
+
+
+def test_a_checkpoint_is_planned_with_its_images_only(fresh):
+    plan = fresh.plan(f"{SEED}/checkpoints/epoch-000.pt")
+    assert plan == {"index": 1, "images": 2, "train": 1}
+
+
+def test_codes_of_one_shard_are_planned_without_probes(fresh):
+    plan = fresh.plan(f"{SEED}/codes/epoch-001/shard-001.h5")
+    assert plan == {"index": 1, "images": 2, "train": 1, "activations": 2, "features": 1, "codes": 1}
+
+
+def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
+    again.remove(f"{RUN}/figures/q2_emergence.png")
+    assert again.plan(f"{RUN}/figures/q2_emergence.png") == {"figures": 1}
+
+
+def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
+    plan = fresh.plan(changes={"seeds": [0, 1]})
+    one = {"index", "images", "measurements", "findings", "figures", "report"}
+    single = fresh.plan()
+    assert plan == {rule: count if rule in one else 2 * count for rule, count in single.items()}
+
+
+def test_fewer_checkpoints_plan_less(fresh):
+    plan = fresh.plan(changes={"training.epochs": 9, "training.checkpoints": [3]})
+    assert (plan["activations"], plan["features"], plan["probes"]) == (6, 3, 7)
+
+
+def test_studied_shards_are_planned_and_all_are_trained_on(fresh):
+    plan = fresh.plan(changes={"data.shards": 5, "activations.shards": 1})
+    assert (plan["images"], plan["activations"], plan["codes"]) == (5, 3, 3)
+
+
+def test_layers_a_job_set_the_number_of_probe_jobs(fresh):
+    plan = fresh.plan(changes={"probes.layers_per_job": 1})
+    assert plan["probes"] == 4 * (3 + 2 + 1) + 4
+
+
+@needs_imagenet
+def test_imagenet_is_planned_without_its_data_in_fewer_than_5000_jobs(fresh):
+    done = fresh.snakemake("--dry-run", configfile=IMAGENET)
+    assert done.code == 0, done.output
+    plan = planned(done.output)
+    assert plan["train"] == 1
+    assert plan["features"] == 91
+    assert 1000 < sum(plan.values()) < 5000
+    assert not fresh.path("results").exists()
+
+
+@needs_slurm
+def test_a_cluster_is_asked_for_the_same_jobs(fresh):
+    done = fresh.snakemake("--profile", "slurm", "--dry-run")
+    assert done.code == 0, done.output
+    assert planned(done.output) == fresh.plan()

@@ -1,0 +1,129 @@
+"""What Snakemake runs again after a change: what depends on it, and nothing else."""
+
+import pytest
+from workplace import TINY
+
+pytestmark = pytest.mark.workflow
+
+REPORT = {"report"}
+FIGURES = {"figures", *REPORT}
+FINDINGS = {"findings", *FIGURES}
+MEASUREMENTS = {"measurements", *FINDINGS}
+PROBES = {"probes", *MEASUREMENTS}
+IMPORTANCE = {"importance", *MEASUREMENTS}
+SHUFFLED = {"shuffled_codes", *PROBES}
+CODES = {"codes", "importance", *SHUFFLED}
+FEATURES = {"features", *CODES}
+ACTIVATIONS = {"activations", *FEATURES}
+TRAIN = {"train", *ACTIVATIONS}
+IMAGES = {"images", *TRAIN}
+ALL = {"index", *IMAGES}
+NOTHING = set()
+
+
+def test_after_a_full_run_there_is_nothing_to_do(again):
+    assert again.plan() == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rerun"),
+    [
+        ("figures.dpi", 60, FIGURES),
+        ("figures.examples", 9, FIGURES),
+        ("questions.bootstrap", 200, FINDINGS),
+        ("questions.seed", 1, SHUFFLED),
+        ("probes.penalties", [0.001, 1.0], PROBES),
+        ("probes.folds", 4, PROBES),
+        ("codes.tolerance", 1e-5, CODES),
+        ("features.per_class", 2, FEATURES),
+        ("activations.dtype", "float16", ACTIVATIONS),
+        ("training.momentum", 0.8, TRAIN),
+        ("model.arguments", {"depths": [1, 1], "width": 4}, TRAIN),
+        ("data.size", 24, IMAGES),
+        ("data.seed", 1, ALL),
+    ],
+)
+def test_a_changed_key_reruns_what_uses_it(again, key, value, rerun):
+    assert again.plan(changes={key: value}).keys() == rerun
+
+
+def test_a_default_written_out_reruns_nothing(again):
+    assert again.plan(changes={"training.momentum": 0.9, "data.path": None}) == {}
+
+
+def test_keys_in_another_order_rerun_nothing(again):
+    arguments = dict(reversed(TINY["model"]["arguments"].items()))
+    training = dict(reversed(TINY["training"].items()))
+    assert again.plan(changes={"training": training, "model.arguments": arguments}) == {}
+
+
+# By hand: the scripts that import the module, directly or through another, and what follows them.
+@pytest.mark.parametrize(
+    ("module", "rerun"),
+    [
+        ("figures", FIGURES),
+        ("questions", IMPORTANCE | FINDINGS),
+        ("statistics", IMPORTANCE | FINDINGS),
+        ("probes", PROBES),
+        ("features", FEATURES),
+        ("codes", CODES),
+        ("activations", ACTIVATIONS),
+        ("layers", ACTIVATIONS),
+        ("training", TRAIN),
+        ("models", TRAIN),
+        ("data", ALL),
+        ("progress", ALL),
+        ("store", ALL),
+        ("errors", ALL),
+        ("config", NOTHING),
+        ("sources", NOTHING),
+    ],
+)
+def test_an_edited_module_reruns_the_rules_that_reach_it(again, module, rerun):
+    again.append(f"strata/{module}.py", "\n# an edit\n")
+    assert again.plan().keys() == rerun
+
+
+def test_every_module_of_strata_has_its_expectation_above(finished):
+    """A new module must be added to the table."""
+    marks = test_an_edited_module_reruns_the_rules_that_reach_it.pytestmark
+    expected = {module for mark in marks if mark.name == "parametrize" for module, _ in mark.args[1]}
+    modules = {path.stem for path in finished.path("strata").glob("*.py")} - {"__init__"}
+    assert modules == expected
+
+
+def test_an_edited_script_reruns_its_rule(again):
+    again.append("workflow/scripts/findings.py", "\n# an edit\n")
+    assert again.plan().keys() == FINDINGS
+
+
+def test_an_edited_caption_reruns_the_report_only(again):
+    again.append("workflow/report/q2_emergence.rst", "\nAn edit.\n")
+    assert again.plan().keys() == REPORT
+
+
+def test_another_layer_is_cached_and_probed_without_training_again(again):
+    plan = again.plan(changes={"activations.layers": ["stem", "block-02"]})
+    assert plan.keys() == ACTIVATIONS
+
+
+def test_another_epoch_trains_again(again):
+    plan = again.plan(changes={"training.epochs": 3})
+    assert plan.keys() == TRAIN
+
+
+def test_another_seed_leaves_what_the_first_measured(again):
+    plan = again.plan(changes={"seeds": [0, 1]})
+    alone = again.plan(changes={"seeds": [1]})
+    gathered = dict.fromkeys(("measurements", "findings", "figures", "report"), 1)
+    assert plan == alone
+    assert plan == {
+        "train": 1,
+        "activations": 6,
+        "features": 3,
+        "codes": 6,
+        "shuffled_codes": 2,
+        "probes": 7,
+        "importance": 1,
+        **gathered,
+    }

@@ -1,0 +1,183 @@
+"""Runs from images to report on the tiny configuration."""
+
+import csv
+import json
+import shutil
+
+import h5py
+import pytest
+from workplace import CHECKPOINTS, RUN, SEED, SHARDS, differing
+
+pytestmark = pytest.mark.workflow
+
+PROBED = ("stem", "block-01", "block-02", "penultimate")
+BRANCHES = ("block-01-main", "block-01-skip", "block-02-main", "block-02-skip")
+FIGURES = (
+    "findings",
+    "training",
+    "q1_spectrum",
+    "q2_emergence",
+    "q2_growth",
+    "q3_flow",
+    "q4_importance",
+    "controls",
+)
+FINDINGS = {
+    "q1.spectrum",
+    "q2.emergence",
+    "q2.growth",
+    "q3.teleport",
+    "q4.simplicity_bias",
+    "q4.simplicity_bias_initial",
+    "q4.sedimentation",
+    "control.shuffled",
+    "control.untrained",
+}
+REPRODUCED = (
+    "images/*",
+    "seed-0/checkpoints/*",
+    "seed-0/activations/**/*",
+    "seed-0/features/*",
+    "seed-0/codes/**/*",
+    "seed-0/vinfo/**/*",
+    "seed-0/importance.csv",
+    "features.csv",
+    "findings.json",
+    "findings.md",
+    "figures/*.png",
+    "figures/*.svg",
+)
+
+
+def outputs_of_the_contract():
+    yield from (f"{RUN}/images/{shard}.h5" for shard in SHARDS)
+    for checkpoint in CHECKPOINTS:
+        yield f"{SEED}/checkpoints/{checkpoint}.pt"
+        yield f"{SEED}/features/{checkpoint}.h5"
+        for shard in SHARDS:
+            yield f"{SEED}/codes/{checkpoint}/{shard}.h5"
+            for layer in (*PROBED, *BRANCHES):
+                yield f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5"
+    yield f"{SEED}/training.csv"
+    yield from (f"{RUN}/{name}" for name in ("features.csv", "findings.json", "findings.md"))
+    for name in FIGURES:
+        yield from (f"{RUN}/figures/{name}.{kind}" for kind in ("svg", "png"))
+        yield f"{RUN}/tables/{name}.csv"
+    yield f"{RUN}/report.html"
+
+
+def table(place, name):
+    with open(place.path(f"{RUN}/{name}"), newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def no_constant(name):
+    raise AssertionError(f"{name} is no JSON")
+
+
+@pytest.mark.parametrize("path", [*outputs_of_the_contract()])
+def test_a_run_writes_every_output_of_the_contract(finished, path):
+    assert finished.path(path).stat().st_size > 0
+
+
+def test_a_run_leaves_no_temporary_file_and_no_training_state(finished):
+    assert finished.temporary() == []
+    assert not finished.path(f"{SEED}/training-state").exists()
+
+
+def test_jobs_run_the_package_of_the_copy(finished):
+    """Otherwise no test here would see a module that it edits."""
+    compiled = {path.name.split(".")[0] for path in finished.path("strata/__pycache__").glob("*.pyc")}
+    assert {"config", "training", "probes", "figures"} <= compiled
+
+
+def test_features_of_every_checkpoint_are_probed_in_their_own_and_the_last_ones_in_all(finished):
+    probed = {(path.parts[-3], path.parts[-2]) for path in finished.files("seed-0/vinfo/**/*.h5").values()}
+    last = CHECKPOINTS[-1]
+    assert probed == {
+        *((last, checkpoint) for checkpoint in CHECKPOINTS),
+        *((checkpoint, checkpoint) for checkpoint in CHECKPOINTS),
+        ("shuffled", last),
+    }
+
+
+def test_features_csv_has_a_row_a_feature_and_the_columns_of_the_contract(finished):
+    rows = table(finished, "features.csv")
+    assert [(row["seed"], row["feature"]) for row in rows] == [("0", str(i)) for i in range(30)]
+    assert [row["class"] for row in rows] == [str(digit) for digit in range(10) for _ in range(3)]
+    scalars = ("complexity", "temporal_decoding_score", "importance", "signed_importance")
+    assert {*scalars, *(f"vinfo_{layer}" for layer in PROBED)} <= rows[0].keys()
+    assert all(0 <= float(row["complexity"]) <= 1 for row in rows if row["complexity"])
+
+
+def test_findings_have_the_ids_and_fields_of_the_contract_and_no_nan(finished):
+    text = finished.path(f"{RUN}/findings.json").read_text()
+    found = json.loads(text, parse_constant=no_constant)
+    assert {finding["id"] for finding in found} >= FINDINGS
+    assert len({finding["id"] for finding in found}) == len(found)
+    fields = ["id", "question", "claim", "statistic", "value", "ci_low", "ci_high", "p_value", "n", "verdict"]
+    assert all(list(finding) == fields for finding in found)
+    assert {finding["verdict"] for finding in found} <= {"supported", "not supported", "undecided"}
+
+
+def test_findings_md_names_every_claim_and_the_accuracy(finished):
+    text = finished.path(f"{RUN}/findings.md").read_text()
+    for finding in json.loads(finished.path(f"{RUN}/findings.json").read_text()):
+        assert f"| {finding['id']} " in text
+        assert finding["claim"] in text
+    last = table(finished, "../tiny/seed-0/training.csv")[-1]
+    assert f"{float(last['accuracy']):.4f}" in text
+
+
+def test_training_csv_has_a_row_an_epoch(finished):
+    rows = table(finished, "seed-0/training.csv")
+    assert [row["epoch"] for row in rows] == ["0", "1", "2"]
+    assert {"loss", "accuracy", "learning_rate", "seconds"} <= rows[0].keys()
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_the_report_holds_every_figure(finished):
+    report = finished.path(f"{RUN}/report.html").read_text()
+    assert [name for name in FIGURES if f"{name}.svg" not in report] == []
+
+
+def test_the_same_configuration_gives_the_same_bytes_in_another_folder(finished, fresh):
+    done = fresh.make()
+    assert done.code == 0, done.output
+    assert differing(finished, fresh, REPRODUCED) == []
+
+
+@pytest.fixture(scope="module")
+def two_seeds(finished, tmp_path_factory):
+    """The finished run with a second seed, borrowed from the first and made simpler: only what gathers both has run."""
+    place = finished.copy(tmp_path_factory.mktemp("workflow") / "seeds")
+    shutil.copytree(place.path(SEED), place.path(f"{RUN}/seed-1"))
+    last = CHECKPOINTS[-1]
+    for path in place.files(f"seed-1/vinfo/{last}/{last}/stem-*.h5").values():
+        with h5py.File(path, "r+") as file:
+            for layer in PROBED:
+                file[f"{layer}/vinfo"][:] = 0.999
+    changes = {"seeds": [0, 1]}
+    assert place.plan(changes=changes) == dict.fromkeys(("measurements", "findings", "figures", "report"), 1)
+    done = place.make(changes=changes)
+    assert done.code == 0, done.output
+    return place
+
+
+def test_two_seeds_are_gathered_into_one_table(two_seeds):
+    rows = table(two_seeds, "features.csv")
+    importances = [[row["importance"] for row in rows if row["seed"] == seed] for seed in "01"]
+    assert len(importances[0]) == 30
+    assert importances[0] == importances[1]
+    assert {row["complexity"] for row in rows if row["seed"] == "1"} != {row["complexity"] for row in rows[:30]}
+
+
+def test_every_claim_counts_the_features_of_both_seeds(finished, two_seeds):
+    before, after = (json.loads(place.path(f"{RUN}/findings.json").read_text()) for place in (finished, two_seeds))
+    counts = {a["id"]: (a["n"], b["n"]) for a, b in zip(before, after, strict=True)}
+    assert {name: pair for name, pair in counts.items() if pair[1] != 2 * pair[0]} == {}
+
+
+def test_the_spectrum_shows_features_of_the_seed_whose_codes_choose_their_images(two_seeds):
+    """The rule hands over the codes of the first seed."""
+    assert {row["seed"] for row in table(two_seeds, "tables/q1_spectrum.csv")} == {"0"}
