@@ -17,10 +17,13 @@ include: "workflow/rules/features.smk"
 include: "workflow/rules/probes.smk"
 include: "workflow/rules/questions.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/costs.smk"
 
 
 rule all:
     default_target: True
     input:
         f"{RUN}/report.html",
-        f"{RUN}/findings.md",
+        rules.figures.output,
+        rules.findings.output,
+        rules.measurements.output,

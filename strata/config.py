@@ -59,15 +59,13 @@ def studied_shards(config: Config) -> int:
 
 
 def _with_defaults(value: Any, schema: dict[str, Any]) -> Any:
-    if not isinstance(value, dict) or "properties" not in schema:
+    """Fill in defaults; keys come out in the schema's order, or another order in the files would change params."""
+    if not isinstance(value, dict):
         return value
-    filled = dict(value)
-    for key, sub in schema["properties"].items():
-        if key not in filled and "default" in sub:
-            filled[key] = sub["default"]
-        if key in filled:
-            filled[key] = _with_defaults(filled[key], sub)
-    return filled
+    sections = schema.get("properties", {})
+    known = [key for key in sections if key in value or "default" in sections[key]]
+    filled = {key: _with_defaults(value.get(key, sections[key].get("default")), sections[key]) for key in known}
+    return filled | {key: value[key] for key in sorted(value.keys() - filled.keys(), key=str)}
 
 
 def _explain(error: ValidationError) -> str:
@@ -101,6 +99,8 @@ def _explain(error: ValidationError) -> str:
 def _check_across_keys(config: Config) -> None:
     """Check what involves two keys, and so is beyond a schema."""
     data, training, activations = config["data"], config["training"], config["activations"]
+    if not any(layer.startswith("block-") for layer in activations["layers"]):
+        raise StrataError("config key activations.layers must list at least one block (block-01, …)")
     if data["source"] == "folder" and not data["path"]:
         raise StrataError("config key data.path must name a directory when data.source is folder")
     if (activations["shards"] or 1) > data["shards"]:

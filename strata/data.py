@@ -4,6 +4,7 @@ Splits are stratified and seeded. Images are dealt in turn, class by class, so t
 of all images and the first shards of many are a fair sample of the whole.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -157,5 +158,5 @@ def _decode_files(images: pd.DataFrame, root: Path, size: int) -> Iterator[np.nd
             image = transforms.resize(image, [size], antialias=True)
             yield transforms.center_crop(image, [size, size]).numpy()
         except (RuntimeError, ValueError, OSError) as error:
-            reason = str(error).splitlines()[0]
+            reason = re.sub(r"\[\S+\]", "", str(error).splitlines()[0]).strip()  # the library's own source lines
             yield StrataError(f"{root / name} cannot be read as an image ({reason})")

@@ -134,8 +134,8 @@ def discover_checkpoint(
     network = models.build(model_config["source"], model_config["arguments"], len(classes))
     if models.load(checkpoint, network) != made_by:
         raise StrataError(
-            f"{activation_shards[0]} was made by another checkpoint than {checkpoint}; rebuild it with: "
-            f"snakemake --cores all --force {activation_shards[0]}"
+            f"{activation_shards[0]} was made by another checkpoint than {checkpoint}; "
+            f"{store.rebuild(activation_shards[0])}"
         )
     dictionary, origin = discover(
         np.concatenate(parts).astype(np.float64),

@@ -102,7 +102,7 @@ def q1_spectrum(
 ) -> Drawn:
     """Draw the distribution of complexity, and the most activating images of ten features along it."""
     known = features.dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
-    own = known[known["seed"] == known["seed"].iloc[0]]
+    own = known[known["seed"] == features["seed"].iloc[0]]
     chosen = own.iloc[np.unique(np.linspace(0, len(own) - 1, 10).round().astype(int))]
     pictures, labels = most_activating(chosen["feature"].to_numpy(), image_shards, code_shards, examples)
     figure = plt.figure(figsize=(7, 3.1))

@@ -126,7 +126,7 @@ def load(path: str | Path, model: nn.Module) -> str:
     StrataError
         If the file is damaged or its weights do not fit; names the first tensors that differ.
     """
-    rebuild = f"rebuild it with: snakemake --cores all --force {path}"
+    rebuild = store.rebuild(path)
     try:
         content = Path(path).read_bytes()
         if zipfile.ZipFile(io.BytesIO(content)).testzip():  # torch does not look at the checksums

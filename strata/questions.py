@@ -328,7 +328,7 @@ def findings(
         "codes shuffled over images are not decodable: V-information is not above 0 in any layer",
         "mean V-information, the layer with the highest",
         e,
-        shuffled["feature"].nunique(),
+        len(shuffled.drop_duplicates(["seed", "feature"])),
         "supported" if all(layer.low <= 0 for layer in layers) else "not supported",
     )
 

@@ -85,6 +85,11 @@ def digest(content: bytes | Iterable[str]) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
 
 
+def rebuild(path: str | Path) -> str:
+    """Say how a file is made again."""
+    return f"rebuild it with: snakemake --cores all --force {path} (and the run's own --configfile, if it has one)"
+
+
 class Shard:
     """A shard opened for reading, without any file lock.
 
@@ -154,7 +159,7 @@ class Shard:
             raise self._fault(f"is damaged (dataset {name})") from error
 
     def _fault(self, what: str) -> StrataError:
-        return StrataError(f"{self.path} {what}; rebuild it with: snakemake --cores all --force {self.path}")
+        return StrataError(f"{self.path} {what}; {rebuild(self.path)}")
 
 
 def read(path: str | Path, **expected: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

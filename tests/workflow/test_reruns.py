@@ -76,6 +76,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("store", ALL),
         ("errors", ALL),
         ("config", NOTHING),
+        ("costs", NOTHING),
         ("sources", NOTHING),
     ],
 )

@@ -13,7 +13,7 @@ from strata.questions import Finding
 with one_line():
     p, i = snakemake.params, snakemake.input
     t = {
-        name: pd.read_csv(i[name], dtype={"class": str})
+        name: pd.read_csv(i[name], dtype={"class": str}, keep_default_na=False, na_values=[""])
         for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")
     }
     found = [Finding(**f) for f in json.loads(Path(i.findings).read_text())]

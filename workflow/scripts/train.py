@@ -13,7 +13,7 @@ with one_line():
     torch.set_num_threads(p.training["threads"])  # not snakemake.threads: fewer would change the sums
     torch.use_deterministic_algorithms(True, warn_only=True)
     history = Path(snakemake.output.history)
-    state = history.with_name("training-state")
+    state = history.with_name("training-state") / p.digest  # other code starts afresh
     table = training.train(
         snakemake.input,
         p.model,
@@ -24,4 +24,4 @@ with one_line():
         state,
     )
     store.write_bytes(history, table.to_csv(index=False).encode())
-    shutil.rmtree(state)
+    shutil.rmtree(state.parent)

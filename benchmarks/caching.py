@@ -1,0 +1,71 @@
+"""Caching: one pass that serves all layers and branches, against a bare forward pass; and the store against h5py."""
+
+import tempfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+from timing import median, side_by_side
+
+from strata import models, store
+from strata.activations import cache, graph_nodes
+
+MODEL = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+
+
+def compare(source: str, arguments: dict, size: int, images: int, runs: int = 5) -> list[dict]:
+    """Time caching all layers and branches of a network, and its bare forward pass over the same images."""
+    network = models.build(source, arguments, 10).eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (images, 3, size, size), np.uint8)
+    layers = list(graph_nodes(network))
+    batch = 64
+
+    @torch.no_grad()
+    def bare():
+        parts = [torch.from_numpy(pixels[i : i + batch]) for i in range(0, images, batch)]
+        return torch.cat([network(models.normalised(part, **MODEL)) for part in parts])
+
+    def cached():
+        return cache(network, layers, pixels, MODEL, 1, "float32", batch)
+
+    seconds, results = side_by_side({"caching": cached, "bare": bare}, runs)
+    head = models.head_of(network)
+    logits = torch.from_numpy(results["caching"]["penultimate"]) @ head.weight.T + head.bias
+    return [
+        {"tool": f"Strata: {len(layers)} layers and branches", "seconds": median(seconds["caching"])},
+        {
+            "tool": "a bare forward pass",
+            "seconds": median(seconds["bare"]),
+            "largest difference of a logit": float((logits - results["bare"]).abs().max()),
+        },
+    ]
+
+
+def compare_store(images: int = 20_000, units: int = 1024, runs: int = 5) -> list[dict]:
+    """Time writing a shard and reading it back, with checksums, against h5py without."""
+    values = np.random.default_rng(0).standard_normal((images, units), np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        ours, raw = Path(folder) / "ours.h5", Path(folder) / "raw.h5"
+
+        def strata():
+            store.write(ours, {"activations": values}, kind="activations")
+            with store.Shard(ours) as shard:
+                return shard.read("activations")
+
+        def bare():
+            with h5py.File(raw, "w") as file:
+                file.create_dataset("activations", data=values, chunks=(256, units))
+            with h5py.File(raw, "r") as file:
+                return file["activations"][:]
+
+        seconds, results = side_by_side({"strata": strata, "bare": bare}, runs)
+    same = bool((results["strata"] == results["bare"]).all())
+    return [
+        {
+            "tool": "Strata: checksums, temporary name, fsync, rename",
+            "seconds": median(seconds["strata"]),
+            "same": same,
+        },
+        {"tool": "h5py, chunked, no checksums", "seconds": median(seconds["bare"])},
+    ]

@@ -1,0 +1,125 @@
+"""Run all benchmarks and write results.md, results.json and results.png: `make bench`."""
+
+import datetime
+import json
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import caching
+import codes
+import factorisation
+import matplotlib.pyplot as plt
+import probes
+import torch
+import whole_demo
+
+HERE = Path(__file__).parent
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "himalaya", "overcomplete", "h5py", "snakemake")
+
+
+def sections() -> dict[str, tuple[str, object]]:
+    """Return every benchmark: title, what it is, and the work to do."""
+    return {
+        "probes": (
+            f"Probes: {probes.IMAGES:,} images, {probes.UNITS} units, {probes.FEATURES:,} features, "
+            f"{len(probes.PENALTIES)} penalties, {probes.FOLDS - 1} inner folds and the held-out one",
+            probes.compare,
+        ),
+        "scaling": ("The same from shards on disk, by number of images", probes.scaling),
+        "codes-1000": (
+            f"Codes: {codes.IMAGES:,} images, {codes.UNITS} units, 1,000 features",
+            lambda: codes.compare(1000),
+        ),
+        "codes-10000": (
+            f"Codes: 100 images, {codes.UNITS} units, 10,000 features",
+            lambda: codes.compare(10_000, images=100),
+        ),
+        "factorisation": (
+            f"Factorisation: {factorisation.CLASSES} classes of {factorisation.IMAGES} × {factorisation.UNITS}, "
+            f"rank {factorisation.RANK}",
+            factorisation.compare,
+        ),
+        "caching-small": (
+            "Caching: the demo's network, 1,000 images of 32 × 32",
+            lambda: caching.compare("strata:resnet", {}, 32, 1000),
+        ),
+        "caching-resnet18": (
+            "Caching: ResNet-18, 128 images of 224 × 224",
+            lambda: caching.compare("torchvision:resnet18", {}, 224, 128),
+        ),
+        "store": ("A shard of 20,000 × 1,024 float32 (82 MB) written and read back", caching.compare_store),
+        "demo": ("The whole demo", whole_demo.measure),
+    }
+
+
+def machine() -> dict[str, str]:
+    """Tell where and with what this was measured."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), "")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "processor": f"{model}, {torch.get_num_threads()} threads",
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+def table(rows: list[dict]) -> list[str]:
+    """Return rows as a Markdown table; ratios are over the first row's seconds."""
+    timed = [row for row in rows if "tool" in row and "seconds" in row]
+    for row in timed:
+        row["times Strata"] = row["seconds"] / timed[0]["seconds"]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
+    for row in rows:
+        cells = (row.get(name, "") for name in names)
+        lines.append(
+            "| " + " | ".join(f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in cells) + " |"
+        )
+    return lines
+
+
+def picture(results: dict[str, list[dict]], titles: dict[str, str]) -> None:
+    """Draw every comparison as bars of seconds, on a logarithmic scale."""
+    compared = [name for name, rows in results.items() if rows and "tool" in rows[0]]
+    figure, axes = plt.subplots(len(compared), 1, figsize=(8, 1.5 * len(compared)), layout="constrained")
+    for ax, name in zip(axes, compared, strict=True):
+        rows = results[name][::-1]
+        colours = ["#0072B2" if row["tool"].startswith("Strata") else "#999999" for row in rows]
+        ax.barh([row["tool"] for row in rows], [row["seconds"] for row in rows], color=colours)
+        ax.set_xscale("log")
+        ax.set_title(titles[name], fontsize=8, loc="left")
+        ax.tick_params(labelsize=7)
+        ax.spines[["top", "right"]].set_visible(False)
+    axes[-1].set_xlabel("seconds (median)")
+    figure.savefig(HERE / "results.png", dpi=150)
+
+
+def main(wanted: list[str]) -> None:
+    """Run the named benchmarks, or all; those that are not run keep their last results."""
+    store = HERE / "results.json"
+    saved = json.loads(store.read_text()) if store.exists() else {}
+    results, titles = saved.get("results", {}), {}
+    torch.set_num_threads(2)
+    for name, (title, work) in sections().items():
+        titles[name] = title
+        if not wanted or name in wanted:
+            print(f"{title} …", flush=True)
+            results[name] = work()
+            print("\n".join(table(results[name])), flush=True)
+    results = {name: results[name] for name in titles if name in results}
+    store.write_text(json.dumps({"machine": machine(), "results": results}, indent=1) + "\n")
+    lines = ["# Benchmarks", "", "Written by `make bench`; medians of five runs, taken in turn in one process.", ""]
+    lines += [f"- {key}: {value}" for key, value in machine().items()]
+    for name, rows in results.items():
+        lines += ["", f"## {titles[name]}", "", *table(rows)]
+    notes = HERE / "notes.md"
+    lines += ["", notes.read_text().strip()] if notes.exists() else []
+    (HERE / "results.md").write_text("\n".join(lines) + "\n")
+    picture(results, titles)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,232 @@
+"""What a run costs, before anything is submitted: jobs, disk, time and peak memory of every rule.
+
+From the configuration, the shapes of the network (traced on no data) and measured rates alone. Work is counted in
+floating-point operations where a product bounds it, in bytes where the disk does, in seconds where a start-up does.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from sklearn.datasets import load_digits
+from torch.utils.flop_counter import FlopCounterMode
+
+from strata import activations, data, layers, models
+from strata.config import epochs_kept, studied_shards
+from strata.errors import StrataError
+
+RATES = Path(__file__).with_name("rates.json")
+_ITERATIONS = {"features": 150, "codes": 130}  # of a factorisation; of projected gradient and what settles it
+_GiB = 2**30
+
+
+@dataclass
+class Shapes:
+    """What the network and the images say.
+
+    Attributes
+    ----------
+    images, classes : int
+        Of the source.
+    forward : float
+        Floating-point operations of one image.
+    parameters : int
+        Of the network.
+    units : dict
+        Units of every cached layer, after pooling.
+    """
+
+    images: int
+    classes: int
+    forward: float
+    parameters: int
+    units: dict[str, int]
+
+
+def shapes(config: dict[str, Any]) -> Shapes:
+    """Trace the network on the meta device, which computes shapes without numbers.
+
+    Raises
+    ------
+    StrataError
+        If the images are not here and the configuration does not tell their number.
+    """
+    images, classes = _source(config)
+    model, size, pool = config["model"], config["data"]["size"], config["activations"]["pool"]
+    names = layers.cached_layers(config["activations"]["layers"])
+    with torch.device("meta"):
+        network = models.build(model["source"], model["arguments"], classes).eval()
+        inner = activations.extractor(network, names)
+        with FlopCounterMode(display=False) as flops:
+            outputs = inner(torch.empty(1, 3, size, size))
+    units = {name: activations.pooled(outputs[name], pool).shape[1] for name in names}
+    parameters = sum(p.numel() for p in network.parameters())
+    return Shapes(images, classes, flops.get_total_flops(), parameters, units)
+
+
+def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> pd.DataFrame:
+    """Return one row a rule: jobs, disk in bytes, hours of its device, peak memory of a job in bytes.
+
+    Parameters
+    ----------
+    rates
+        Of one device: operations a second of training, forward passes, float32 and float64 products and small
+        factorisations; bytes a second of the disk; images a second of decoding; seconds that a job starts in.
+    """
+    seeds, checkpoints = len(config["seeds"]), len(epochs_kept(config["training"]))
+    all_shards, shards = config["data"]["shards"], studied_shards(config)
+    studied = ceil(shape.images * shards / all_shards)
+    per_shard = ceil(studied / shards)
+    train = round(shape.images * (1 - config["data"]["test_fraction"]))
+    pixels = 3 * config["data"]["size"] ** 2
+    width = {"float32": 4, "float16": 2}[config["activations"]["dtype"]]
+    k, d = shape.classes * config["features"]["per_class"], shape.units[layers.PENULTIMATE]
+    cached = sum(shape.units.values()) * width
+    weights = 4 * shape.parameters
+    studied_train = train * shards / all_shards
+
+    rows: list[dict[str, Any]] = []
+
+    def rule(name: str, jobs: int, seconds: float, disk: float, memory: float) -> None:
+        rows.append(
+            {
+                "rule": name,
+                "jobs": jobs,
+                "disk": disk,
+                "hours": (seconds + jobs * rates["start"]) / 3600,
+                "memory": memory + rates["memory"],
+            }
+        )
+
+    shard_pixels = per_shard * pixels
+    rule("images", 1 + all_shards, shape.images / rates["decode"], shape.images * pixels, 3 * shard_pixels)
+    steps = config["training"]["epochs"] * (3 * train + (shape.images - train)) * shape.forward
+    rule("train", seeds, seeds * steps / rates["train"], seeds * checkpoints * weights, shard_pixels + 20 * weights)
+    passes = seeds * checkpoints * shards
+    rule(
+        "activations",
+        passes,
+        passes * per_shard * (shape.forward / rates["forward"] + cached / rates["disk"]),
+        passes * per_shard * cached,
+        shard_pixels + 2 * per_shard * sum(shape.units.values()) * width,
+    )
+    factorisation = _ITERATIONS["features"] * 8 * studied_train * d * config["features"]["per_class"]
+    rule(
+        "features",
+        seeds * checkpoints,
+        seeds * checkpoints * factorisation / rates["small"],
+        seeds * checkpoints * 8 * (k * d + shape.classes * d),
+        4 * 8 * studied_train * d,
+    )
+    gradient = _ITERATIONS["codes"] * 2 * per_shard * k * k
+    rule(
+        "codes",
+        passes,
+        passes * gradient / rates["product32"],
+        passes * per_shard * 4 * k,
+        8 * (3 * k * k + 4 * per_shard * k),
+    )
+    probe_jobs, probe_seconds, probe_memory = _probes(config, shape, rates, k, studied, checkpoints)
+    measured = (3 + 5 * config["probes"]["folds"]) * 8 * k
+    count = seeds * (2 * checkpoints * len(_probed(config)) + len(_branches(config)))
+    rule("probes", seeds * probe_jobs, seeds * probe_seconds, count * measured, probe_memory)
+    rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
+    rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
+    rule("measurements to report", 4, 30 * rates["start"], 0, 400 * k)
+    table = pd.DataFrame(rows)
+    return pd.concat([table, _total(table)], ignore_index=True)
+
+
+def text(config: dict[str, Any], shape: Shapes, tables: dict[str, pd.DataFrame]) -> str:
+    """Return the estimate as a page for a terminal: one table, hours for every device whose rates are known."""
+    first = next(iter(tables.values()))
+    shown = pd.DataFrame({"rule": first["rule"], "jobs": first["jobs"], "disk": first["disk"].map(_bytes)})
+    for device, table in tables.items():
+        shown[f"hours, {device}"] = table["hours"].map(_hours)
+    shown["peak memory of a job"] = first["memory"].map(_bytes)
+    about = (
+        f"{config['run']}: {shape.images:,} images of {shape.classes:,} classes, {config['model']['source']} with "
+        f"{shape.parameters / 1e6:.1f} million parameters and {shape.forward / 1e9:.2f} GFLOP an image, "
+        f"{len(epochs_kept(config['training']))} checkpoints, "
+        f"{shape.classes * config['features']['per_class']:,} features, {len(config['seeds'])} seed(s)"
+    )
+    return f"{about}\n\n{shown.to_string(index=False)}\n"
+
+
+def read_rates() -> dict[str, dict[str, float]]:
+    """Return the rates of every known device; the name says which are measured and which are assumed."""
+    return json.loads(RATES.read_text())
+
+
+def _source(config: dict[str, Any]) -> tuple[int, int]:
+    told = config["costs"]
+    if told["images"] and told["classes"]:
+        return told["images"], told["classes"]
+    if config["data"]["source"] == "digits":
+        return len(load_digits().target), 10
+    path = Path(config["data"]["path"])
+    if not path.is_dir():
+        raise StrataError(f"config key costs.images and costs.classes must tell the size of {path}, which is not here")
+    counts = [sum(f.suffix.lower() in data.SUFFIXES for f in c.iterdir()) for c in path.iterdir() if c.is_dir()]
+    return sum(counts), len(counts)
+
+
+def _probed(config: dict[str, Any]) -> list[str]:
+    return layers.probed_layers(config["activations"]["layers"])
+
+
+def _branches(config: dict[str, Any]) -> list[str]:
+    return layers.branches_of(config["activations"]["layers"])
+
+
+def _probes(
+    config: dict[str, Any], shape: Shapes, rates: dict[str, float], k: int, studied: int, checkpoints: int
+) -> tuple[int, float, float]:
+    """Return jobs, seconds and memory of the probes of one seed."""
+    folds, penalties = config["probes"]["folds"], len(config["probes"]["penalties"])
+    inner, outer = folds * (folds - 1) // 2, folds
+    width = {"float32": 4, "float16": 2}[config["activations"]["dtype"]]
+
+    def seconds(layer: str) -> float:
+        d = shape.units[layer]
+        wide = 2 * studied * d * d + (inner + outer) * (12 * d**3) + outer * 6 * d * d * k
+        narrow = 2 * studied * d * k + inner * (3 + 2 * penalties) * 2 * d * d * k
+        # Products of few units with many features are bound by memory: about 40 passes over them a fit.
+        passes = inner * penalties * 10 * 4 * d * k
+        return (
+            wide / rates["product64"]
+            + narrow / rates["product32"]
+            + (passes + studied * (width * d + 4 * k)) / rates["memory_bandwidth"]
+        )
+
+    probed, branch = _probed(config), _branches(config)
+    combinations = {"all": 2 * checkpoints - 1 + 1}  # the last features in all, afresh in each, shuffled in the last
+    size = config["probes"]["layers_per_job"]
+    jobs = combinations["all"] * ceil(len(probed) / size) + ceil(len(branch) / size)
+    total = combinations["all"] * sum(map(seconds, probed)) + sum(map(seconds, branch))
+    widest = max(shape.units.values())
+    return jobs, total, min(config["probes"]["memory_mb"] * 2.0**20, 8.0 * 3 * folds * widest * (k + widest))
+
+
+def _total(table: pd.DataFrame) -> pd.DataFrame:
+    sums = {name: table[name].sum() for name in ("jobs", "disk", "hours")}
+    return pd.DataFrame([{"rule": "all", **sums, "memory": table["memory"].max()}])
+
+
+def _bytes(value: float) -> str:
+    for unit, size in (("TiB", 1024 * _GiB), ("GiB", _GiB), ("MiB", 2**20)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value / 1024:.0f} KiB" if value else "–"
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.1f}" if value >= 1 else f"{value * 60:.1f} min"
+
+
+__all__: Sequence[str] = ("RATES", "Shapes", "estimate", "read_rates", "shapes", "text")
