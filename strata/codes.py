@@ -14,9 +14,9 @@ from strata import models, store
 from strata.layers import PENULTIMATE
 from strata.progress import progress
 
-_APPROACH = 100  # steps of projected gradient that find most of the support
+_APPROACH = 150  # steps of projected gradient that find most of the support
 _ROUNDS = 3  # times that all negative entries leave at once before they leave one by one
-_ENTERING = 32  # features that may enter a row's support at a time
+_ENTERING = 8  # features that may enter a row's support at a time
 _WORKING_BYTES = 1 << 28
 
 
@@ -114,7 +114,7 @@ def _settle(
     gradient asks for it most. A support is a row of indices, padded with K.
     """
     n, k = start.shape
-    target = torch.nn.functional.pad(a @ d.T, (0, 1))
+    target, gram = torch.nn.functional.pad(a @ d.T, (0, 1)), torch.nn.functional.pad(gram, (0, 1, 0, 1))
     scale = target.abs().amax(1).clamp(min=torch.finfo(a.dtype).tiny)
     z, residual = torch.zeros_like(start), torch.full_like(scale, torch.inf)
     width = int((start > 0).sum(1).max())
@@ -145,15 +145,13 @@ def _positive(gram: Tensor, target: Tensor, support: Tensor, values: Tensor, ite
     At first, all entries that come out negative leave at once, which is fast and nearly always right. To be sure to
     end, later rounds go from the last positive values only as far as the first entry reaches 0, and let that one leave.
     """
-    k = len(gram)
+    k = len(gram) - 1
     todo = torch.arange(len(support), device=support.device)
     rounds = 0
     while len(todo) and support.shape[1]:
         own, old = support[todo], values[todo]
         padding = own == k
-        index = own.clamp(max=k - 1)
-        small = gram[index[:, :, None], index[:, None, :]]
-        small = small.masked_fill(padding[:, :, None] | padding[:, None, :], 0.0)
+        small = gram.take(own[:, :, None] * (k + 1) + own[:, None, :])
         # The least addition that keeps supports with twin features solvable.
         small.diagonal(dim1=1, dim2=2).add_(torch.where(padding, 1.0, 1e-12 * gram.diagonal().amax()))
         factor, _ = torch.linalg.cholesky_ex(small)
