@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
-from torchvision.models.feature_extraction import NodePathTracer, create_feature_extractor
+from torchvision.models.feature_extraction import NodePathTracer
 
 from strata import models, store
 from strata.errors import StrataError
@@ -31,53 +31,50 @@ def graph_nodes(model: nn.Module) -> dict[str, str]:
     Returns
     -------
     dict
-        Canonical name to the name of the node of the traced graph, in the order of the network.
+        Canonical name to the qualified name of the node in the traced graph, in the order of the network.
 
     Raises
     ------
     StrataError
         If the network cannot be traced.
     """
-    tracer = NodePathTracer()
-    try:
-        graph = tracer.trace(model.eval())
-    except Exception as error:  # tracing runs the network's own code
-        raise StrataError(f"the model cannot be traced ({error})") from error
-    names = tracer.node_to_qualname
-    nodes: dict[str, str] = {}
-    additions = [n for n in graph.nodes if n.target in _ADDITIONS and len(n.all_input_nodes) == 2]
-    for number, node in enumerate(additions, start=1):
-        skip, main = sorted(node.all_input_nodes, key=lambda branch: len(_behind(branch)))
-        if number == 1:
-            nodes["stem"] = names[_fork(main, skip)]
-        block = f"block-{number:02d}"
-        nodes.update(zip(branches(block), (names[main], names[skip]), strict=True))
-        nodes[block] = names[_after_nonlinearity(node, model)]
-    head = models.head_of(model)
-    for node in graph.nodes:
-        if node.op == "call_module" and model.get_submodule(str(node.target)) is head:
-            nodes[PENULTIMATE] = names[node.all_input_nodes[0]]
-    return nodes
+    tracer, nodes = _trace(model)
+    return {layer: tracer.node_to_qualname[node] for layer, node in nodes.items()}
 
 
-def extractor(model: nn.Module, layers: Sequence[str]) -> nn.Module:
+def extractor(model: nn.Module, layers: Sequence[str], pool: int | None = None) -> nn.Module:
     """Return a network that maps images to a dictionary of the layers' outputs.
+
+    Parameters
+    ----------
+    pool
+        Pools every layer where it is computed (see `pooled`), so that no whole output outlives its use.
 
     Raises
     ------
     StrataError
         If the network lacks a layer; names the nearest that it has.
     """
-    nodes = graph_nodes(model)
+    tracer, nodes = _trace(model)
     for layer in layers:
         if layer not in nodes:
             near = get_close_matches(layer, nodes, n=3, cutoff=0) or list(nodes)
             raise StrataError(
                 f"config key activations.layers: the model has no layer {layer!r}; nearest: {', '.join(near)}"
             )
-    wanted = {nodes[layer]: nodes[layer] for layer in layers}
-    inner = create_feature_extractor(model.eval(), return_nodes=wanted)
-    return _Renamed(inner, {layer: nodes[layer] for layer in layers})
+    graph = tracer.graph
+    outputs: dict[fx.Node, fx.Node] = {}  # two layers may share a node: an identity skip is the block before
+    for node in {nodes[layer] for layer in layers}:
+        outputs[node] = node
+        if pool is not None:
+            with graph.inserting_after(node):
+                outputs[node] = graph.call_function(pooled, (node, pool))
+    (end,) = (node for node in graph.nodes if node.op == "output")
+    end.args = ({layer: outputs[nodes[layer]] for layer in layers},)
+    inner = fx.GraphModule(tracer.root, graph)
+    inner.graph.eliminate_dead_code()
+    inner.recompile()
+    return inner
 
 
 def pooled(output: Tensor, pool: int) -> Tensor:
@@ -118,14 +115,14 @@ def cache(
         If a layer overflows `dtype`.
     """
     device = next(network.parameters()).device
-    inner = extractor(network, layers)
+    inner = extractor(network, layers, pool)
     result: dict[str, np.ndarray] = {}
     starts = range(0, len(images), batch_size)
     for start in progress(starts, "caching activations"):
         batch = torch.from_numpy(images[start : start + batch_size]).to(device)
         outputs = inner(models.normalised(batch, model_config["mean"], model_config["std"]))
         for layer in layers:
-            units = pooled(outputs[layer], pool).to(getattr(torch, dtype)).cpu().numpy()
+            units = outputs[layer].to(getattr(torch, dtype)).cpu().numpy()
             if layer not in result:
                 result[layer] = np.empty((len(images), units.shape[1]), dtype)
             result[layer][start : start + batch_size] = units
@@ -171,16 +168,27 @@ def cache_shard(
         )
 
 
-class _Renamed(nn.Module):
-    """Names an extractor's outputs; two layers may share a node (an identity skip is the block before)."""
-
-    def __init__(self, inner: nn.Module, nodes: dict[str, str]) -> None:
-        super().__init__()
-        self.inner, self.nodes = inner, nodes
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        outputs = self.inner(x)
-        return {layer: outputs[node] for layer, node in self.nodes.items()}
+def _trace(model: nn.Module) -> tuple[NodePathTracer, dict[str, fx.Node]]:
+    """Trace a network in evaluation mode; return the tracer, and the node of every layer by its canonical name."""
+    tracer = NodePathTracer()
+    try:
+        graph = tracer.trace(model.eval())
+    except Exception as error:  # tracing runs the network's own code
+        raise StrataError(f"the model cannot be traced ({error})") from error
+    nodes: dict[str, fx.Node] = {}
+    additions = [n for n in graph.nodes if n.target in _ADDITIONS and len(n.all_input_nodes) == 2]
+    for number, node in enumerate(additions, start=1):
+        skip, main = sorted(node.all_input_nodes, key=lambda branch: len(_behind(branch)))
+        if number == 1:
+            nodes["stem"] = _fork(main, skip)
+        block = f"block-{number:02d}"
+        nodes.update(zip(branches(block), (main, skip), strict=True))
+        nodes[block] = _after_nonlinearity(node, model)
+    head = models.head_of(model)
+    for node in graph.nodes:
+        if node.op == "call_module" and model.get_submodule(str(node.target)) is head:
+            nodes[PENULTIMATE] = node.all_input_nodes[0]
+    return tracer, nodes
 
 
 def _behind(node: fx.Node) -> set[fx.Node]:

@@ -61,10 +61,10 @@ def shapes(config: dict[str, Any]) -> Shapes:
     names = layers.cached_layers(config["activations"]["layers"])
     with torch.device("meta"):
         network = models.build(model["source"], model["arguments"], classes).eval()
-        inner = activations.extractor(network, names)
+        inner = activations.extractor(network, names, pool)
         with FlopCounterMode(display=False) as flops:
             outputs = inner(torch.empty(1, 3, size, size))
-    units = {name: activations.pooled(outputs[name], pool).shape[1] for name in names}
+    units = {name: outputs[name].shape[1] for name in names}
     parameters = sum(p.numel() for p in network.parameters())
     return Shapes(images, classes, flops.get_total_flops(), parameters, units)
 
