@@ -23,10 +23,10 @@ def activations(seed: int = 0) -> np.ndarray:
 def compare(runs: int = 5) -> list[dict]:
     """Time all classes by Strata and its peers, and the objectives that they reach, summed over classes."""
     a = activations()
-    wide = torch.from_numpy(a).double()
+    batch = torch.from_numpy(a)
 
     def strata():
-        u, d = factorise(wide, RANK, 0, 1e-5, 2000)
+        u, d = factorise(batch, RANK, 0, 1e-5, 2000)
         return (u @ d).numpy()
 
     def scikit():

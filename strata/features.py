@@ -61,7 +61,7 @@ def discover(
                 f"features.per_class: {per_class}; lower it, or study more images (activations.shards)"
             )
     units = activations.shape[1]
-    stacked = np.zeros((len(classes), counts.max(), units))
+    stacked = np.zeros((len(classes), counts.max(), units), np.float32)
     for label in range(len(classes)):
         stacked[label, : counts[label]] = activations[labels == label]
     a = torch.from_numpy(stacked).to(models.device())
@@ -69,7 +69,7 @@ def discover(
     rows = d.reshape(-1, units)
     norms = rows.norm(dim=1, keepdim=True)
     unit = torch.where(norms > 0, rows / norms.clamp(min=torch.finfo(rows.dtype).tiny), rows)
-    return unit.cpu().numpy(), np.repeat(np.arange(len(classes)), per_class)
+    return unit.double().cpu().numpy(), np.repeat(np.arange(len(classes)), per_class)
 
 
 def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations: int) -> tuple[Tensor, Tensor]:
@@ -92,7 +92,7 @@ def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations:
         Batch × images × rank, batch × rank × units.
     """
     u, d = _start(a, rank, seed)
-    norm = a.square().sum((1, 2))
+    norm = a.square().sum((1, 2), dtype=torch.float64)
     before = torch.full_like(norm, torch.inf)
     for _ in progress(range(max_iterations), "factorising classes"):
         _sweep(u, a @ d.mT, d @ d.mT)
@@ -100,7 +100,8 @@ def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations:
         dt = d.mT
         _sweep(dt, uta.mT, utu)
         d = dt.mT
-        objective = norm - 2 * (uta * d).sum((1, 2)) + (utu * (d @ d.mT)).sum((1, 2))
+        cross, square = (uta * d).sum((1, 2), dtype=torch.float64), (utu * (d @ d.mT)).sum((1, 2), dtype=torch.float64)
+        objective = norm - 2 * cross + square
         if (before - objective <= tolerance * objective.clamp(min=1e-12 * norm)).all():
             break
         before = objective
@@ -138,7 +139,7 @@ def discover_checkpoint(
             f"{store.rebuild(activation_shards[0])}"
         )
     dictionary, origin = discover(
-        np.concatenate(parts).astype(np.float64),
+        np.concatenate(parts),
         np.concatenate(labels),
         classes,
         per_class,
@@ -163,13 +164,13 @@ def discover_checkpoint(
 
 def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
     """NNDSVD: every singular pair gives its dominant sign's part."""
-    u, s, vt = torch.linalg.svd(a, full_matrices=False)
+    rng = torch.Generator().manual_seed(seed)
+    u, s, vt = _leading(a, rank, rng)
     missing = rank - s.shape[1]
-    if missing > 0:  # more features than units: the rest starts from noise alone
+    if missing > 0:  # more features than units or images: the rest starts from noise alone
         u = torch.nn.functional.pad(u, (0, missing))
         s = torch.nn.functional.pad(s, (0, missing))
         vt = torch.nn.functional.pad(vt, (0, 0, 0, missing))
-    u, s, vt = u[:, :, :rank], s[:, :rank], vt[:, :rank]
     up, un, vp, vn = u.clamp(min=0), (-u).clamp(min=0), vt.clamp(min=0), (-vt).clamp(min=0)
     positive = up.norm(dim=1) * vp.norm(dim=2)
     negative = un.norm(dim=1) * vn.norm(dim=2)
@@ -179,10 +180,22 @@ def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
     tiny = torch.finfo(a.dtype).tiny
     left = left / left.norm(dim=1, keepdim=True).clamp(min=tiny) * sizes[:, None, :]
     right = right / right.norm(dim=2, keepdim=True).clamp(min=tiny) * sizes[:, :, None]
-    rng = torch.Generator().manual_seed(seed)
     level = (a.mean((1, 2), keepdim=True) / rank).sqrt() * 1e-2
-    noise = [torch.rand(x.shape, generator=rng, dtype=a.dtype).to(a.device) for x in (left, right)]
-    return torch.maximum(left, noise[0] * level), torch.maximum(right, noise[1] * level)
+    # The same noise for every matrix of the batch, so that none depends on the others.
+    right_noise, left_noise = (
+        torch.rand(x.shape[1:], generator=rng, dtype=a.dtype).to(a.device) for x in (right, left)
+    )
+    return torch.maximum(left, left_noise * level), torch.maximum(right, right_noise * level)
+
+
+def _leading(a: Tensor, rank: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the leading singular triplets of a batch, by randomised subspace iteration (Halko et al. 2011)."""
+    width = min(rank + 10, *a.shape[1:])
+    y = a @ torch.randn(a.shape[2], width, generator=rng, dtype=a.dtype).to(a.device)
+    for _ in range(6):
+        y = torch.linalg.qr(a @ (a.mT @ torch.linalg.qr(y).Q)).Q
+    u, s, vt = torch.linalg.svd(y.mT @ a, full_matrices=False)
+    return (y @ u)[:, :, :rank], s[:, :rank], vt[:, :rank]
 
 
 def _sweep(x: Tensor, target: Tensor, gram: Tensor) -> None:
