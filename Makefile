@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it.
@@ -30,6 +30,12 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
+
+# The peers that Strata is measured beside are no dependencies of it.
+bench: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable '.[bench]'
+	$(BIN)/python benchmarks/rates.py
+	$(BIN)/python benchmarks/run.py
 
 clean:
 	rm -rf .venv results .snakemake

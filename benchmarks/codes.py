@@ -36,9 +36,9 @@ def compare(features: int, images: int = IMAGES, runs: int = 5) -> list[dict]:
     ta, td = torch.from_numpy(a), torch.from_numpy(d)
 
     def objective(z):
-        z = np.asarray(z, np.float64)
+        z = np.asarray(z, np.float64)[:SCIPY_ROWS]
         rest = a[: len(z)] - z @ d
-        return np.square(rest[:SCIPY_ROWS]).sum() / np.square(a[:SCIPY_ROWS]).sum()
+        return np.square(rest).sum() / np.square(a[: len(z)]).sum()
 
     def overcomplete(solver, iterations):
         model = NMF(features, solver=solver)
