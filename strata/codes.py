@@ -69,8 +69,9 @@ def encode(a: Tensor, d: Tensor, tolerance: float, max_iterations: int, start: T
             z[rows] = _approach(a[rows] @ d.T, gram).to(a.dtype)
     by_support = (z > 0).sum(1).argsort()  # rows of like support waste little padding
     widest = int((z > 0).sum(1).max()) + 32
+    padded = torch.nn.functional.pad(gram, (0, 1, 0, 1))
     for rows in progress(by_support.split(max(1, min(1024, _WORKING_BYTES // (widest**2 * 24)))), "encoding images"):
-        z[rows], residual[rows] = _settle(a[rows], d, gram, z[rows], tolerance, max_iterations)
+        z[rows], residual[rows] = _settle(a[rows], d, padded, z[rows], tolerance, max_iterations)
     return Codes(z, residual)
 
 
@@ -114,7 +115,7 @@ def _settle(
     gradient asks for it most. A support is a row of indices, padded with K.
     """
     n, k = start.shape
-    target, gram = torch.nn.functional.pad(a @ d.T, (0, 1)), torch.nn.functional.pad(gram, (0, 1, 0, 1))
+    target = torch.nn.functional.pad(a @ d.T, (0, 1))
     scale = target.abs().amax(1).clamp(min=torch.finfo(a.dtype).tiny)
     z, residual = torch.zeros_like(start), torch.full_like(scale, torch.inf)
     width = int((start > 0).sum(1).max())

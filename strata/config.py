@@ -11,6 +11,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 from strata.errors import StrataError
+from strata.layers import branches_of
 
 Config = dict[str, Any]
 
@@ -99,7 +100,7 @@ def _explain(error: ValidationError) -> str:
 def _check_across_keys(config: Config) -> None:
     """Check what involves two keys, and so is beyond a schema."""
     data, training, activations = config["data"], config["training"], config["activations"]
-    if not any(layer.startswith("block-") for layer in activations["layers"]):
+    if not branches_of(activations["layers"]):
         raise StrataError("config key activations.layers must list at least one block (block-01, …)")
     if data["source"] == "folder" and not data["path"]:
         raise StrataError("config key data.path must name a directory when data.source is folder")

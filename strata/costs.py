@@ -5,7 +5,6 @@ floating-point operations where a product bounds it, in bytes where the disk doe
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -21,7 +20,10 @@ from strata.config import epochs_kept, studied_shards
 from strata.errors import StrataError
 
 RATES = Path(__file__).with_name("rates.json")
-_ITERATIONS = {"features": 150, "codes": 130}  # of a factorisation; of projected gradient and what settles it
+_ITERATIONS = {
+    "features": 150,
+    "codes": 250,
+}  # of a factorisation; of projected gradient and what settles it, in its steps
 _GiB = 2**30
 
 
@@ -205,10 +207,10 @@ def _probes(
         )
 
     probed, branch = _probed(config), _branches(config)
-    combinations = {"all": 2 * checkpoints - 1 + 1}  # the last features in all, afresh in each, shuffled in the last
+    pairs = 2 * checkpoints  # the last features in all checkpoints, the others in their own, the shuffled in the last
     size = config["probes"]["layers_per_job"]
-    jobs = combinations["all"] * ceil(len(probed) / size) + ceil(len(branch) / size)
-    total = combinations["all"] * sum(map(seconds, probed)) + sum(map(seconds, branch))
+    jobs = pairs * ceil(len(probed) / size) + ceil(len(branch) / size)
+    total = pairs * sum(map(seconds, probed)) + sum(map(seconds, branch))
     widest = max(shape.units.values())
     return jobs, total, min(config["probes"]["memory_mb"] * 2.0**20, 8.0 * 3 * folds * widest * (k + widest))
 
@@ -227,6 +229,3 @@ def _bytes(value: float) -> str:
 
 def _hours(value: float) -> str:
     return f"{value:,.1f}" if value >= 1 else f"{value * 60:.1f} min"
-
-
-__all__: Sequence[str] = ("RATES", "Shapes", "estimate", "read_rates", "shapes", "text")

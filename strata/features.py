@@ -84,7 +84,7 @@ def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations:
     a
         Batch × images × units; zero rows pad smaller matrices.
     tolerance
-        A matrix is done when an iteration lowers its objective by less than this share.
+        The batch is done when an iteration lowers no matrix's objective by more than this share.
 
     Returns
     -------
@@ -181,7 +181,7 @@ def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
     left = left / left.norm(dim=1, keepdim=True).clamp(min=tiny) * sizes[:, None, :]
     right = right / right.norm(dim=2, keepdim=True).clamp(min=tiny) * sizes[:, :, None]
     level = (a.mean((1, 2), keepdim=True) / rank).sqrt() * 1e-2
-    # The same noise for every matrix of the batch, so that none depends on the others.
+    # The same noise for every matrix of the batch, so that no start depends on the others.
     right_noise, left_noise = (
         torch.rand(x.shape[1:], generator=rng, dtype=a.dtype).to(a.device) for x in (right, left)
     )

@@ -36,6 +36,7 @@ STYLE: dict[str, Any] = {
     "svg.hashsalt": "strata",
     "svg.fonttype": "none",
     "figure.constrained_layout.use": True,
+    "axes.prop_cycle": plt.cycler(color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]),
 }
 plt.switch_backend("agg")
 plt.style.use(STYLE)
@@ -82,7 +83,7 @@ def training(history: pd.DataFrame) -> Drawn:
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.4))
     for ax, column in zip(axes, ("loss", "accuracy"), strict=True):
         for seed, rows in history.groupby("seed"):
-            ax.plot(rows["epoch"], rows[column], "o-", ms=3, color=BLUE, label=f"seed {seed}")
+            ax.plot(rows["epoch"], rows[column], "o-", ms=3, label=f"seed {seed}")
             ax.annotate(
                 f"{rows[column].iloc[-1]:.3f}",
                 (rows["epoch"].iloc[-1], rows[column].iloc[-1]),
@@ -94,6 +95,7 @@ def training(history: pd.DataFrame) -> Drawn:
         ax.set(xlabel="epoch (0: untrained)", ylabel=f"{column} on test images")
     axes[0].set_yscale("log")
     axes[1].set_ylim(0, 1.08)
+    axes[0].legend()
     return figure, history
 
 
@@ -209,7 +211,7 @@ def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, settings: dict[str
     for ax, (name, own) in zip(axes, table.groupby("group", sort=False), strict=True):
         for branch, colour in (("skip", BLUE), ("main", ORANGE)):
             line = own[own["branch"] == branch]
-            x = np.arange(1, len(line) + 1)
+            x = line["block"].str.removeprefix("block-").astype(int).to_numpy()
             ax.plot(x, line["cka"], "o-", ms=3, color=colour, label=f"{branch} branch")
             ax.fill_between(x, line["ci_low"], line["ci_high"], color=colour, alpha=0.2, lw=0)
         ax.set(xlabel="block", xticks=x, title=f"{name} (n = {own['n'].iloc[0]})")
@@ -267,7 +269,7 @@ def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, settings: dict
 def most_activating(
     features: np.ndarray, image_shards: Sequence[str], code_shards: Sequence[str], count: int
 ) -> tuple[list[np.ndarray], list[list[str]]]:
-    """Return the images (count × height × width × 3) on which each feature is largest, and their ids."""
+    """Return the images (at most count × height × width × 3) on which each feature is largest, and their ids."""
     images, ids, codes = [], [], []
     for image_shard, code_shard in zip(image_shards, code_shards, strict=True):
         with store.Shard(code_shard, kind="codes") as shard:
@@ -278,7 +280,10 @@ def most_activating(
             ids += [name.decode() for name in shard.read("ids")[best]]
         codes.append(z[best])
     z, pictures = np.concatenate(codes), np.concatenate(images).transpose(0, 2, 3, 1)
-    order = np.argsort(-z, axis=0, kind="stable")[:count].T
+    order = [
+        rows[column[rows] > 0]
+        for rows, column in zip(np.argsort(-z, axis=0, kind="stable")[:count].T, z.T, strict=True)
+    ]
     return [pictures[rows] for rows in order], [[ids[i] for i in rows] for rows in order]
 
 

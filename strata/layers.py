@@ -27,7 +27,7 @@ def probed_layers(layers: Sequence[str]) -> list[str]:
 
 def cached_layers(layers: Sequence[str]) -> list[str]:
     """Return all layers whose activations are cached."""
-    return [*probed_layers(layers), *branches_of(layers)]
+    return list(dict.fromkeys([*probed_layers(layers), *branches_of(layers)]))
 
 
 def chunks(layers: Sequence[str], size: int) -> dict[str, list[str]]:

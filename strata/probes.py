@@ -298,7 +298,7 @@ def linear_cka(moments: Moments) -> Tensor:
     """
     m = moments.centred()
     size = m.xx.sum(0).norm() * m.zz.sum(0)
-    cka = torch.where(size > 0, m.xz.sum(0).square().sum(0) / size, 0.0)
+    cka = torch.where(size > 0, m.xz.sum(0).square().sum(0) / size, 0.0).clamp(max=1)  # 1 but for rounding
     return torch.where(is_constant(moments), torch.nan, cka)
 
 
@@ -324,6 +324,8 @@ def probe_layers(
         `<layer>/penalty` (folds × K).
     """
     arrays = {}
+    about = {"features": _made_by(code_shards, "features")}
+    about["checkpoint"] = _made_by([shard for shards in layers.values() for shard in shards], "checkpoint")
     for layer, shards in progress(layers.items(), "probing layers", total=len(layers)):
         parts = []
         for features in _feature_blocks(shards[0], code_shards[0], folds, memory_mb):
@@ -340,7 +342,17 @@ def probe_layers(
             )
         for name in parts[0]:
             arrays[f"{layer}/{name}"] = torch.cat([part[name] for part in parts], -1).cpu().numpy()
-    store.write(output, arrays, kind="vinfo", layers=list(layers), penalties=list(penalties))
+    store.write(output, arrays, kind="vinfo", layers=list(layers), penalties=list(penalties), **about)
+
+
+def _made_by(shards: Sequence[str], what: str) -> str:
+    """Return the checkpoint or features that all shards come from."""
+    with store.Shard(shards[0]) as first:
+        expected = first.attributes[what]
+    for path in shards[1:]:
+        with store.Shard(path, **{what: expected}):
+            pass
+    return expected
 
 
 def _middle(values: Tensor) -> Tensor:
@@ -362,7 +374,11 @@ def _feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_m
         features = shard.shape("codes")[1]
     fits = folds * (folds + 1) // 2
     fixed = (3 * folds + 3 * fits) * units**2 * 8
-    block = max(1, int((memory_mb * 2**20 - fixed) / (3 * folds * units * 8)))
+    block = int((memory_mb * 2**20 - fixed) / (3 * folds * units * 8))
+    if block < 1:
+        raise StrataError(
+            f"config key probes.memory_mb: {memory_mb} is too little for {units} units; at least {fixed // 2**20 + 16}"
+        )
     return [slice(start, min(start + block, features)) for start in range(0, features, block)]
 
 

@@ -19,6 +19,7 @@ from strata.layers import PENULTIMATE
 from strata.statistics import Estimate, bootstrap, pearson
 
 UNRELATED = 0.3  # a correlation whose whole interval is nearer to zero than this counts as no clear relation
+NOTHING = 0.01  # a mean V-information below this counts as none
 SPREAD = 0.1  # a spectrum of complexity is at least this wide, from its 10th to its 90th percentile
 
 
@@ -92,11 +93,12 @@ def importance_of_checkpoint(
         One row a feature: feature, importance (mean of |z ∂y/∂z|), signed_importance (mean of z ∂y/∂z).
     """
     found, about = store.read(features, kind="features")
+    own = store.digest(found["dictionary"].tobytes())
     gradients = found["dictionary"] @ found["head_weight"].T
     absolute = signed = np.zeros(len(gradients))
     images = 0
     for code_shard, activation_shard in zip(code_shards, activation_shards, strict=True):
-        with store.Shard(code_shard, kind="codes") as shard:
+        with store.Shard(code_shard, kind="codes", features=own) as shard:
             codes, of = shard.read("codes"), shard.attributes["images"]
         expected = {"layer": PENULTIMATE, "images": of, "checkpoint": about["checkpoint"]}
         with store.Shard(activation_shard, **expected) as shard:
@@ -270,7 +272,7 @@ def findings(
     add(
         "q3.teleport",
         "3",
-        "the simpler a feature, the earlier the block from which the skip branch carries it",
+        "the simpler a feature, the earlier the skip branch carries what of it the last block's does",
         "Pearson r(complexity, mean skip CKA as share of the last block's)",
         e,
         len(early),
@@ -321,15 +323,15 @@ def findings(
     layers = [
         estimate(lambda x: float(x.mean()), columns(t, "vinfo")) for _, t in shuffled.groupby("layer", sort=False)
     ]
-    e = max(layers, key=lambda layer: layer.value)
+    e = max(layers, key=lambda layer: layer.high)
     add(
         "control.shuffled",
         "control",
-        "codes shuffled over images are not decodable: V-information is not above 0 in any layer",
-        "mean V-information, the layer with the highest",
+        f"codes shuffled over images are not decodable: V-information is below {NOTHING} in every layer",
+        "mean V-information, the layer whose interval reaches highest",
         e,
         len(shuffled.drop_duplicates(["seed", "feature"])),
-        "supported" if all(layer.low <= 0 for layer in layers) else "not supported",
+        _worst([_below(layer, NOTHING) for layer in layers]),
     )
 
     deepest = list(dict.fromkeys(control_vinfo["layer"]))[-1]
@@ -384,10 +386,15 @@ def _below(e: Estimate, null: float) -> str:
     return "supported" if e.high < null else "not supported" if e.low > null else "undecided"
 
 
+def _worst(verdicts: Sequence[str]) -> str:
+    """Return the verdict on a claim that has to hold in every layer."""
+    return next((v for v in ("not supported", "undecided") if v in verdicts), "supported")
+
+
 def _near_zero(e: Estimate, margin: float) -> str:
     if -margin < e.low and e.high < margin:
         return "supported"
-    return "not supported" if e.low > 0 or e.high < 0 else "undecided"
+    return "not supported" if e.low > margin or e.high < -margin else "undecided"
 
 
 def notes(features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame) -> list[str]:

@@ -212,7 +212,9 @@ def _schedule(
     if training["schedule"] == "cosine":
         return torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, total)
     # One step more than there are, because the schedule also steps after the last update.
-    return torch.optim.lr_scheduler.OneCycleLR(optimiser, training["learning_rate"], total_steps=total + 1)
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, training["learning_rate"], total_steps=total + 1, cycle_momentum=False
+    )
 
 
 def _resume(state: Path, identity: str, parts: dict[str, Any]) -> list[dict[str, float]]:

@@ -374,12 +374,29 @@ def test_probe_results_are_written_by_layer(walk):
 
 def test_little_memory_changes_no_result(walk, tmp_path):
     layers = {name: walk.activations[name] for name in ("stem", "penultimate")}
-    probes.probe_layers(layers, walk.codes, 3, [0.01, 1.0, 100.0], 0, 0, tmp_path / "vinfo.h5")
+    fixed = 27 * 8**2 * 8  # bytes for 8 units and 3 folds, whatever the number of features
+    room_for_two = (fixed + 2 * 9 * 8 * 8) / 2**20
+    probes.probe_layers(layers, walk.codes, 3, [0.01, 1.0, 100.0], 0, room_for_two, tmp_path / "vinfo.h5")
     for name in ("vinfo", "cka", "sse", "sst", "penalty"):
         found, expected = (
             questions.read_vinfo([path], list(layers), name) for path in (tmp_path / "vinfo.h5", walk.vinfo)
         )
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_too_little_memory_is_told(walk, tmp_path):
+    layers = {"stem": walk.activations["stem"]}
+    with pytest.raises(StrataError, match=r"probes\.memory_mb: 0 is too little for 4 units"):
+        probes.probe_layers(layers, walk.codes, 3, [1.0], 0, 0, tmp_path / "vinfo.h5")
+
+
+def test_shards_of_different_checkpoints_are_not_probed_together(walk, tmp_path):
+    arrays, about = store.read(walk.activations["stem"][1])
+    other = tmp_path / "other.h5"
+    store.write(other, arrays, **{**about, "checkpoint": "another"})
+    layers = {"stem": [walk.activations["stem"][0], other]}
+    with pytest.raises(StrataError, match="its checkpoint is 'another'"):
+        probes.probe_layers(layers, walk.codes, 3, [1.0], 0, 64, tmp_path / "vinfo.h5")
 
 
 def test_features_are_the_more_decodable_the_nearer_the_layer_is_to_them(walk):

@@ -35,7 +35,7 @@ def checkpoints(folder):
 
 
 def test_the_loss_falls_and_the_digits_are_learned(run):
-    history, _ = run("a", epochs_kept=[0, 12], epochs=12)
+    history, _ = run("a", epochs_kept=[0, 16], epochs=16)
     assert history["loss"].iloc[-1] < 0.3 * history["loss"].iloc[0]
     assert history["accuracy"].iloc[-1] >= 0.9
 

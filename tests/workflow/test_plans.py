@@ -1,7 +1,10 @@
 """What Snakemake plans before anything has run."""
 
 import pytest
-from workplace import REPOSITORY, RUN, SEED, planned
+from workplace import REPOSITORY, RUN, SEED, planned, tiny
+
+from strata import costs
+from strata.config import checked
 
 pytestmark = pytest.mark.workflow
 
@@ -26,6 +29,25 @@ def test_the_tiny_run_is_planned_whole(fresh):
         "figures": 1,
         "report": 1,
     }
+
+
+@pytest.mark.parametrize("changes", [{}, {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1}])
+def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
+    config = checked(tiny(changes), REPOSITORY / "workflow/schemas/config.schema.yaml")
+    table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
+    plan = fresh.plan(changes=changes)
+    plan["images"] += plan.pop("index")
+    for rule in ("images", "train", "activations", "features", "codes", "shuffled_codes", "probes", "importance"):
+        assert table.loc[rule, "jobs"] == plan[rule], rule
+    assert table.loc["all", "jobs"] == sum(plan.values())
+
+
+def test_the_estimate_of_a_finished_run_tells_its_disk(finished):
+    config = checked(tiny(), REPOSITORY / "workflow/schemas/config.schema.yaml")
+    table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
+    for rule, pattern in (("train", "seed-0/checkpoints/*"), ("codes", "seed-0/codes/epoch*/*")):
+        size = sum(path.stat().st_size for path in finished.files(pattern).values())
+        assert 0.3 < table.loc[rule, "disk"] / size < 3, rule  # tiny files are mostly headers
 
 
 def test_a_figure_is_planned_without_the_report(fresh):

@@ -1,7 +1,6 @@
 """Draw all figures, and write the numbers behind each."""
 
 import json
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +16,7 @@ with one_line():
         for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")
     }
     found = [Finding(**f) for f in json.loads(Path(i.findings).read_text())]
-    history = pd.concat(pd.read_csv(f).assign(seed=int(re.search(r"/seed-(\d+)/", f)[1])) for f in i.history)
+    history = pd.concat(pd.read_csv(f).assign(seed=int(Path(f).parent.name.removeprefix("seed-"))) for f in i.history)
     drawn = {
         "findings": figures.findings(found),
         "training": figures.training(history),

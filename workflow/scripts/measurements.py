@@ -13,10 +13,12 @@ from strata.errors import one_line
 def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     """Return the tables of one seed, by the name of the output that they belong to."""
 
+    here = next(Path(f).parent for f in snakemake.input.importance if Path(f).parent.name == f"seed-{seed}")
+
     def own(paths, *folders):
         """Return this seed's files in a folder, by the last names of its path."""
         end = "/".join(folders)
-        return [f for f in paths if f"/seed-{seed}/" in f and str(Path(f).parent).endswith(f"/{end}")]
+        return [f for f in paths if f.startswith(f"{here}/") and str(Path(f).parent).endswith(f"/{end}")]
 
     def vinfo(paths, features, checkpoint, layers, name="vinfo"):
         return questions.read_vinfo(own(paths, features, checkpoint), layers, name)
@@ -25,7 +27,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     epochs = {epoch: f"epoch-{epoch:03d}" for epoch in p.epochs}
     first, last = epochs[p.epochs[0]], epochs[p.epochs[-1]]
     probed = names.probed_layers(p.layers)
-    importance = pd.read_csv(next(f for f in snakemake.input.importance if f"/seed-{seed}/" in f))
+    importance = pd.read_csv(here / "importance.csv")
     in_last = dict(zip(probed, vinfo(snakemake.input.last_in_all, last, last, probed), strict=True))
     decoding = np.concatenate(
         [

@@ -1,5 +1,6 @@
 """Train one network; what a killed run needs to go on is kept beside its checkpoints until it ends."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import torch
 
 from strata import store, training
 from strata.errors import one_line
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what makes CUDA's products repeatable
 
 with one_line():
     p = snakemake.params
