@@ -64,7 +64,7 @@ def extractor(model: nn.Module, layers: Sequence[str], pool: int | None = None) 
             )
     graph = tracer.graph
     outputs: dict[fx.Node, fx.Node] = {}  # two layers may share a node: an identity skip is the block before
-    for node in {nodes[layer] for layer in layers}:
+    for node in dict.fromkeys(nodes[layer] for layer in layers):
         outputs[node] = node
         if pool is not None:
             with graph.inserting_after(node):

@@ -64,9 +64,11 @@ def encode(a: Tensor, d: Tensor, tolerance: float, max_iterations: int, start: T
     z = start.clone() if start is not None else torch.zeros(len(a), len(d), dtype=a.dtype, device=a.device)
     residual = torch.empty(len(a), dtype=a.dtype, device=a.device)
     if start is None:
+        step = 1 / (1.01 * _largest_eigenvalue(gram.float())).clamp(min=torch.finfo(torch.float32).tiny)
+        forward = torch.eye(len(d), device=a.device) - step * gram.float()
         step_rows = max(1, _WORKING_BYTES // (len(d) * 4 * 6))
         for rows in torch.arange(len(a), device=a.device).split(step_rows):
-            z[rows] = _approach(a[rows] @ d.T, gram).to(a.dtype)
+            z[rows] = _approach(step * (a[rows] @ d.T).float(), forward).to(a.dtype)
     by_support = (z > 0).sum(1).argsort()  # rows of like support waste little padding
     widest = int((z > 0).sum(1).max()) + 32
     padded = torch.nn.functional.pad(gram, (0, 1, 0, 1))
@@ -75,16 +77,13 @@ def encode(a: Tensor, d: Tensor, tolerance: float, max_iterations: int, start: T
     return Codes(z, residual)
 
 
-def _approach(target: Tensor, gram: Tensor) -> Tensor:
+def _approach(constant: Tensor, forward: Tensor) -> Tensor:
     """Take some steps of accelerated projected gradient, in float32; return z with negligible entries at 0.
 
-    A row whose step turns against its momentum loses it (Beck & Teboulle 2009; O'Donoghue & Candès 2015).
+    With a step of size s, z − s∇ = z (I − s D Dᵀ) + s A Dᵀ: a product with `forward`, and `constant`. A row whose step
+    turns against its momentum loses it (Beck & Teboulle 2009; O'Donoghue & Candès 2015).
     """
-    target, gram = target.float(), gram.float()
-    step = 1 / (1.01 * _largest_eigenvalue(gram)).clamp(min=torch.finfo(torch.float32).tiny)
-    forward = torch.eye(len(gram), device=gram.device) - step * gram
-    constant = step * target
-    z = torch.zeros_like(target)
+    z = torch.zeros_like(constant)
     ahead, momentum = z, torch.ones(len(z), 1, device=z.device)
     for _ in range(_APPROACH):
         new = torch.addmm(constant, ahead, forward).clamp_(min=0)

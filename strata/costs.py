@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from sklearn.datasets import load_digits
@@ -20,10 +21,8 @@ from strata.config import epochs_kept, studied_shards
 from strata.errors import StrataError
 
 RATES = Path(__file__).with_name("rates.json")
-_ITERATIONS = {
-    "features": 150,
-    "codes": 250,
-}  # of a factorisation; of projected gradient and what settles it, in its steps
+# Of a factorisation; of projected gradient, with what settles a code counted in its steps.
+_ITERATIONS = {"features": 150, "codes": 250}
 _GiB = 2**30
 
 
@@ -86,7 +85,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     per_shard = ceil(studied / shards)
     train = round(shape.images * (1 - config["data"]["test_fraction"]))
     pixels = 3 * config["data"]["size"] ** 2
-    width = {"float32": 4, "float16": 2}[config["activations"]["dtype"]]
+    width = np.dtype(config["activations"]["dtype"]).itemsize
     k, d = shape.classes * config["features"]["per_class"], shape.units[layers.PENULTIMATE]
     cached = sum(shape.units.values()) * width
     weights = 4 * shape.parameters
@@ -192,7 +191,7 @@ def _probes(
     """Return jobs, seconds and memory of the probes of one seed."""
     folds, penalties = config["probes"]["folds"], len(config["probes"]["penalties"])
     inner, outer = folds * (folds - 1) // 2, folds
-    width = {"float32": 4, "float16": 2}[config["activations"]["dtype"]]
+    width = np.dtype(config["activations"]["dtype"]).itemsize
 
     def seconds(layer: str) -> float:
         d = shape.units[layer]

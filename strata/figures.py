@@ -158,29 +158,11 @@ def q2_growth(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     for epoch, at_epoch in known.groupby("epoch"):
         top = pd.concat(most_important(t, settings["top_share"]) for _, t in at_epoch.groupby("seed"))
         for group, table in (("all features", at_epoch), ("most important", top)):
-            e = _mean(table["complexity"].to_numpy(), settings)
-            rows.append(
-                {
-                    "epoch": epoch,
-                    "group": group,
-                    "n": len(table),
-                    "complexity": e.value,
-                    "ci_low": e.low,
-                    "ci_high": e.high,
-                }
-            )
+            rows.append({"epoch": epoch, "group": group, **_mean(table["complexity"], settings)})
     table = pd.DataFrame(rows)
     figure, ax = plt.subplots(figsize=(4.4, 3))
     for (name, line), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
-        ax.plot(
-            line["epoch"],
-            line["complexity"],
-            "o-",
-            ms=3,
-            color=colour,
-            label=f"{name} (n = {line['n'].iloc[0]})",
-        )
-        ax.fill_between(line["epoch"], line["ci_low"], line["ci_high"], color=colour, alpha=0.2, lw=0)
+        _line(ax, line["epoch"], line, "complexity", colour, f"{name} (n = {line['n'].iloc[0]})")
     ax.set(xlabel="epoch (0: untrained)", ylabel="mean complexity K", ylim=(0, 1))
     ax.legend()
     return figure, table
@@ -194,26 +176,14 @@ def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, settings: dict[str
         own = branch_cka.merge(members[["seed", "feature"]], on=["seed", "feature"])
         for layer, table in own.groupby("layer", sort=True):
             block, branch = str(layer).rsplit("-", 1)
-            e = _mean(table["cka"].to_numpy(), settings)
-            rows.append(
-                {
-                    "group": group,
-                    "block": block,
-                    "branch": branch,
-                    "n": len(table),
-                    "cka": e.value,
-                    "ci_low": e.low,
-                    "ci_high": e.high,
-                }
-            )
+            rows.append({"group": group, "block": block, "branch": branch, **_mean(table["cka"], settings)})
     table = pd.DataFrame(rows)
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
     for ax, (name, own) in zip(axes, table.groupby("group", sort=False), strict=True):
         for branch, colour in (("skip", BLUE), ("main", ORANGE)):
             line = own[own["branch"] == branch]
             x = line["block"].str.removeprefix("block-").astype(int).to_numpy()
-            ax.plot(x, line["cka"], "o-", ms=3, color=colour, label=f"{branch} branch")
-            ax.fill_between(x, line["ci_low"], line["ci_high"], color=colour, alpha=0.2, lw=0)
+            _line(ax, x, line, "cka", colour, f"{branch} branch")
         ax.set(xlabel="block", xticks=x, title=f"{name} (n = {own['n'].iloc[0]})")
     axes[0].set(ylabel="linear CKA with the feature", ylim=(0, None))
     axes[0].legend()
@@ -242,23 +212,12 @@ def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, settings: dict
         groups["untrained network (control)"] = own[own["control"] == "untrained"]["vinfo"]
         groups["shuffled codes (control)"] = own[own["control"] == "shuffled"]["vinfo"]
         for group, values in groups.items():
-            e = _mean(values.dropna().to_numpy(), settings)
-            rows.append(
-                {
-                    "layer": layer,
-                    "group": group,
-                    "n": len(values.dropna()),
-                    "vinfo": e.value,
-                    "ci_low": e.low,
-                    "ci_high": e.high,
-                }
-            )
+            rows.append({"layer": layer, "group": group, **_mean(values.dropna().rename("vinfo"), settings)})
     table = pd.DataFrame(rows)
     figure, ax = plt.subplots(figsize=(5, 3))
     for (name, line), colour in zip(table.groupby("group", sort=False), (BLUE, ORANGE, GREY), strict=True):
         x = np.arange(len(line))
-        ax.plot(x, line["vinfo"], "o-", ms=3, color=colour, label=name)
-        ax.fill_between(x, line["ci_low"], line["ci_high"], color=colour, alpha=0.2, lw=0)
+        _line(ax, x, line, "vinfo", colour, str(name))
     ax.axhline(0, color="black", lw=0.6)
     ax.set_xticks(x, layers, rotation=45, ha="right", rotation_mode="anchor")
     ax.set(ylabel=f"mean V-information (n = {table['n'].iloc[0]} features)", ylim=(-0.05, 1))
@@ -324,12 +283,20 @@ def _scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, 
     )
 
 
-def _mean(values: np.ndarray, settings: dict[str, Any]) -> Any:
-    return bootstrap(
+def _line(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: str, label: str) -> None:
+    """Draw a column of means as a line, with the interval around it as a band."""
+    ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)
+    ax.fill_between(x, table["ci_low"], table["ci_high"], color=colour, alpha=0.2, lw=0)
+
+
+def _mean(values: pd.Series, settings: dict[str, Any]) -> dict[str, float]:
+    """Return the number of values, their mean under their own name, and its interval: a part of a table's row."""
+    e = bootstrap(
         lambda x: float(x.mean()),
-        [values],
+        [values.to_numpy()],
         0.0,
         settings["bootstrap"],
         settings["confidence"],
         settings["seed"],
     )
+    return {"n": len(values), str(values.name): e.value, "ci_low": e.low, "ci_high": e.high}

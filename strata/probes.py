@@ -296,9 +296,11 @@ def linear_cka(moments: Moments) -> Tensor:
 
     ‖Xᵀz‖² / (‖XᵀX‖_F · zᵀz), everything centred.
     """
-    m = moments.centred()
-    size = m.xx.sum(0).norm() * m.zz.sum(0)
-    cka = torch.where(size > 0, m.xz.sum(0).square().sum(0) / size, 0.0).clamp(max=1)  # 1 but for rounding
+    n, x, z = moments.n.sum(), moments.x.sum(0), moments.z.sum(0)
+    xx = moments.xx.sum(0) - torch.outer(x, x) / n
+    xz = moments.xz.sum(0) - torch.outer(x, z) / n
+    size = xx.norm() * (moments.zz.sum(0) - z.square() / n)
+    cka = torch.where(size > 0, xz.square().sum(0) / size, 0.0).clamp(max=1)  # 1 but for rounding
     return torch.where(is_constant(moments), torch.nan, cka)
 
 

@@ -321,7 +321,8 @@ def findings(
 
     shuffled = control_vinfo[control_vinfo["control"] == "shuffled"].dropna()
     layers = [
-        estimate(lambda x: float(x.mean()), columns(t, "vinfo")) for _, t in shuffled.groupby("layer", sort=False)
+        estimate(lambda x: float(x.mean()), columns(t, "vinfo"), null=NOTHING)
+        for _, t in shuffled.groupby("layer", sort=False)
     ]
     e = max(layers, key=lambda layer: layer.high)
     add(

@@ -75,7 +75,7 @@ def train(
     for epoch in range(len(history), training["epochs"] + 1):
         began = time.perf_counter()
         if epoch:
-            _one_epoch(network, optimiser, schedule, scaler, shards, model_config, training, seed, epoch)
+            _one_epoch(network, optimiser, schedule, scaler, shards, model_config, training, seed, epoch, steps)
         loss, accuracy = evaluate(network, shards, model_config, training["batch_size"])
         if not np.isfinite(loss):
             raise StrataError(f"training diverged in epoch {epoch}; lower training.learning_rate")
@@ -153,6 +153,7 @@ def _one_epoch(
     training: dict[str, Any],
     seed: int,
     epoch: int,
+    steps: int,
 ) -> None:
     network.train()
     device = next(network.parameters()).device
@@ -160,7 +161,7 @@ def _one_epoch(
     torch.manual_seed(int(order.integers(2**62)))  # dropout, where a network has it
     rng = torch.Generator().manual_seed(int(order.integers(2**62)))
     batches = _batches(shards, training["batch_size"], train=True, order=order)
-    for images, labels in progress(batches, f"epoch {epoch}/{training['epochs']}"):
+    for images, labels in progress(batches, f"epoch {epoch}/{training['epochs']}", total=steps):
         x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
         x = augmented(x, **training["augment"], rng=rng)
         optimiser.zero_grad(set_to_none=True)
