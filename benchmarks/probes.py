@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,11 @@ import torch
 from himalaya.backend import set_backend
 from himalaya.ridge import RidgeCV as HimalayaRidgeCV
 from sklearn.linear_model import Ridge, RidgeCV
-from sklearn.model_selection import KFold
-from timing import median, side_by_side
+from sklearn.model_selection import GridSearchCV, KFold
+from timing import median, peak_mb, side_by_side
 
 from strata import store
-from strata.probes import Moments, v_information
+from strata.probes import Moments, accumulate, v_information
 
 IMAGES, UNITS, FEATURES, FOLDS = 20_000, 512, 2_000, 5
 PENALTIES = [1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0]
@@ -71,10 +72,9 @@ def compare() -> list[dict]:
             }
         )
     same = Moments.of(tx, tz[:, :SINGLE], tf, FOLDS)
-    for row in rows[:1]:
-        ours = v_information(same, [1.0]).value.numpy()
-        theirs, _ = _cross_fitted(lambda *data: _sklearn_at(*data, 1.0), x, z[:, :SINGLE], fold)
-        row["at one equal penalty, against float64 Ridge"] = float(np.abs(ours - theirs).max())
+    ours = v_information(same, [1.0]).value.numpy()
+    theirs, _ = _cross_fitted(_sklearn_at_one, x, z[:, :SINGLE], fold)
+    rows[0]["at one equal penalty, against float64 Ridge"] = float(np.abs(ours - theirs).max())
     return rows
 
 
@@ -119,22 +119,18 @@ def _sklearn_cv(x, z, held_out):
 
 
 def _sklearn_single(x, z, held_out):
-    from sklearn.model_selection import GridSearchCV
-
     grid = {"alpha": _alphas(x)}
     models = [GridSearchCV(Ridge(), grid, cv=KFold(FOLDS - 1)).fit(x, column) for column in z.T]
     return np.stack([model.predict(held_out) for model in models], 1)
 
 
-def _sklearn_at(x, z, held_out, penalty):
+def _sklearn_at_one(x, z, held_out):
     x, z, held_out = (part.astype(np.float64) for part in (x, z, held_out))
-    alpha = penalty * ((x - x.mean(0)) ** 2).sum() / x.shape[1]
+    alpha = ((x - x.mean(0)) ** 2).sum() / x.shape[1]  # a penalty of 1
     return Ridge(alpha=alpha).fit(x, z).predict(held_out)
 
 
 def _cross_fitted(fit, x, z, fold) -> tuple[np.ndarray, float]:
-    import time
-
     sse = sst = seconds = 0.0
     for held_out in range(FOLDS):
         train, test = fold != held_out, fold == held_out
@@ -148,10 +144,6 @@ def _cross_fitted(fit, x, z, fold) -> tuple[np.ndarray, float]:
 
 def _one_size(folder: str, shards: int) -> None:
     """Probe one layer from disk five times; print the median seconds and the peak memory."""
-    from timing import peak_mb
-
-    from strata.probes import accumulate
-
     torch.set_num_threads(2)
     paths = [[str(Path(folder) / f"{kind}{i}.h5") for i in range(shards)] for kind in "xz"]
 

@@ -18,6 +18,8 @@ from strata import costs, models, store
 from strata.data import index, write_shard
 from strata.features import factorise
 
+IMPORTS = "from strata import activations, codes, probes"  # what a job needs before its first useful line
+
 
 def seconds(work: Callable[[], object], runs: int = 5) -> float:
     """Return the median seconds of some work, after a warm-up."""
@@ -57,7 +59,7 @@ def measure() -> dict[str, float]:
         "disk": _disk(),
         "decode": _decode(),
         "start": _start(),
-        "memory": 7e8,
+        "memory": _memory(),
     }
 
 
@@ -82,8 +84,15 @@ def _decode() -> float:
 
 
 def _start() -> float:
-    script = "from strata import activations, codes, probes"
-    return seconds(lambda: subprocess.run([sys.executable, "-c", script], check=True), 3)
+    return seconds(lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True), 3)
+
+
+def _memory() -> float:
+    telling = f"{IMPORTS}; from timing import peak_mb; print(peak_mb())"
+    done = subprocess.run(
+        [sys.executable, "-c", telling], cwd=Path(__file__).parent, check=True, capture_output=True, text=True
+    )
+    return float(done.stdout) * 2**20
 
 
 if __name__ == "__main__":

@@ -82,18 +82,19 @@ def table(rows: list[dict]) -> list[str]:
 
 
 def picture(results: dict[str, list[dict]], titles: dict[str, str]) -> None:
-    """Draw every comparison as bars of seconds, on a logarithmic scale."""
+    """Draw every comparison as bars of seconds, each from zero."""
     compared = [name for name, rows in results.items() if rows and "tool" in rows[0]]
     figure, axes = plt.subplots(len(compared), 1, squeeze=False, figsize=(8, 1.5 * len(compared)), layout="constrained")
     for ax, name in zip(axes[:, 0], compared, strict=True):
         rows = results[name][::-1]
         colours = ["#0072B2" if row["tool"].startswith("Strata") else "#999999" for row in rows]
-        ax.barh([row["tool"] for row in rows], [row["seconds"] for row in rows], color=colours)
-        ax.set_xscale("log")
+        bars = ax.barh([row["tool"] for row in rows], [row["seconds"] for row in rows], color=colours)
+        ax.bar_label(bars, fmt="%.3g s", padding=3, fontsize=7)
+        ax.margins(x=0.12)
         ax.set_title(titles[name], fontsize=8, loc="left")
         ax.tick_params(labelsize=7)
         ax.spines[["top", "right"]].set_visible(False)
-    axes[-1, 0].set_xlabel("seconds (median)")
+    axes[-1, 0].set_xlabel("seconds (median)", fontsize=8)
     figure.savefig(HERE / "results.png", dpi=150)
 
 

@@ -1,5 +1,6 @@
 """The whole demo, in a fresh copy of the repository: wall time, processor time, peak memory, Snakemake's own share."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -39,10 +40,11 @@ def measure() -> list[dict]:
 # Snakemake in a process that tells at its end how much of the processor was its own, and how much its jobs'.
 TELLING = """
 import atexit, resource, sys
+from timing import peak_mb
 def tell():
-    for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):
-        used = resource.getrusage(who)
-        print("used", used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=sys.stderr)
+    own, jobs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print("used", own.ru_utime + own.ru_stime, peak_mb(), file=sys.stderr)
+    print("used", jobs.ru_utime + jobs.ru_stime, jobs.ru_maxrss / 1024, file=sys.stderr)
 atexit.register(tell)
 from snakemake.cli import main
 main()
@@ -52,7 +54,8 @@ main()
 def _timed(arguments: list[str], folder: str) -> dict[str, float]:
     began = time.perf_counter()
     command = [sys.executable, "-c", TELLING, *arguments]
-    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
+    paths = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(command, cwd=folder, env=paths, check=True, capture_output=True, text=True)
     wall = time.perf_counter() - began
     own, jobs = ([float(x) for x in pair] for pair in re.findall(r"^used (\S+) (\S+)$", done.stderr, re.M))
     steps = re.findall(r"of (\d+) steps", done.stderr)
