@@ -10,6 +10,7 @@ Notation: X, activations (images × units); Z, codes (images × features); W, pr
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import combinations
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +24,8 @@ from strata.errors import StrataError
 from strata.progress import progress
 
 _ROWS = 8192  # images that are read and multiplied at a time
+_CACHED_ROWS = 1024  # images of a fold that are multiplied at a time: they stay in the processor's cache
+_ROWS_OF_GRAM = 64
 _BLOCK = 256  # features that are treated at a time: their working arrays stay in the processor's cache
 
 T = TypeVar("T")
@@ -63,7 +66,8 @@ class Moments:
         ----------
         x, z
             Images × units, images × features. XᵀX is computed in float64, because small eigenvalues live on small
-            differences; XᵀZ in float32, or float64 if x is.
+            differences; XᵀZ in float32, or float64 if x is. On CUDA that is full float32, unless
+            `torch.backends.cuda.matmul.allow_tf32` asks for less.
         fold
             The fold of every image.
         like
@@ -72,15 +76,21 @@ class Moments:
         dtype = x.dtype if x.dtype == torch.float64 else torch.float32
         x, z = x.to(dtype), z.to(dtype)
         origin_x, origin_z = (like.origin_x, like.origin_z) if like else (_middle(x), _middle(z))
-        sums: list[list[Tensor]] = []
+        near_x, near_z = origin_x.to(dtype), origin_z.to(dtype)
+        d, k = x.shape[1], z.shape[1]
+        n = torch.bincount(fold, minlength=folds).double()
+        sums_x, sums_z, squares = (x.new_zeros(folds, size, dtype=torch.float64) for size in (d, k, k))
+        xx, xz = x.new_zeros(folds, d, d, dtype=torch.float64), x.new_zeros(folds, d, k)
         for f in range(folds):
-            own = torch.nonzero(fold == f).squeeze(1)
-            xf, zf = x[own].sub_(origin_x.to(dtype)), z[own].sub_(origin_z.to(dtype))
-            wide = xf.double()
-            n = torch.tensor(float(len(own)), dtype=torch.float64, device=x.device)
-            zs, zz = zf.sum(0, dtype=torch.float64), zf.square().sum(0, dtype=torch.float64)
-            sums.append([n, wide.sum(0), zs, wide.T @ wide, (xf.T @ zf).double(), zz])
-        return Moments(origin_x, origin_z, *(torch.stack(parts) for parts in zip(*sums, strict=True)))
+            for rows in torch.nonzero(fold == f).squeeze(1).split(_CACHED_ROWS):
+                xf, zf = x[rows].sub_(near_x), z[rows].sub_(near_z)
+                wide = xf.double()
+                sums_x[f] += wide.sum(0)
+                sums_z[f] += zf.sum(0)
+                xx[f].addmm_(wide.T, wide)
+                xz[f].addmm_(xf.T, zf)
+                squares[f] += zf.square_().sum(0)
+        return Moments(origin_x, origin_z, n, sums_x, sums_z, xx, xz.double(), squares)
 
     def about(self, origin_x: Tensor, origin_z: Tensor) -> "Moments":
         """Return the same moments about another origin."""
@@ -104,6 +114,22 @@ class Moments:
         return replace(
             self, **{name: getattr(self, name) + getattr(other, name) for name in ("n", "x", "z", "xx", "xz", "zz")}
         )
+
+    def save(self, output: str | Path, **about: object) -> None:
+        """Write a shard of moments, for another job to add to its own; `about` says what they are of."""
+        store.write(output, {name: value.cpu().numpy() for name, value in vars(self).items()}, kind="moments", **about)
+
+    @staticmethod
+    def load(path: str | Path, **expected: object) -> "Moments":
+        """Read moments that `save` wrote.
+
+        Raises
+        ------
+        StrataError
+            If the shard is damaged, or of something else than expected.
+        """
+        arrays, _ = store.read(path, kind="moments", **expected)
+        return Moments(**{name: torch.from_numpy(value).to(models.device()) for name, value in arrays.items()})
 
     def centred(self) -> "Moments":
         """Return the moments about the mean of all images."""
@@ -156,14 +182,20 @@ class Ridge:
         # Directions in which the fitted images do not vary, beyond rounding, hold nothing of z.
         rounding = torch.finfo(s.dtype).eps * (len(s) * s[-1] + self.n * moments.origin_x.square().sum())
         self.s = torch.where(s > rounding, s, 0.0)
-        # Multiplies XᵀZ with Σz as one more row, and so moves the origin of X to the fitted mean on the way.
-        self.rotation = torch.cat([v.T, -(v.T @ mean)[:, None]], 1).to(dtype)
-        self.offsets = [v.T @ (moments.x[f] - moments.n[f] * mean) for f in left_out]
+        self.rotation, self.mean = v.T.to(dtype), v.T @ mean
+        self.offsets = [v.T @ moments.x[f] - moments.n[f] * self.mean for f in left_out]
         grams = [
             moments.xx[f] - torch.outer(moments.x[f], mean) - torch.outer(mean, moments.x[f] - moments.n[f] * mean)
             for f in left_out
         ]
-        self.grams = torch.cat([v.T @ gram @ v for gram in grams]).to(dtype)
+        both = torch.stack([v.T @ gram @ v for gram in grams]).to(dtype)
+        # wᵀGw is the sum over blocks of rows of w_Iᵀ(G_II w_I + 2 G_IJ w_J) with J after I: nearly half the products.
+        self.upper = []
+        for start in range(0, len(s), _ROWS_OF_GRAM):
+            rows = slice(start, min(start + _ROWS_OF_GRAM, len(s)))
+            upper = both[:, rows, start:].clone()
+            upper[:, :, rows.stop - start :] *= 2
+            self.upper.append((rows, upper.flatten(0, 1)))
 
     def shrinkage(self, penalties: Tensor) -> Tensor:
         """Return 1/(s + α), units × the shape of `penalties`; 0 in directions that neither has."""
@@ -181,8 +213,7 @@ class Ridge:
         Parameters
         ----------
         n, z, xz, zz
-            Moments of some features, Σz appended to XᵀZ as one more row: folds, folds × k, folds × (d + 1) × k,
-            folds × k.
+            Moments of some features: folds, folds × k, folds × d × k, folds × k.
         shrinkage
             Units × penalties × 1, or units × penalties × k.
 
@@ -191,17 +222,22 @@ class Ridge:
         sse, sst : list of Tensor
             For every fold left out, penalties × k and k.
         """
-        mean = _without(z, self.left_out) / self.n
-        c = self.rotation @ _without(xz, self.left_out)
-        w = c[:, None, :] * shrinkage
-        gains = (self.grams @ w.flatten(1)).view(len(self.left_out), *w.shape)
-        sse, sst = [], []
-        for fold, offset, gain in zip(self.left_out, self.offsets, gains, strict=True):
-            t = (self.rotation @ xz[fold]).addr_(offset.to(self.dtype), mean.to(self.dtype), alpha=-1)
-            explained = gain.sub_(t[:, None, :], alpha=2).mul_(w).sum(0).double()
-            sst.append((zz[fold] - 2 * z[fold] * mean + n[fold] * mean * mean).clamp(min=0))
-            sse.append((sst[-1] + explained).clamp(min=0))
-        return sse, sst
+        fitted = _without(z, self.left_out)
+        mean = fitted / self.n
+        w = self._rotated(_without(xz, self.left_out), self.mean, fitted)[:, None, :] * shrinkage
+        t = torch.stack([self._rotated(xz[f], self.mean, z[f]) for f in self.left_out])
+        for own, offset in zip(t, self.offsets, strict=True):
+            own.addr_(offset.to(self.dtype), mean.to(self.dtype), alpha=-1)
+        explained = torch.zeros(len(t), *w.shape[1:], dtype=torch.float64, device=z.device)
+        for rows, upper in self.upper:
+            gain = (upper @ w[rows.start :].flatten(1)).view(-1, *w[rows].shape)
+            explained += gain.sub_(t[:, rows, None], alpha=2).mul_(w[rows]).sum(1)
+        sst = [(zz[f] - 2 * z[f] * mean + n[f] * mean * mean).clamp(min=0) for f in self.left_out]
+        return [(total + more).clamp(min=0) for total, more in zip(sst, explained, strict=True)], sst
+
+    def _rotated(self, xz: Tensor, x: Tensor, z: Tensor) -> Tensor:
+        """Return Vᵀ(XᵀZ − μ Σz): products with features in the basis V, about the fitted mean of X."""
+        return (self.rotation @ xz).addr_(x.to(self.dtype), z.to(self.dtype), alpha=-1)
 
 
 def fold_of(images: int, folds: int, seed: int, shard: str) -> np.ndarray:
@@ -264,8 +300,7 @@ def v_information(moments: Moments, penalties: Sequence[float], block: int = _BL
     sse, sst, penalty = (torch.empty(folds, k, dtype=torch.float64, device=device) for _ in range(3))
     for start in range(0, k, block):
         own = slice(start, start + block)
-        z, zz = m.z[:, own], m.zz[:, own]
-        xz = torch.cat([m.xz[:, :, own], z[:, None, :]], 1)
+        z, xz, zz = m.z[:, own], m.xz[:, :, own], m.zz[:, own]
         inner = torch.zeros(folds, len(candidates), z.shape[1], dtype=torch.float64, device=device)
         narrow = xz.float()
         for fit, shrinkage in zip(inner_fits, shrinkages, strict=True):
@@ -364,8 +399,7 @@ def _middle(values: Tensor) -> Tensor:
 
 def _without(sums: Tensor, folds: tuple[int, ...]) -> Tensor:
     """Add up the folds that are not left out."""
-    kept = [fold for fold in range(len(sums)) if fold not in folds]
-    return sums[kept].sum(0)
+    return reduce(torch.add, (own for fold, own in enumerate(sums) if fold not in folds))
 
 
 def _feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_mb: int) -> list[slice]:

@@ -404,3 +404,16 @@ def test_features_are_the_more_decodable_the_nearer_the_layer_is_to_them(walk):
     first, *_, last = questions.read_vinfo([walk.vinfo], ["stem", "block-01", "block-02", "penultimate"])
     assert np.nanmean(last) > np.nanmean(first)
     assert np.nanmean(last) > 0.5
+
+
+def test_a_layer_split_over_jobs_has_the_moments_of_the_whole(tmp_path):
+    rng = torch.Generator().manual_seed(0)
+    x, z = torch.rand(300, 6, generator=rng) + 3, torch.rand(300, 4, generator=rng)
+    fold = torch.arange(300) % 5
+    for job, rows in enumerate((slice(0, 170), slice(170, 300))):
+        Moments.of(x[rows], z[rows], fold[rows], 5).save(tmp_path / f"{job}.h5", layer="block-01")
+    merged = Moments.load(tmp_path / "0.h5") + Moments.load(tmp_path / "1.h5", layer="block-01")
+    whole = v_information(Moments.of(x, z, fold, 5), [1e-3, 1.0])
+    assert torch.allclose(v_information(merged, [1e-3, 1.0]).value, whole.value, atol=1e-6)
+    with pytest.raises(StrataError, match="layer"):
+        Moments.load(tmp_path / "0.h5", layer="block-02")
