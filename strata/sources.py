@@ -37,5 +37,6 @@ def _imported(file: Path) -> set[Path]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    own = [name.split(".")[1] for name in names if name.startswith("strata.")]
-    return {path for name in own if (path := PACKAGE / f"{name}.py").exists()}
+    own = [PACKAGE.joinpath(*name.split(".")[1:]) for name in names if name.startswith("strata.")]
+    files = [file for path in own for file in (path.with_suffix(".py"), path / "__init__.py")]
+    return {file for file in files if file.exists()}

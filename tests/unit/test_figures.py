@@ -5,24 +5,25 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from strata import figures, questions, store
+from strata import questions, store
 from strata.errors import StrataError
+from strata.figures import claims, drawing, how_much, what, when, where
 
 
 def spectrum(t, settings, walk):
     features = t["features"].assign(feature=np.arange(len(t["features"])) % 6)
-    return figures.q1_spectrum(features, walk.images, walk.codes, 4)
+    return what.q1_spectrum(features, walk.images, walk.codes, 4)
 
 
 DRAW = {
-    "findings": lambda t, settings, walk: figures.findings(questions.findings(**t, settings=settings)),
-    "training": lambda t, settings, walk: figures.training(walk.history.assign(seed=0)),
+    "findings": lambda t, settings, walk: claims.findings(questions.findings(**t, settings=settings)),
+    "training": lambda t, settings, walk: claims.training(walk.history.assign(seed=0)),
     "q1_spectrum": spectrum,
-    "q2_emergence": lambda t, settings, walk: figures.q2_emergence(t["features"], settings),
-    "q2_growth": lambda t, settings, walk: figures.q2_growth(t["by_checkpoint"], settings),
-    "q3_flow": lambda t, settings, walk: figures.q3_flow(t["features"], t["branch_cka"], settings),
-    "q4_importance": lambda t, settings, walk: figures.q4_importance(t["by_checkpoint"], settings),
-    "controls": lambda t, settings, walk: figures.controls(t["features"], t["control_vinfo"], settings),
+    "q2_emergence": lambda t, settings, walk: when.q2_emergence(t["features"], settings),
+    "q2_growth": lambda t, settings, walk: when.q2_growth(t["by_checkpoint"], settings),
+    "q3_flow": lambda t, settings, walk: where.q3_flow(t["features"], t["branch_cka"], settings),
+    "q4_importance": lambda t, settings, walk: how_much.q4_importance(t["by_checkpoint"], settings),
+    "controls": lambda t, settings, walk: claims.controls(t["features"], t["control_vinfo"], settings),
 }
 
 
@@ -41,7 +42,7 @@ def folder(tmp_path):
 @pytest.mark.parametrize("name", DRAW)
 def test_a_figure_is_written_as_svg_and_png_with_its_numbers(name, tables, settings, walk, folder):
     drawn = DRAW[name](tables(n=40), settings, walk)
-    figures.save(drawn, name, folder, dpi=60)
+    drawing.save(drawn, name, folder, dpi=60)
     svg = (folder / "figures" / f"{name}.svg").read_text()
     assert "</svg>" in svg
     assert "<text" in svg  # letters stay letters
@@ -57,7 +58,7 @@ def test_a_figure_is_written_as_svg_and_png_with_its_numbers(name, tables, setti
 def test_the_same_tables_give_the_same_svg(name, tables, settings, walk, folder):
     written = []
     for _ in range(2):
-        figures.save(DRAW[name](tables(n=20), settings, walk), name, folder, dpi=60)
+        drawing.save(DRAW[name](tables(n=20), settings, walk), name, folder, dpi=60)
         written.append((folder / "figures" / f"{name}.svg").read_bytes())
     assert written[0] == written[1]
 
@@ -74,12 +75,12 @@ def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, table
 
 
 def test_a_disk_that_refuses_a_figure_is_told_in_one_line(walk, folder):
-    drawn = figures.training(walk.history.assign(seed=0))
+    drawn = claims.training(walk.history.assign(seed=0))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2048, hard))
     try:
         with pytest.raises(StrataError, match=r"training\.svg: could not be written \(File too large\)") as error:
-            figures.save(drawn, "training", folder, dpi=60)
+            drawing.save(drawn, "training", folder, dpi=60)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(error.value)
@@ -94,11 +95,11 @@ def texts(figure):
 
 def test_findings_show_every_claim_with_its_interval_in_the_colour_of_its_verdict(tables, settings):
     found = questions.findings(**tables(bias=-0.5), settings=settings)
-    figure, table = figures.findings(found)
+    figure, table = claims.findings(found)
     ax = figure.axes[0]
     shown = {tuple(line.get_xdata()): line.get_color() for line in ax.lines}
     for f in found:
-        assert shown[f.ci_low, f.ci_high] == figures.VERDICTS[f.verdict]
+        assert shown[f.ci_low, f.ci_high] == drawing.VERDICTS[f.verdict]
         assert any(text.startswith(f.id) for text in texts(figure))
     assert list(table["id"]) == [f.id for f in found]
 
@@ -106,7 +107,7 @@ def test_findings_show_every_claim_with_its_interval_in_the_colour_of_its_verdic
 @pytest.mark.parametrize("undefined", [None, float("nan")])
 def test_a_finding_that_is_not_defined_is_listed_without_a_point(undefined):
     finding = questions.Finding("q9", "9", "c", "s", undefined, undefined, undefined, undefined, 3, "undecided")
-    figure, table = figures.findings([finding])
+    figure, table = claims.findings([finding])
     figure.canvas.draw()
     assert len(table) == 1
     assert any(text.startswith("q9") for text in texts(figure))
@@ -118,7 +119,7 @@ def test_the_spectrum_shows_each_features_most_activating_images(walk, examples)
     images = np.concatenate([store.read(path)[0]["images"] for path in walk.images])
     codes = np.concatenate([store.read(path)[0]["codes"] for path in walk.codes])
     wanted = np.array([4, 1])
-    pictures, names = figures.most_activating(wanted, walk.images, walk.codes, examples)
+    pictures, names = what.most_activating(wanted, walk.images, walk.codes, examples)
     for feature, shown, labels in zip(wanted, pictures, names, strict=True):
         rows = [ids.index(label) for label in labels]
         assert len(set(rows)) == examples
@@ -128,13 +129,13 @@ def test_the_spectrum_shows_each_features_most_activating_images(walk, examples)
 
 def test_images_of_another_run_are_refused(walk):
     with pytest.raises(StrataError, match="its images is"):
-        figures.most_activating(np.array([0]), walk.images[::-1], walk.codes, 4)
+        what.most_activating(np.array([0]), walk.images[::-1], walk.codes, 4)
 
 
 def test_the_spectrum_goes_from_simple_to_complex_with_one_seeds_features(tables, settings, walk):
     features = tables(n=6)["features"]
     both = pd.concat([features, features.assign(seed=1, complexity=0.99)])
-    _, table = figures.q1_spectrum(both, walk.images, walk.codes, 4)
+    _, table = what.q1_spectrum(both, walk.images, walk.codes, 4)
     assert list(table["complexity"]) == sorted(features["complexity"])
     assert (table["seed"] == 0).all()
     assert all(len(names.split()) == 4 for names in table["images"])
@@ -142,7 +143,7 @@ def test_the_spectrum_goes_from_simple_to_complex_with_one_seeds_features(tables
 
 def test_growth_shows_the_mean_and_its_interval_of_all_and_of_the_most_important(tables, settings):
     t = tables(growth=0.3)["by_checkpoint"]
-    _, table = figures.q2_growth(t, settings)
+    _, table = when.q2_growth(t, settings)
     assert len(table) == 4 * 2
     for epoch, own in t.groupby("epoch"):
         shown = table[table["epoch"] == epoch].set_index("group")
@@ -156,7 +157,7 @@ def test_growth_shows_the_mean_and_its_interval_of_all_and_of_the_most_important
 
 def test_flow_shows_the_cka_of_the_simplest_and_the_most_complex_tenth(tables, settings):
     t = tables(teleport=-0.5)
-    _, table = figures.q3_flow(t["features"], t["branch_cka"], settings)
+    _, table = where.q3_flow(t["features"], t["branch_cka"], settings)
     assert len(table) == 2 * 2 * 2
     ranked = t["features"].sort_values("complexity")["feature"]
     groups = {"simplest tenth": ranked[:12], "most complex tenth": ranked[-12:]}
@@ -168,7 +169,7 @@ def test_flow_shows_the_cka_of_the_simplest_and_the_most_complex_tenth(tables, s
 
 
 def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, settings):
-    figure, table = figures.q4_importance(tables(bias=-0.5)["by_checkpoint"], settings)
+    figure, table = how_much.q4_importance(tables(bias=-0.5)["by_checkpoint"], settings)
     assert set(table["epoch"]) == {1, 3}
     assert [ax.get_title("left") for ax in figure.axes[:2]] == ["first epoch (1)", "last epoch (3)"]
     assert all("n = 120" in ax.get_title("right") for ax in figure.axes[:2])
@@ -176,7 +177,7 @@ def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, set
 
 def test_scatters_say_the_correlation_with_its_interval(tables, settings):
     t = tables(emergence=0.5)
-    figure, table = figures.q2_emergence(t["features"], settings)
+    figure, table = when.q2_emergence(t["features"], settings)
     title = figure.axes[0].get_title("right")
     r = table["complexity"].corr(table["temporal_decoding_score"])
     assert title.startswith(f"r = {r:+.2f} [")
@@ -185,7 +186,7 @@ def test_scatters_say_the_correlation_with_its_interval(tables, settings):
 
 def test_controls_show_all_layers_of_trained_untrained_and_shuffled(tables, settings):
     t = tables(shuffled=-0.01)
-    _, table = figures.controls(t["features"], t["control_vinfo"], settings)
+    _, table = claims.controls(t["features"], t["control_vinfo"], settings)
     assert list(dict.fromkeys(table["layer"])) == ["stem", "block-01", "penultimate"]
     shown = table[table["layer"] == "stem"].set_index("group")["vinfo"]
     own = t["control_vinfo"].query("layer == 'stem'").groupby("control")["vinfo"].mean()
@@ -196,6 +197,6 @@ def test_controls_show_all_layers_of_trained_untrained_and_shuffled(tables, sett
 
 def test_seeds_are_lines_of_their_own_in_the_figure_of_training(walk):
     history = pd.concat(walk.history.assign(seed=seed) for seed in (0, 1))
-    figure, table = figures.training(history)
+    figure, table = claims.training(history)
     assert [len(ax.lines) for ax in figure.axes] == [2, 2]
     assert len(table) == 6

@@ -3,7 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from strata import probes, questions, store
+from strata import measurements, probes, store
 from strata.errors import StrataError
 
 PENALTIES = [1e-6, 1e-3, 1e-1, 1.0, 10.0, 1000.0]
@@ -360,8 +360,8 @@ def test_more_folds_than_the_images_allow_are_told(shards):
 
 
 def test_probe_results_are_written_by_layer(walk):
-    arrays = questions.read_vinfo([walk.vinfo], list(walk.activations))
-    cka = questions.read_vinfo([walk.vinfo], list(walk.activations), "cka")
+    arrays = measurements.read_vinfo([walk.vinfo], list(walk.activations))
+    cka = measurements.read_vinfo([walk.vinfo], list(walk.activations), "cka")
     with store.Shard(walk.vinfo, kind="vinfo", layers=list(walk.activations), penalties=[0.01, 1.0, 100.0]) as shard:
         for i, (layer, paths) in enumerate(walk.activations.items()):
             moments = probes.accumulate(paths, walk.codes, layer, 3, 0)
@@ -379,7 +379,7 @@ def test_little_memory_changes_no_result(walk, tmp_path):
     probes.probe_layers(layers, walk.codes, 3, [0.01, 1.0, 100.0], 0, room_for_two, tmp_path / "vinfo.h5")
     for name in ("vinfo", "cka", "sse", "sst", "penalty"):
         found, expected = (
-            questions.read_vinfo([path], list(layers), name) for path in (tmp_path / "vinfo.h5", walk.vinfo)
+            measurements.read_vinfo([path], list(layers), name) for path in (tmp_path / "vinfo.h5", walk.vinfo)
         )
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
@@ -401,7 +401,7 @@ def test_shards_of_different_checkpoints_are_not_probed_together(walk, tmp_path)
 
 def test_features_are_the_more_decodable_the_nearer_the_layer_is_to_them(walk):
     """The penultimate layer, of which the codes are made, tells the most of the features that vary."""
-    first, *_, last = questions.read_vinfo([walk.vinfo], ["stem", "block-01", "block-02", "penultimate"])
+    first, *_, last = measurements.read_vinfo([walk.vinfo], ["stem", "block-01", "block-02", "penultimate"])
     assert np.nanmean(last) > np.nanmean(first)
     assert np.nanmean(last) > 0.5
 
@@ -411,9 +411,9 @@ def test_a_layer_split_over_jobs_has_the_moments_of_the_whole(tmp_path):
     x, z = torch.rand(300, 6, generator=rng) + 3, torch.rand(300, 4, generator=rng)
     fold = torch.arange(300) % 5
     for job, rows in enumerate((slice(0, 170), slice(170, 300))):
-        Moments.of(x[rows], z[rows], fold[rows], 5).save(tmp_path / f"{job}.h5", layer="block-01")
-    merged = Moments.load(tmp_path / "0.h5") + Moments.load(tmp_path / "1.h5", layer="block-01")
-    whole = v_information(Moments.of(x, z, fold, 5), [1e-3, 1.0])
-    assert torch.allclose(v_information(merged, [1e-3, 1.0]).value, whole.value, atol=1e-6)
+        probes.Moments.of(x[rows], z[rows], fold[rows], 5).save(tmp_path / f"{job}.h5", layer="block-01")
+    merged = probes.Moments.load(tmp_path / "0.h5") + probes.Moments.load(tmp_path / "1.h5", layer="block-01")
+    whole = probes.v_information(probes.Moments.of(x, z, fold, 5), [1e-3, 1.0])
+    assert torch.allclose(probes.v_information(merged, [1e-3, 1.0]).value, whole.value, atol=1e-6)
     with pytest.raises(StrataError, match="layer"):
-        Moments.load(tmp_path / "0.h5", layer="block-02")
+        probes.Moments.load(tmp_path / "0.h5", layer="block-02")

@@ -48,7 +48,7 @@ def test_the_digest_ignores_other_modules_and_the_script_itself(copy):
         ("index.py", {"data", "store", "errors"}, {"training", "figures", "probes", "questions"}),
         ("train.py", {"training", "models", "store"}, {"figures", "probes", "features", "activations"}),
         ("probes.py", {"probes", "store"}, {"figures", "questions", "training", "data"}),
-        ("figures.py", {"figures", "questions", "statistics"}, {"training", "activations", "data"}),
+        ("figures.py", {"drawing", "questions", "statistics"}, {"training", "activations", "data"}),
     ],
 )
 def test_the_real_scripts_reach_their_own_stage_and_not_the_others(root, script, reached, apart):
@@ -62,6 +62,6 @@ def test_editing_figures_changes_the_digest_of_its_script_alone(root, tmp_path, 
     monkeypatch.setattr(sources, "PACKAGE", tmp_path / "strata")
     scripts = sorted((root / "workflow" / "scripts").glob("*.py"))
     before = {script.name: sources.digest(script) for script in scripts}
-    with open(tmp_path / "strata" / "figures.py", "a") as file:
+    with open(tmp_path / "strata" / "figures" / "drawing.py", "a") as file:
         file.write("# edited\n")
     assert [s.name for s in scripts if sources.digest(s) != before[s.name]] == ["figures.py"]

@@ -1,4 +1,4 @@
-"""The four questions: what is measured of every feature, the claims tested on it, the figures."""
+"""The four questions: the claims that are tested on what was measured, and the figures."""
 
 FIGURES = {
     # name: (question, what the report calls it)
@@ -11,7 +11,6 @@ FIGURES = {
     "q4_importance": ("4 How does complexity relate to importance?", "First and last epoch"),
     "controls": ("Controls", "V-information by layer"),
 }
-TABLES = ["by_checkpoint", "branch_cka", "control_vinfo", "code_quality"]
 
 
 def figure(name):
@@ -23,60 +22,6 @@ def figure(name):
         category=category,
         labels={"figure": title},
     )
-
-
-rule importance:
-    input:
-        features=expand(
-            f"{SEED}/features/{{checkpoint}}.h5", checkpoint=CHECKPOINTS, allow_missing=True
-        ),
-        codes=[path for checkpoint in CHECKPOINTS for path in codes(checkpoint)],
-        activations=[
-            path
-            for checkpoint in CHECKPOINTS
-            for path in activations(checkpoint, names.PENULTIMATE)
-        ],
-    output:
-        f"{SEED}/importance.csv",
-    params:
-        epochs=EPOCHS,
-        digest=source_digest("importance.py"),
-    message:
-        "Measuring importance: seed {wildcards.seed}"
-    script:
-        "../scripts/importance.py"
-
-
-rule measurements:
-    input:
-        features=expand(f"{SEED}/features/{LAST}.h5", seed=config["seeds"]),
-        importance=expand(rules.importance.output, seed=config["seeds"]),
-        codes=expand(
-            [path for checkpoint in CHECKPOINTS for path in codes(checkpoint)],
-            seed=config["seeds"],
-        ),
-        last_in_all=expand(
-            [path for checkpoint in CHECKPOINTS for path in vinfo(LAST, checkpoint, CHUNKS)],
-            seed=config["seeds"],
-        ),
-        afresh=expand(
-            [path for checkpoint in CHECKPOINTS for path in vinfo(checkpoint, checkpoint, CHUNKS)],
-            seed=config["seeds"],
-        ),
-        branches=expand(vinfo(LAST, LAST, BRANCH_CHUNKS), seed=config["seeds"]),
-        shuffled=expand(vinfo("shuffled", LAST, CHUNKS), seed=config["seeds"]),
-    output:
-        **{name: f"{RUN}/tables/{name}.csv" for name in TABLES},
-        features=f"{RUN}/features.csv",
-    params:
-        seeds=config["seeds"],
-        epochs=EPOCHS,
-        layers=LAYERS,
-        digest=source_digest("measurements.py"),
-    message:
-        "Gathering what was measured of every feature"
-    script:
-        "../scripts/measurements.py"
 
 
 rule findings:

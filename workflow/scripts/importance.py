@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from strata import questions, store
+from strata import measurements, store
 from strata.errors import one_line
 
 with one_line():
     epochs = snakemake.params.epochs
     by_epoch = [
-        questions.importance_of_checkpoint(features, list(codes), list(activations)).assign(epoch=epoch)
+        measurements.importance_of_checkpoint(features, list(codes), list(activations)).assign(epoch=epoch)
         for epoch, features, codes, activations in zip(
             epochs,
             snakemake.input.features,

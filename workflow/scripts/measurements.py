@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from strata import layers as names
-from strata import questions, store
+from strata import measurements, store
 from strata.errors import one_line
 
 
@@ -21,7 +21,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
         return [f for f in paths if f.startswith(f"{here}/") and str(Path(f).parent).endswith(f"/{end}")]
 
     def vinfo(paths, features, checkpoint, layers, name="vinfo"):
-        return questions.read_vinfo(own(paths, features, checkpoint), layers, name)
+        return measurements.read_vinfo(own(paths, features, checkpoint), layers, name)
 
     p = snakemake.params
     epochs = {epoch: f"epoch-{epoch:03d}" for epoch in p.epochs}
@@ -37,7 +37,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
         ]
     )
     return {
-        "features": questions.features_of_seed(
+        "features": measurements.features_of_seed(
             seed,
             own(snakemake.input.features, "features")[0],
             importance[importance["epoch"] == p.epochs[-1]],
@@ -48,18 +48,18 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
         "by_checkpoint": pd.concat(
             importance[importance["epoch"] == epoch].assign(
                 seed=seed,
-                complexity=questions.complexity(vinfo(snakemake.input.afresh, checkpoint, checkpoint, p.layers)),
+                complexity=measurements.complexity(vinfo(snakemake.input.afresh, checkpoint, checkpoint, p.layers)),
             )
             for epoch, checkpoint in epochs.items()
         )[["seed", "epoch", "feature", "complexity", "importance"]],
-        "branch_cka": questions.long_table(
+        "branch_cka": measurements.long_table(
             vinfo(snakemake.input.branches, last, last, names.branches_of(p.layers), "cka"),
             names.branches_of(p.layers),
             "cka",
             seed=seed,
         ),
         "control_vinfo": pd.concat(
-            questions.long_table(
+            measurements.long_table(
                 vinfo(paths, features, checkpoint, probed),
                 probed,
                 "vinfo",
@@ -76,7 +76,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
                 "seed": seed,
                 "epoch": epoch,
                 "shard": Path(path).stem,
-                **questions.quality_of_codes(path),
+                **measurements.quality_of_codes(path),
             }
             for epoch, checkpoint in epochs.items()
             for path in own(snakemake.input.codes, checkpoint)

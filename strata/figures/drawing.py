@@ -1,0 +1,97 @@
+"""What all figures share: style, colours, and how means, bands and clouds of points are drawn.
+
+Colours are those of Okabe & Ito (2008), which colour-blind readers can tell apart; complexity is always shown in
+viridis.
+"""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from strata import store
+from strata.statistics import bootstrap, pearson
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+VERDICTS = {"supported": GREEN, "not supported": ORANGE, "undecided": GREY}
+Drawn = tuple[Figure, pd.DataFrame]
+
+STYLE: dict[str, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "svg.hashsalt": "strata",
+    "svg.fonttype": "none",
+    "figure.constrained_layout.use": True,
+    "axes.prop_cycle": plt.cycler(color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]),
+}
+plt.switch_backend("agg")
+plt.style.use(STYLE)
+
+
+def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
+    """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder."""
+    figure, table = drawn
+    folder = Path(folder)
+    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+        drawing = io.BytesIO()
+        figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
+        store.write_bytes(folder / "figures" / f"{name}.{kind}", drawing.getbuffer())
+    plt.close(figure)
+    store.write_bytes(folder / "tables" / f"{name}.csv", table.to_csv(index=False).encode())
+
+
+def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any]) -> None:
+    """Draw points with a linear fit, and Pearson's r with its interval as the title."""
+    pairs = table[[x, y]].to_numpy(float)
+    xs, ys = pairs.T
+    ax.scatter(
+        xs,
+        ys,
+        c=table["complexity"],
+        cmap="viridis",
+        vmin=0,
+        vmax=1,
+        s=14,
+        lw=0.3,
+        edgecolors="white",
+        rasterized=len(pairs) > 2000,
+    )
+    if len(pairs) > 2 and np.ptp(xs) > 0:
+        ends = np.array([xs.min(), xs.max()])
+        ax.plot(ends, np.polyval(np.polyfit(xs, ys, 1), ends), color="black", lw=1)
+    e = bootstrap(pearson, [pairs], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"])
+    ax.set_title(
+        f"r = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}",
+        loc="right",
+        fontsize=7.5,
+    )
+
+
+def band(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: str, label: str) -> None:
+    """Draw a column of means as a line, with the interval around it as a band."""
+    ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)
+    ax.fill_between(x, table["ci_low"], table["ci_high"], color=colour, alpha=0.2, lw=0)
+
+
+def mean(values: pd.Series, settings: dict[str, Any]) -> dict[str, float]:
+    """Return the number of values, their mean under their own name, and its interval: a part of a table's row."""
+    e = bootstrap(
+        lambda x: float(x.mean()),
+        [values.to_numpy()],
+        0.0,
+        settings["bootstrap"],
+        settings["confidence"],
+        settings["seed"],
+    )
+    return {"n": len(values), str(values.name): e.value, "ci_low": e.low, "ci_high": e.high}
