@@ -24,7 +24,7 @@ wildcard_constraints:
     seed=r"\d+",
     shard=r"shard-\d{3}",
     checkpoint=r"epoch-\d{3}",
-    features=r"epoch-\d{3}|shuffled",
+    features=r"epoch-\d{3}|shuffled|random|truth",
 
 
 def source_digest(script):
@@ -47,6 +47,11 @@ def activations(checkpoint, layer):
         shard=STUDIED,
         allow_missing=True,
     )
+
+
+def checkpoint_of(features):
+    """The checkpoint that features belong to; what has none of its own belongs to the last."""
+    return features if features in CHECKPOINTS else LAST
 
 
 def codes(features):

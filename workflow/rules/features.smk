@@ -20,15 +20,19 @@ rule features:
 
 rule codes:
     input:
-        features=f"{SEED}/features/{{checkpoint}}.h5",
-        activations=f"{SEED}/activations/{{checkpoint}}/{names.PENULTIMATE}/{{shard}}.h5",
+        features=f"{SEED}/features/{{features}}.h5",
+        activations=lambda w: (
+            f"{SEED}/activations/{checkpoint_of(w.features)}/{names.PENULTIMATE}/{{shard}}.h5"
+        ),
     output:
-        f"{SEED}/codes/{{checkpoint}}/{{shard}}.h5",
+        f"{SEED}/codes/{{features}}/{{shard}}.h5",
+    wildcard_constraints:
+        features=r"epoch-\d{3}|random",
     params:
         **keys("codes", "tolerance", "max_iterations"),
         digest=source_digest("codes.py"),
     message:
-        "Encoding images: seed {wildcards.seed}, features of {wildcards.checkpoint}, {wildcards.shard}"
+        "Encoding images: seed {wildcards.seed}, features of {wildcards.features}, {wildcards.shard}"
     script:
         "../scripts/codes.py"
 
