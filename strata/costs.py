@@ -138,7 +138,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     rule("probes", seeds * probe_jobs, seeds * probe_seconds, count * measured, probe_memory)
     rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
     rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
-    rule("measurements to report", 4, 30 * rates["start"], 0, 400 * k)
+    rule("measurements to report", 5, 30 * rates["start"], 0, 400 * k)
     table = pd.DataFrame(rows)
     return pd.concat([table, _total(table)], ignore_index=True)
 
