@@ -37,7 +37,9 @@ class Finding:
     spearman, spearman_low, spearman_high
         The same correlation of ranks; only of correlations.
     images_low, images_high
-        Jackknife interval over images (folds); only of statistics of images.
+        Jackknife interval over images, by the probes' held-out folds; only of statistics of images. Importance is that
+        of all images throughout; that two folds' probes share most of what they were fitted to makes it a little narrow
+        (Bengio & Grandvalet 2004).
     by_seed
         seed, value, ci_low, ci_high, verdict of each seed alone.
     seeds_sd

@@ -33,9 +33,10 @@ from strata.statistics import (
 
 UNRELATED = 0.3  # a correlation whose whole interval is nearer to zero than this counts as no clear relation
 NOTHING = 0.01  # a mean V-information below this counts as none
+SAME_ORDER = 0.8  # a rank correlation of complexity under two predictive families above this counts as the same order
 SPREAD = 0.1  # a spectrum of complexity is at least this wide, from its 10th to its 90th percentile
 
-TABLES = ("features", "by_checkpoint", "branch_cka", "control_vinfo", "by_fold", "support")
+TABLES = ("features", "by_checkpoint", "branch_cka", "control_vinfo", "by_fold", "by_family", "support")
 
 Tables = dict[str, pd.DataFrame]
 Parts = tuple[np.ndarray, ...]
@@ -132,6 +133,12 @@ def tenths(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return ranked.head(size), ranked.tail(size)
 
 
+def complexity_by_family(by_family: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a feature that has a complexity: seed, feature, complexity_linear, complexity_mlp."""
+    wide = by_family.pivot(index=["seed", "feature"], columns="family", values="complexity").dropna()
+    return wide.add_prefix("complexity_").rename_axis(columns=None).reset_index()
+
+
 # What claims look at: the tables of one seed → parts.
 
 
@@ -144,7 +151,7 @@ def _rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
             raise Absent(f"no column {column} in table {name}")
     rows = tables[name].dropna(subset=list(columns))
     if rows.empty:
-        raise Absent(f"no row of table {name} has {', '.join(columns)}")
+        raise Absent(f"no row of table {name} with {', '.join(columns) or 'anything'}")
     return rows
 
 
@@ -216,6 +223,11 @@ def _support(tables: Tables, settings: dict[str, Any]) -> Parts:
     )
 
 
+def _families(tables: Tables, settings: dict[str, Any]) -> Parts:
+    by_family = complexity_by_family(_rows(tables, "by_family"))
+    return (_array(by_family, "complexity_linear", "complexity_mlp"),)
+
+
 def _control(tables: Tables, control: str) -> pd.DataFrame:
     """Return the V-information of a control, features × layers; features without any are left out."""
     rows = _rows(tables, "control_vinfo")
@@ -251,6 +263,7 @@ def _over_parts(correlation: Callable[[np.ndarray], np.ndarray]) -> Callable[...
 
 
 CORRELATION = Statistic(_over_parts(pearson), _over_parts(pearson), "r", ranked=_over_parts(spearman))
+RANKS = Statistic(_over_parts(spearman), _over_parts(spearman), "ρ")
 WIDTH = Statistic(spread, lambda k: spread(k) / SPREAD, f"times the margin of {SPREAD}")
 EXCESS_WIDTH = Statistic(
     lambda k, random: spread(k) - spread(random), lambda k, random: ratio(spread(k), spread(random)), "ratio of both"
@@ -390,6 +403,17 @@ CLAIMS = (
         bound=UNRELATED,
     ),
     Claim(
+        id="a.families",
+        question="appendix",
+        claim=f"the order of complexity does not depend on the predictive family (rank correlation above {SAME_ORDER})",
+        statistic="Spearman ρ(complexity by linear probes, complexity by perceptrons)",
+        figure="families",
+        parts=_families,
+        computed=RANKS,
+        side="above",
+        bound=SAME_ORDER,
+    ),
+    Claim(
         id="control.shuffled",
         question="control",
         claim=f"codes shuffled over images are not decodable: V-information is below {NOTHING} in every layer",
@@ -424,13 +448,15 @@ CLAIMS = (
 )
 
 
-def findings(settings: dict[str, Any], **tables: pd.DataFrame) -> list[Finding]:
+def findings(settings: dict[str, Any], also: Sequence[Finding] = (), **tables: pd.DataFrame) -> list[Finding]:
     """Test every claim that the tables allow.
 
     Parameters
     ----------
     settings
         The section `questions` of the configuration.
+    also
+        Findings about something else than features, to be corrected and gated with the others.
     features
         One row a feature and seed, of the last checkpoint (`features_of_seed`).
     by_checkpoint
@@ -441,22 +467,24 @@ def findings(settings: dict[str, Any], **tables: pd.DataFrame) -> list[Finding]:
         V-information of controls: control (shuffled, untrained, random), seed, layer, feature, vinfo.
     by_fold
         Without each held-out fold: seed, fold, feature, complexity, temporal_decoding_score.
+    by_family
+        Under either predictive family: seed, family (linear, mlp), feature, complexity.
     support
         Accuracy with ever fewer features: seed, order, draw, share_kept, accuracy, n (test images).
     """
     by_seed = _by_seed(tables)
-    found = [_tested(claim, by_seed, settings) for claim in CLAIMS if _absent(claim, by_seed, settings) is None]
-    claims = [f for f in found if f.question != "control"]
+    tested = [_tested(claim, by_seed, settings) for claim in CLAIMS if _absent(claim, by_seed, settings) is None]
+    claims = [*(f for f in tested if f.question != "control"), *also]
     for f, p_value in zip(claims, corrected([f.p_value for f in claims]), strict=True):
         f.p_adjusted = p_value
-    return _gated(found)
+    return _gated([*claims, *(f for f in tested if f.question == "control")])
 
 
 def left_out(settings: dict[str, Any], **tables: pd.DataFrame) -> list[str]:
     """Say which claims this run cannot test, and what it lacks for them."""
     by_seed = _by_seed(tables)
     lacking = {claim.id: _absent(claim, by_seed, settings) for claim in CLAIMS}
-    return [f"not tested: {name} ({lack})" for name, lack in lacking.items() if lack is not None]
+    return [f"not tested: {name} (this run has {lack})" for name, lack in lacking.items() if lack is not None]
 
 
 def _by_seed(tables: Tables) -> dict[int, Tables]:
@@ -552,7 +580,7 @@ def _without_fold(tables: Tables, fold: int) -> Tables:
     return {**tables, "features": tables["features"].drop(columns=replaced).merge(own, on=["seed", "feature"])}
 
 
-def _gated(found: Sequence[Finding]) -> list[Finding]:
+def _gated(found: list[Finding]) -> list[Finding]:
     """Leave undecided, whatever its value, what rests on a control that does not hold."""
     holds = {f.id: f.verdict == "supported" for f in found}
     for f in found:
@@ -560,7 +588,7 @@ def _gated(found: Sequence[Finding]) -> list[Finding]:
         if not all(holds[control] for control in f.controls):
             f.verdict = "undecided"
             f.by_seed = [{**seed, "verdict": "undecided"} for seed in f.by_seed]
-    return list(found)
+    return found
 
 
 def notes(features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame) -> list[str]:

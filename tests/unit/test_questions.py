@@ -24,7 +24,7 @@ CLAIMS = [
     ("control.untrained", {"trained": 0.2}, {"trained": -0.2}, "positive"),
 ]
 WITHIN = {"q4.simplicity_bias_initial": "bias_initial", "a.local": "local"}
-IDS = [name for name, *_ in CLAIMS] + [*WITHIN, "control.shuffled"]
+IDS = [name for name, *_ in CLAIMS] + [*WITHIN, "a.families", "control.shuffled"]
 RESTS_ON = {  # by hand: what each claim rests on besides the shuffled codes
     "q1.spectrum": ["control.random_directions"],
     "q2.emergence": ["control.untrained"],
@@ -37,7 +37,7 @@ RESTS_ON = {  # by hand: what each claim rests on besides the shuffled codes
 def measured(tables):
     """A maker of all tables that claims look at, with controls that hold unless they are asked not to."""
 
-    def measured(random=0.1, together=0.0, redundancy=0.0, robustness=0.0, local=0.0, **effects):
+    def measured(random=0.1, together=0.0, redundancy=0.0, robustness=0.0, local=0.0, moved=0.02, **effects):
         t = tables(**{"shuffled": -0.05, "trained": 0.2} | effects)
         features, rng = t["features"], np.random.default_rng(9)
         n, k = len(features), features["complexity"].to_numpy()
@@ -49,6 +49,9 @@ def measured(tables):
             scalars.assign(fold=fold, complexity=k + 0.02 * rng.normal(size=n)) for fold in range(5)
         )
         t["support"] = support(features, together, rng)
+        ranks = scalars[["seed", "feature"]]
+        by_family = {"linear": k, "mlp": 0.9 * k + 0.5 * moved * rng.normal(size=n)}
+        t["by_family"] = pd.concat(ranks.assign(family=name, complexity=own) for name, own in by_family.items())
         return t
 
     return measured
@@ -281,6 +284,26 @@ def test_support_compares_the_complex_half_with_random_features_of_equal_importa
     # two accuracies of 400 images each
     variances = [p * (1 - p) / 400 for p in (own["complex first", 0.5], expected + own["complex first", 0.5])]
     assert f.ci_high - f.ci_low == pytest.approx(2 * 1.96 * np.sqrt(sum(variances)), rel=0.2)
+
+
+@pytest.mark.parametrize(("moved", "verdict"), [(0.02, "supported"), (1.0, "not supported")])
+def test_the_order_of_complexity_is_compared_between_families(measured, settings, moved, verdict):
+    t = measured(moved=moved)
+    f = by_id(t, settings)["a.families"]
+    wide = t["by_family"].pivot(index="feature", columns="family", values="complexity")
+    assert f.value == pytest.approx(wide["linear"].corr(wide["mlp"], method="spearman"))
+    assert f.verdict == verdict
+
+
+def test_findings_from_elsewhere_are_corrected_and_gated_with_the_others(measured, settings):
+    other = Finding("truth.x", "truth", "c", "s", 1.0, 0.5, 1.5, 0.03, 9, "supported", controls=["control.untrained"])
+    alone = by_id(measured(), settings)
+    found = {f.id: f for f in questions.findings(settings, also=[other], **measured(trained=-0.2))}
+    assert found["truth.x"].verdict == "undecided"
+    assert found["truth.x"].p_adjusted > 0.03
+    changed = [f.id for f in alone.values() if f.p_adjusted != found[f.id].p_adjusted]
+    assert "q3.teleport" in changed  # one more in the family
+    assert list(found)[-4:] == ["truth.x", "control.shuffled", "control.random_directions", "control.untrained"]
 
 
 def test_p_values_are_corrected_over_the_claims_and_not_the_controls(claims):
