@@ -90,7 +90,7 @@ def band(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: Any, label:
 def mean(values: pd.Series, settings: dict[str, Any]) -> dict[str, float]:
     """Return the number of values, their mean under their own name, and its interval: a part of a table's row."""
     e = bootstrap(
-        lambda x: float(x.mean()),
+        lambda x: x.mean(-1),
         [values.to_numpy()],
         0.0,
         settings["bootstrap"],

@@ -123,6 +123,7 @@ def _training_config() -> dict[str, Any]:
         "weight_decay": 0.0005,
         "augment": {"scale": [0.8, 1.0], "flip": False},
         "threads": 1,
+        "shuffle_labels": False,
     }
 
 

@@ -128,6 +128,23 @@ def test_findings_show_every_claim_with_its_interval_in_the_colour_of_its_verdic
     assert list(table["id"]) == [f.id for f in found]
 
 
+def test_findings_show_every_seed_and_the_interval_over_images_where_there_are_any(tables, settings):
+    one, other = tables(bias=-0.5), tables(bias=-0.3, seed=4)
+    both = {name: pd.concat([one[name], other[name].assign(seed=1)]) for name in one}
+    features = both["features"]
+    folds = pd.concat(features[["seed", "feature", "complexity"]].assign(fold=fold) for fold in range(3))
+    folds["complexity"] += 0.02 * np.random.default_rng(0).normal(size=len(folds))
+    found = questions.findings(settings, **both, by_fold=folds)
+    figure, table = claims.findings(found)
+    shown = {tuple(line.get_xdata()) for line in figure.axes[0].lines}
+    for f in found:
+        assert tuple(seed["value"] for seed in f.by_seed) in shown
+        assert f.images_low is None or (f.images_low, f.images_high) in shown
+    assert any(f.images_low is not None for f in found)
+    assert list(table["value_seed_1"]) == [f.by_seed[1]["value"] for f in found]
+    assert {"one seed", "interval over images"} <= {t.get_text() for t in figure.axes[0].get_legend().get_texts()}
+
+
 @pytest.mark.parametrize("undefined", [None, float("nan")])
 def test_a_finding_that_is_not_defined_is_listed_without_a_point(undefined):
     finding = questions.Finding("q9", "9", "c", "s", undefined, undefined, undefined, undefined, 3, "undecided")
@@ -257,6 +274,13 @@ def test_controls_show_all_layers_of_trained_untrained_and_shuffled(tables, sett
     assert shown["trained network"] == pytest.approx(t["features"]["vinfo_stem"].mean())
     assert shown["untrained network (control)"] == pytest.approx(own["untrained"])
     assert shown["shuffled codes (control)"] == pytest.approx(own["shuffled"])
+
+
+def test_controls_show_random_directions_where_they_were_measured(tables, settings):
+    t = tables()
+    random = t["control_vinfo"].query("control == 'untrained'").assign(control="random", vinfo=0.7)
+    _, table = claims.controls(t["features"], pd.concat([t["control_vinfo"], random]), settings)
+    assert list(table[table["group"] == "random directions (control)"]["vinfo"]) == pytest.approx([0.7] * 3)
 
 
 def test_seeds_are_lines_of_their_own_in_the_figure_of_training(walk):

@@ -69,6 +69,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("figures/where", FIGURES),
         ("figures/how_much", FIGURES),
         ("questions", FINDINGS),
+        ("findings", FINDINGS),
         ("statistics", FINDINGS),
         ("measurements", IMPORTANCE),
         ("probes", PROBES),

@@ -36,6 +36,7 @@ FINDINGS = {
     "q4.simplicity_bias",
     "q4.simplicity_bias_initial",
     "q4.sedimentation",
+    "q4.support",
     "control.shuffled",
     "control.untrained",
 }
@@ -131,9 +132,14 @@ def test_findings_md_names_every_claim_and_the_accuracy(finished):
     text = finished.path(f"{RUN}/findings.md").read_text()
     for finding in json.loads(finished.path(f"{RUN}/findings.json").read_text()):
         assert f"| {finding['id']} " in text
-        assert finding["claim"] in text
+        assert finding["claim"][1:] in text
     last = table(finished, "../tiny/seed-0/training.csv")[-1]
     assert f"{float(last['accuracy']):.4f}" in text
+
+
+def test_every_finding_is_shown_by_a_figure_of_the_run(finished):
+    for finding in json.loads(finished.path(f"{RUN}/findings.json").read_text()):
+        assert finding["figure"] in FIGURES
 
 
 def test_training_csv_has_a_row_an_epoch(finished):

@@ -8,7 +8,7 @@ import pandas as pd
 from strata.errors import one_line
 from strata.figures import claims, how_much, what, when, where
 from strata.figures.drawing import save
-from strata.questions import Finding
+from strata.findings import Finding
 
 with one_line():
     p, i = snakemake.params, snakemake.input
