@@ -78,6 +78,26 @@ def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, A
     )
 
 
+def draw_map(ax: Axes, features: pd.DataFrame, column: str, label: str, colours: str, **scale: Any) -> None:
+    """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing."""
+    missing = features[column].isna()
+    points = ax.scatter(
+        *features.loc[~missing, ["umap_x", "umap_y"]].to_numpy().T,
+        c=features.loc[~missing, column],
+        cmap=colours,
+        s=18 if len(features) < 1000 else 4,
+        lw=0.3,
+        edgecolors="white" if len(features) < 1000 else "none",
+        rasterized=len(features) > 2000,
+        **scale,
+    )
+    ax.scatter(
+        *features.loc[missing, ["umap_x", "umap_y"]].to_numpy().T, s=14, facecolors="none", edgecolors=GREY, lw=0.6
+    )
+    ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[], aspect="equal")
+    ax.figure.colorbar(points, ax=ax, label=label, shrink=0.8)
+
+
 def band(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: str, label: str) -> None:
     """Draw a column of means as a line, with the interval around it as a band."""
     ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)

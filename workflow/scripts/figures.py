@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from strata.errors import one_line
-from strata.figures import claims, how_much, what, when, where
+from strata.figures import appendix_map, claims, how_much, what, when, where
 from strata.figures.drawing import save
 from strata.questions import Finding
 
@@ -22,11 +22,22 @@ with one_line():
         "findings": claims.findings(found),
         "training": claims.training(history),
         "q1_spectrum": what.q1_spectrum(t["features"], i.images, i.last_codes, p.settings["examples"]),
+        "q1_map": what.q1_map(t["features"]),
+        "q1_meta_features": what.q1_meta_features(
+            t["features"], i.images, i.last_codes, i.pictures, p.settings["examples"]
+        ),
+        "q1_plate": what.q1_plate(
+            t["features"], i.decoded[0], i.images, i.last_codes, i.pictures, p.settings["examples"]
+        ),
         "q2_emergence": when.q2_emergence(t["features"], p.questions),
         "q2_growth": when.q2_growth(t["by_checkpoint"], p.questions),
         "q3_flow": where.q3_flow(t["features"], t["branch_cka"], p.questions),
         "q4_importance": how_much.q4_importance(t["by_checkpoint"], p.questions),
         "controls": claims.controls(t["features"], t["control_vinfo"], p.questions),
+        "a_map": appendix_map.a_map(t["features"]),
+        "a_dendrogram": appendix_map.a_dendrogram(
+            t["features"], pd.read_csv(i.tree[0], keep_default_na=False), p.questions
+        ),
     }
     run = Path(i.findings).parent
     for name, figure in drawn.items():
