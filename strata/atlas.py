@@ -59,7 +59,7 @@ def place(dictionary: np.ndarray, seed: int) -> np.ndarray:
         n_jobs=1,
     )
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "using precomputed metric")  # and so no way back from the plane; none is wanted
+        warnings.filterwarnings("ignore", "using precomputed metric")  # so there is no way back, and none is wanted
         return umap.fit_transform(distance.astype(np.float32)).astype(float)
 
 

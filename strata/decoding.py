@@ -61,10 +61,11 @@ def decode(
             images = codes.attributes["images"]
         with store.Shard(activation_shard, kind="activations", layer=layer, images=images) as shard:
             x = torch.from_numpy(shard.read("activations").astype(np.float64)).to(models.device()) - moments.origin_x
-        fold = torch.from_numpy(fold_of(len(x), folds, seed, images)).to(x.device)
+        fold_of_image = torch.from_numpy(fold_of(len(x), folds, seed, images)).to(x.device)
         z = x.new_zeros(len(x), len(features))
-        for f in range(folds):
-            z[fold == f] = x[fold == f] @ weights[f] + constants[f] + moments.origin_z
+        for fold in range(folds):
+            own = fold_of_image == fold
+            z[own] = x[own] @ weights[fold] + constants[fold] + moments.origin_z
         prediction.append(z)
     return {
         "prediction": torch.cat(prediction).cpu().numpy(),

@@ -3,7 +3,6 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
@@ -69,8 +68,8 @@ def _places(nodes: pd.DataFrame) -> dict[str, float]:
         children = _children(nodes, branch)
         for child in children:
             stand(child)
-        ends = sum(f"{b}L" not in nodes.index for b in places)
-        places[branch] = np.mean([places[c] for c in children]) if children else ends
+        ends = float(sum(f"{b}L" not in nodes.index for b in places))
+        places[branch] = sum(places[c] for c in children) / 2 if children else ends
 
     stand("")
     return places
@@ -78,9 +77,9 @@ def _places(nodes: pd.DataFrame) -> dict[str, float]:
 
 def _draw_branch(ax: Axes, nodes: pd.DataFrame, places: dict[str, float], branch: str, colour: Any) -> None:
     """Draw the line from a node up to its parent; an end of the tree hangs down to zero."""
-    parent = branch[:-1]
-    top = nodes.loc[parent, "height"]
-    bottom = nodes.loc[branch, "height"] if f"{branch}L" in nodes.index else 0
+    parent, heights = branch[:-1], nodes["height"].to_dict()
+    top = heights[parent]
+    bottom = heights[branch] if f"{branch}L" in heights else 0.0
     ax.plot([places[parent], places[branch], places[branch]], [top, top, bottom], color=colour, lw=2)
 
 

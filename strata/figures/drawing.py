@@ -80,10 +80,12 @@ def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, A
 
 def draw_map(ax: Axes, features: pd.DataFrame, column: str, label: str, colours: str, **scale: Any) -> None:
     """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing."""
-    missing = features[column].isna()
+    known = features[features[column].notna()]
+    missing = features[features[column].isna()]
     points = ax.scatter(
-        *features.loc[~missing, ["umap_x", "umap_y"]].to_numpy().T,
-        c=features.loc[~missing, column],
+        known["umap_x"],
+        known["umap_y"],
+        c=known[column],
         cmap=colours,
         s=18 if len(features) < 1000 else 4,
         lw=0.3,
@@ -91,9 +93,7 @@ def draw_map(ax: Axes, features: pd.DataFrame, column: str, label: str, colours:
         rasterized=len(features) > 2000,
         **scale,
     )
-    ax.scatter(
-        *features.loc[missing, ["umap_x", "umap_y"]].to_numpy().T, s=14, facecolors="none", edgecolors=GREY, lw=0.6
-    )
+    ax.scatter(missing["umap_x"], missing["umap_y"], s=14, facecolors="none", edgecolors=GREY, lw=0.6)
     ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[], aspect="equal")
     ax.figure.colorbar(points, ax=ax, label=label, shrink=0.8)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -212,7 +213,7 @@ def _first_seed(features: pd.DataFrame) -> pd.DataFrame:
     return features[features["seed"] == features["seed"].iloc[0]]
 
 
-def _show(ax: Axes, picture: np.ndarray, complexity: float) -> None:
+def _show(ax: Axes, picture: np.ndarray, complexity: Any) -> None:
     """Show a picture in a frame whose colour is a complexity."""
     ax.imshow(picture)
     ax.set_xticks([])
