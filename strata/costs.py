@@ -19,6 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from strata import activations, data, layers, models
 from strata.config import epochs_kept, studied_shards
 from strata.errors import StrataError
+from strata.measurements import SHOWN
 
 RATES = Path(__file__).with_name("rates.json")
 # Of a factorisation; of projected gradient, with what settles a code counted in its steps.
@@ -138,6 +139,16 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     rule("probes", seeds * probe_jobs, seeds * probe_seconds, count * measured, probe_memory)
     rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
     rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
+    rule("atlas", seeds, seeds * (10 + 2 * k * k * d / rates["small"]), seeds * 80 * k, 8 * k * (3 * k + 2 * d))
+    blocks = layers.early_middle_last(config["activations"]["layers"])
+    share = len(blocks) / (2 * checkpoints * len(_probed(config)))
+    widest = max(shape.units[block] for block in blocks)
+    rule("decoded", 1, share * probe_seconds, 24 * len(blocks) * studied, 16 * per_shard * widest)
+    if config["questions"]["visualise"]:
+        pictures = SHOWN + 3 * len(blocks)
+        # A step sees six crops, forward and backward.
+        seconds = pictures * config["questions"]["visualise_steps"] * 6 * 3 * shape.forward / rates["train"]
+        rule("visualise", 1, seconds, pictures * 4 * pixels, 2 * shard_pixels)
     rule("measurements to report", 5, 30 * rates["start"], 0, 400 * k)
     table = pd.DataFrame(rows)
     return pd.concat([table, _total(table)], ignore_index=True)

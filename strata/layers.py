@@ -20,6 +20,12 @@ def branches_of(layers: Sequence[str]) -> list[str]:
     return [branch for layer in layers if re.fullmatch(r"block-\d+", layer) for branch in branches(layer)]
 
 
+def early_middle_last(layers: Sequence[str]) -> list[str]:
+    """Return the first, the middle and the last block among some layers; fewer if there are no three."""
+    blocks = [layer for layer in layers if re.fullmatch(r"block-\d+", layer)]
+    return list(dict.fromkeys([blocks[0], blocks[len(blocks) // 2], blocks[-1]]))
+
+
 def probed_layers(layers: Sequence[str]) -> list[str]:
     """Return the layers that features are decoded from: the listed ones, and the penultimate one last."""
     return [*(layer for layer in layers if layer != PENULTIMATE), PENULTIMATE]

@@ -244,6 +244,20 @@ class Ridge:
         sst = [(zz[f] - 2 * z[f] * mean + n[f] * mean * mean).clamp(min=0) for f in self.left_out]
         return [(total + more).clamp(min=0) for total, more in zip(sst, explained, strict=True)], sst
 
+    def probes(self, z: Tensor, xz: Tensor, shrinkage: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the probes of some features, units × k, and what they add to xᵀw, about the moments' origin (k).
+
+        Parameters
+        ----------
+        z, xz
+            Moments of the features: folds × k, folds × d × k.
+        shrinkage
+            Units × k.
+        """
+        fitted = _without(z, self.left_out)
+        w = self._rotated(_without(xz, self.left_out), self.mean, fitted) * shrinkage
+        return self.rotation.T @ w, fitted / self.n - self.mean.to(self.dtype) @ w
+
     def _rotated(self, xz: Tensor, x: Tensor, z: Tensor) -> Tensor:
         """Return Vᵀ(XᵀZ − μ Σz): products with features in the basis V, about the fitted mean of X."""
         return (self.rotation @ xz).addr_(x.to(self.dtype), z.to(self.dtype), alpha=-1)
@@ -261,7 +275,7 @@ def accumulate(
     layer: str,
     folds: int,
     seed: int,
-    features: slice = slice(None),
+    features: slice | np.ndarray = slice(None),
 ) -> Moments:
     """Return the moments of every fold, from one pass over the shards of a layer and of the codes.
 
@@ -435,7 +449,7 @@ def _blocks(
     layer: str,
     folds: int,
     seed: int,
-    features: slice,
+    features: slice | np.ndarray,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield activations, codes and folds of some images at a time."""
     for activation_shard, code_shard in zip(activation_shards, code_shards, strict=True):

@@ -81,6 +81,26 @@ def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, A
     )
 
 
+def draw_map(ax: Axes, features: pd.DataFrame, column: str, label: str, colours: str, **scale: Any) -> None:
+    """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing."""
+    known = features[features[column].notna()]
+    missing = features[features[column].isna()]
+    points = ax.scatter(
+        known["umap_x"],
+        known["umap_y"],
+        c=known[column],
+        cmap=colours,
+        s=18 if len(features) < 1000 else 4,
+        lw=0.3,
+        edgecolors="white" if len(features) < 1000 else "none",
+        rasterized=len(features) > 2000,
+        **scale,
+    )
+    ax.scatter(missing["umap_x"], missing["umap_y"], s=14, facecolors="none", edgecolors=GREY, lw=0.6)
+    ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[], aspect="equal")
+    ax.figure.colorbar(points, ax=ax, label=label, shrink=0.8)
+
+
 def band(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: Any, label: str | None = None) -> None:
     """Draw a column of means as a line, with the interval around it as a band."""
     ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)

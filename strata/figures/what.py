@@ -1,13 +1,17 @@
 """Question 1: what features look like as a function of complexity."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from strata import store
-from strata.figures.drawing import Drawn
+from strata.figures.drawing import Drawn, draw_map
+from strata.measurements import meta_features
 
 
 def q1_spectrum(
@@ -15,7 +19,7 @@ def q1_spectrum(
 ) -> Drawn:
     """Draw the distribution of complexity, and the most activating images of ten features along it."""
     known = features.dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
-    own = known[known["seed"] == features["seed"].iloc[0]]
+    own = _first_seed(features).dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     chosen = own.iloc[np.unique(np.linspace(0, len(own) - 1, 10).round().astype(int))]
     pictures, labels = most_activating(chosen["feature"].to_numpy(), image_shards, code_shards, examples)
     figure = plt.figure(figsize=(7, 3.1))
@@ -43,35 +47,179 @@ def q1_spectrum(
     shown = zip(pictures, chosen["complexity"], chosen["class"], strict=True)
     for column, (images, value, name) in enumerate(shown):
         ax = figure.add_subplot(grid[1, column])
-        ax.imshow(_mosaic(images, side))
-        ax.set_xticks([])
-        ax.set_yticks([])
+        _show(ax, _mosaic(images, side), value)
         ax.set_xlabel(f"K = {value:.2f}\nclass {name}", fontsize=6.5)
-        for spine in ax.spines.values():
-            spine.set(visible=True, color=colour(value), linewidth=2)
     table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
+
+
+def q1_map(features: pd.DataFrame) -> Drawn:
+    """Draw the map of the first seed's features by complexity, with the places of its meta-features."""
+    own = _first_seed(features)
+    shown = meta_features(own)
+    figure, ax = plt.subplots(figsize=(5.2, 4.2))
+    draw_map(ax, own, "complexity", "complexity K", "viridis", vmin=0, vmax=1)
+    near = own.merge(shown[["meta_feature", "rank"]], on="meta_feature", how="left")
+    for place in shown.itertuples():
+        ax.annotate(
+            str(place.rank),
+            (place.umap_x, place.umap_y),
+            ha="center",
+            va="center",
+            fontsize=7,
+            bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "lw": 0.6, "alpha": 0.85},
+        )
+    ax.set_title(f"{len(own)} features, {own['meta_feature'].nunique()} meta-features (1: the simplest)")
+    return figure, near[["seed", "feature", "class", "complexity", "meta_feature", "rank", "umap_x", "umap_y"]]
+
+
+def q1_meta_features(
+    features: pd.DataFrame,
+    image_shards: Sequence[str],
+    code_shards: Sequence[str],
+    pictures: Sequence[str],
+    examples: int,
+) -> Drawn:
+    """Draw the images on which each meta-feature is largest, simple to complex, beside its picture if there is one.
+
+    Parameters
+    ----------
+    pictures
+        The shard of pictures (see `strata.visualisation`), or nothing.
+    """
+    own = _first_seed(features)
+    shown = meta_features(own)
+    members = [own.loc[own["meta_feature"] == m, "feature"].to_numpy() for m in shown["meta_feature"]]
+    scores = [_codes(path, lambda z: np.stack([z[:, m].mean(1) for m in members], 1)) for path in code_shards]
+    images, labels = largest(scores, image_shards, examples)
+    sheets = [_mosaic(own_images, int(np.sqrt(examples))) for own_images in images]
+    parts = 1 + len(pictures)
+    columns = 5 if pictures else 6
+    rows = -(-len(shown) // columns)
+    figure = plt.figure(figsize=(7, rows * (7 / columns / parts + 0.22)))
+    grid = figure.add_gridspec(rows, columns)
+    drawn = [store.read(path, kind="pictures")[0]["pictures"] for path in pictures]
+    for cell, row in enumerate(shown.itertuples()):
+        inner = grid[divmod(cell, columns)].subgridspec(1, parts, wspace=0.04)
+        axes = [figure.add_subplot(inner[0, part]) for part in range(parts)]
+        for ax, sheet in zip(axes, [sheets[cell], *(made[cell] for made in drawn)], strict=True):
+            _show(ax, sheet, row.complexity)
+        axes[0].set_title(f"{row.rank} · K = {row.complexity:.2f} · n = {row.n}", fontsize=7, pad=2)
+    return figure, shown.assign(images=[" ".join(names) for names in labels])
+
+
+def q1_plate(
+    features: pd.DataFrame,
+    decoded: str | Path,
+    image_shards: Sequence[str],
+    code_shards: Sequence[str],
+    pictures: Sequence[str],
+    examples: int,
+) -> Drawn:
+    """Draw what an early, a middle and the last block tell of a simple, a middling and a complex feature.
+
+    Parameters
+    ----------
+    decoded
+        The shard of decoded features (see `strata.decoding`).
+    pictures
+        The shard of pictures (see `strata.visualisation`), or nothing.
+    """
+    found, about = store.read(decoded, kind="decoded")
+    own = _first_seed(features).set_index("feature").loc[found["features"]].reset_index()
+    codes = [_codes(path, lambda z: z[:, found["features"]]) for path in code_shards]
+    ends = np.cumsum([len(z) for z, _ in codes])[:-1]
+    sources = {"the feature itself": codes}
+    for layer in about["layers"]:
+        predicted = np.split(found[f"{layer}/prediction"], ends)
+        sources[layer] = [(p, of) for p, (_, of) in zip(predicted, codes, strict=True)]
+    drawn = [store.read(path, kind="pictures")[0] for path in pictures]
+    parts = 1 + len(pictures)
+    widths = [1, *([1] * parts * len(about["layers"]))]
+    size = 7 / (sum(widths) + 0.35 * len(sources))
+    figure = plt.figure(figsize=(7, len(own) * (size + 0.45) + 0.3))
+    grid = figure.add_gridspec(len(own), len(sources), width_ratios=[1, *([parts] * len(about["layers"]))])
+    rows = []
+    for column, (source, scores) in enumerate(sources.items()):
+        images, labels = largest(scores, image_shards, examples)
+        for row, feature in enumerate(own.itertuples()):
+            inner = grid[row, column].subgridspec(1, 1 if not column else parts, wspace=0.04)
+            sheets = [_mosaic(images[row], int(np.sqrt(examples)))]
+            sheets += [made[f"{source}/pictures"][row] for made in drawn if column]
+            axes = [figure.add_subplot(inner[0, part]) for part in range(len(sheets))]
+            for ax, sheet in zip(axes, sheets, strict=True):
+                _show(ax, sheet, feature.complexity)
+            vinfo = found[f"{source}/vinfo"][row] if column else 1.0
+            about_it = (
+                f"V-information {vinfo:.2f}" if column else f"{about['ranks'][row]}, K = {feature.complexity:.2f}"
+            )
+            axes[0].set_xlabel(about_it, fontsize=7, labelpad=2)
+            if not row:
+                axes[0].set_title(source if not column else f"decoded from {source}", fontsize=8)
+            rows.append(
+                {
+                    "rank": about["ranks"][row],
+                    "seed": feature.seed,
+                    "feature": feature.feature,
+                    "complexity": feature.complexity,
+                    "source": source,
+                    "vinfo": vinfo,
+                    "images": " ".join(labels[row]),
+                }
+            )
+    return figure, pd.DataFrame(rows)
 
 
 def most_activating(
     features: np.ndarray, image_shards: Sequence[str], code_shards: Sequence[str], count: int
 ) -> tuple[list[np.ndarray], list[list[str]]]:
     """Return the images (at most count × height × width × 3) on which each feature is largest, and their ids."""
-    images, ids, codes = [], [], []
-    for image_shard, code_shard in zip(image_shards, code_shards, strict=True):
-        with store.Shard(code_shard, kind="codes") as shard:
-            z, of = shard.read("codes")[:, features], shard.attributes["images"]
+    return largest([_codes(path, lambda z: z[:, features]) for path in code_shards], image_shards, count)
+
+
+def largest(
+    scores: Sequence[tuple[np.ndarray, str]], image_shards: Sequence[str], count: int
+) -> tuple[list[np.ndarray], list[list[str]]]:
+    """Return the images (at most count × height × width × 3) on which each score is largest, and their ids.
+
+    Parameters
+    ----------
+    scores
+        For every shard, images × scores (NaN where an image is not to be shown), and which images they are of.
+    """
+    images, ids, best_scores = [], [], []
+    for image_shard, (score, of) in zip(image_shards, scores, strict=True):
         with store.Shard(image_shard, kind="images", images=of) as shard:
-            best = np.unique(np.argsort(-z, axis=0, kind="stable")[:count])
+            best = np.unique(np.argsort(-score, axis=0, kind="stable")[:count])
             images.append(shard.read("images")[best])
             ids += [name.decode() for name in shard.read("ids")[best]]
-        codes.append(z[best])
-    z, pictures = np.concatenate(codes), np.concatenate(images).transpose(0, 2, 3, 1)
+        best_scores.append(score[best])
+    score, pictures = np.concatenate(best_scores), np.concatenate(images).transpose(0, 2, 3, 1)
     order = [
-        rows[column[rows] > 0]
-        for rows, column in zip(np.argsort(-z, axis=0, kind="stable")[:count].T, z.T, strict=True)
+        rows[~np.isnan(column[rows])]
+        for rows, column in zip(np.argsort(-score, axis=0, kind="stable")[:count].T, score.T, strict=True)
     ]
     return [pictures[rows] for rows in order], [[ids[i] for i in rows] for rows in order]
+
+
+def _codes(path: str, of: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, str]:
+    """Return something of a shard's codes, NaN where it is 0, and which images they are of."""
+    with store.Shard(path, kind="codes") as shard:
+        z = of(shard.read("codes"))
+        return np.where(z > 0, z, np.nan), shard.attributes["images"]
+
+
+def _first_seed(features: pd.DataFrame) -> pd.DataFrame:
+    return features[features["seed"] == features["seed"].iloc[0]]
+
+
+def _show(ax: Axes, picture: np.ndarray, complexity: Any) -> None:
+    """Show a picture in a frame whose colour is a complexity."""
+    ax.imshow(picture)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for spine in ax.spines.values():
+        spine.set(visible=True, color=plt.get_cmap("viridis")(complexity), linewidth=2)
 
 
 def _mosaic(images: np.ndarray, side: int) -> np.ndarray:

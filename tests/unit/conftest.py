@@ -11,7 +11,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from strata import activations, codes, data, features, layers, probes, training
+from strata import activations, codes, data, decoding, features, layers, probes, training, visualisation
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = ["stem", "block-01", "block-02"]
@@ -79,6 +79,11 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         codes.encode_shard(dictionary, acts_shard, 1e-6, 200, codes_shard)
     vinfo = path_of("vinfo", "all")
     probes.probe_layers(acts, code_shards, 3, [0.01, 1.0, 100.0], 0, 256, vinfo)
+    own = _tables(n=6)["features"]
+    decoded, pictures = path_of("decoded"), path_of("pictures")
+    in_blocks = {block: acts[block] for block in ("block-01", "block-02")}
+    decoding.decode_examples(in_blocks, code_shards, own, 3, [0.01, 1.0, 100.0], 0, decoded)
+    visualisation.write_pictures(own, dictionary, decoded, checkpoint, digit_shards, model, 1, 2, 0, pictures)
     return SimpleNamespace(
         history=history,
         model=model,
@@ -88,6 +93,9 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         features=dictionary,
         codes=code_shards,
         vinfo=vinfo,
+        table=own,
+        decoded=decoded,
+        pictures=pictures,
         blocks=BLOCKS,
     )
 
@@ -159,6 +167,10 @@ def _tables(
             "temporal_decoding_score": noisy(0.4 + emergence * k),
             "importance": noisy(1.0 + bias * k),
             "signed_importance": noisy(bias * k),
+            "meta_feature": np.arange(n) % 5,
+            "umap_x": np.cos(np.arange(n)),
+            "umap_y": np.sin(np.arange(n)),
+            "branch": [("L", "RL", "RR")[i % 3] for i in range(n)],
             **vinfo,
         }
     )

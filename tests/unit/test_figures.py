@@ -7,7 +7,7 @@ import pytest
 
 from strata import questions, store
 from strata.errors import StrataError
-from strata.figures import claims, drawing, how_much, what, when, where
+from strata.figures import appendix_map, claims, drawing, how_much, what, when, where
 
 
 def spectrum(t, settings, walk):
@@ -34,10 +34,23 @@ def support():
     return pd.concat(tables).assign(seed=0, n=360)
 
 
+TREE = pd.DataFrame({"branch": ["", "L", "R", "RL", "RR"], "height": [2.0, 1.0, 1.5, 0, 0.5], "features": 8})
+
+
+def of_six(t):
+    """A table whose features the tiny walk has images of."""
+    return t["features"].assign(feature=np.arange(len(t["features"])) % 6)
+
+
 DRAW = {
     "findings": lambda t, settings, walk: claims.findings(questions.findings(**t, settings=settings)),
     "training": lambda t, settings, walk: claims.training(walk.history.assign(seed=0)),
     "q1_spectrum": spectrum,
+    "q1_map": lambda t, settings, walk: what.q1_map(t["features"]),
+    "q1_meta_features": lambda t, settings, walk: what.q1_meta_features(of_six(t), walk.images, walk.codes, [], 4),
+    "q1_plate": lambda t, settings, walk: what.q1_plate(
+        t["features"], walk.decoded, walk.images, walk.codes, [walk.pictures], 4
+    ),
     "q2_emergence": lambda t, settings, walk: when.q2_emergence(t["features"], settings),
     "q2_growth": lambda t, settings, walk: when.q2_growth(t["by_checkpoint"], settings),
     "q2_deciles": lambda t, settings, walk: when.q2_deciles(t["features"], decoding(t), settings),
@@ -48,6 +61,8 @@ DRAW = {
     "q3_flow": lambda t, settings, walk: where.q3_flow(t["features"], t["branch_cka"], settings),
     "q4_importance": lambda t, settings, walk: how_much.q4_importance(t["by_checkpoint"], settings),
     "controls": lambda t, settings, walk: claims.controls(t["features"], t["control_vinfo"], settings),
+    "a_map": lambda t, settings, walk: appendix_map.a_map(t["features"]),
+    "a_dendrogram": lambda t, settings, walk: appendix_map.a_dendrogram(t["features"], TREE, settings),
 }
 
 
@@ -288,3 +303,63 @@ def test_seeds_are_lines_of_their_own_in_the_figure_of_training(walk):
     figure, table = claims.training(history)
     assert [len(ax.lines) for ax in figure.axes] == [2, 2]
     assert len(table) == 6
+
+
+def test_meta_features_show_the_images_on_which_their_mean_code_is_largest(tables, walk):
+    features = tables(n=6)["features"]
+    _, table = what.q1_meta_features(features, walk.images, walk.codes, [walk.pictures], 4)
+    ids = np.array([name.decode() for path in walk.images for name in store.read(path)[0]["ids"]])
+    codes = np.concatenate([store.read(path)[0]["codes"] for path in walk.codes])
+    assert list(table["complexity"]) == sorted(table["complexity"])
+    for row in table.itertuples():
+        members = features.loc[features["meta_feature"] == row.meta_feature, "feature"]
+        assert row.n == len(members)
+        best = np.argsort(-codes[:, members].mean(1), kind="stable")[:4]
+        assert row.images.split() == list(ids[best])
+
+
+@pytest.mark.parametrize("pictures", [False, True])
+def test_the_plate_shows_the_images_of_the_largest_codes_and_predictions(tables, walk, pictures):
+    features = tables(n=6)["features"]
+    figure, table = what.q1_plate(
+        features, walk.decoded, walk.images, walk.codes, [walk.pictures] if pictures else [], 4
+    )
+    decoded = store.read(walk.decoded)[0]
+    ids = np.array([name.decode() for path in walk.images for name in store.read(path)[0]["ids"]])
+    assert list(table["rank"].unique()) == ["simple", "middle", "complex"]
+    for source in ("block-01", "block-02"):
+        own = table[table["source"] == source]
+        assert list(own["feature"]) == list(decoded["features"])
+        np.testing.assert_allclose(own["vinfo"], decoded[f"{source}/vinfo"])
+        for names, prediction in zip(own["images"], decoded[f"{source}/prediction"].T, strict=True):
+            assert names.split() == list(ids[np.argsort(-prediction, kind="stable")[:4]])
+    shown = [image for ax in figure.axes for image in ax.images]
+    assert len(shown) == 3 * (1 + 2 * (1 + pictures))
+
+
+def test_the_map_numbers_meta_features_from_the_simplest(tables):
+    features = tables(n=40)["features"]
+    figure, table = what.q1_map(pd.concat([features, features.assign(seed=1)]))
+    assert len(table) == 40
+    means = features.groupby("meta_feature")[["complexity", "umap_x", "umap_y"]].mean().sort_values("complexity")
+    numbers = {text.get_text(): text.xy for text in figure.axes[0].texts}
+    assert numbers.keys() == {"1", "2", "3", "4", "5"}
+    assert numbers["1"] == pytest.approx(means.iloc[0][["umap_x", "umap_y"]])
+    ranks = table.groupby("meta_feature")["rank"].first()
+    assert list(ranks[means.index]) == [1, 2, 3, 4, 5]
+
+
+def test_the_tree_tells_how_far_its_first_two_halves_are_apart(tables, settings):
+    features = tables(n=60, bias=-0.5)["features"]
+    figure, table = appendix_map.a_dendrogram(features, TREE, settings)
+    halves = features.groupby(features["branch"].str[0])[["complexity", "importance"]].mean()
+    simple, complex_ = halves.sort_values("complexity").index
+    change = halves.loc[complex_] - halves.loc[simple]
+    titles = [ax.get_title("left") for ax in figure.axes[:2]]
+    assert f"mean K {change['complexity']:+.2f} [" in titles[0]
+    assert f"mean Γ {change['importance']:+.2f} [" in titles[1]
+    shown = table.set_index("branch")
+    assert shown.loc["RL", "complexity"] == pytest.approx(features.query("branch == 'RL'")["complexity"].mean())
+    ends = shown.loc[["L", "RL", "RR"], "place"]
+    assert sorted(ends) == [0, 1, 2]
+    assert shown.loc["R", "place"] == pytest.approx(ends[["RL", "RR"]].mean())

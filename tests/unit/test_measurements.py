@@ -161,3 +161,23 @@ def test_the_teleport_block_is_the_first_with_nine_tenths_of_the_last_skip_branc
     ]
     found = measurements.teleport_block(pd.DataFrame(rows, columns=["seed", "feature", "layer", "cka"]))
     np.testing.assert_array_equal(found, [3, 1, np.nan])
+
+
+def test_meta_features_are_ranked_by_the_mean_complexity_of_their_features(tables):
+    features = tables(n=12)["features"].assign(meta_feature=[0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])
+    features.loc[features["meta_feature"] == 3, "complexity"] = np.nan
+    features.loc[0, "complexity"] = np.nan
+    found = measurements.meta_features(features).set_index("meta_feature")
+    assert sorted(found.index) == [0, 1, 2]
+    assert found.loc[0, "n"] == 2
+    assert found.loc[0, "complexity"] == pytest.approx(features.loc[1:2, "complexity"].mean())
+    assert list(found["rank"]) == [1, 2, 3]
+    assert list(found["complexity"]) == sorted(found["complexity"])
+
+
+def test_of_many_meta_features_thirty_are_shown_from_the_simplest_to_the_most_complex(tables):
+    features = tables(n=150)["features"].assign(meta_feature=np.arange(150))
+    ranks = list(measurements.meta_features(features)["rank"])
+    assert len(ranks) == 30
+    assert (ranks[0], ranks[-1]) == (1, 150)
+    assert set(np.diff(ranks)) <= {5, 6}

@@ -24,21 +24,28 @@ def test_the_tiny_run_is_planned_whole(fresh):
         "shuffled_codes": 2,
         "probes": 7,
         "importance": 1,
+        "atlas": 1,
         "measurements": 1,
         "support": 1,
+        "decoded": 1,
         "findings": 1,
         "figures": 1,
         "report": 1,
     }
 
 
-@pytest.mark.parametrize("changes", [{}, {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1}])
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"questions.visualise": True}, {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1}],
+)
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     config = checked(tiny(changes), REPOSITORY / "workflow/schemas/config.schema.yaml")
     table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
     plan = fresh.plan(changes=changes)
     plan["images"] += plan.pop("index")
     for rule in ("images", "train", "activations", "features", "codes", "shuffled_codes", "probes", "importance"):
+        assert table.loc[rule, "jobs"] == plan[rule], rule
+    for rule in ("atlas", "decoded", *(["visualise"] if config["questions"]["visualise"] else [])):
         assert table.loc[rule, "jobs"] == plan[rule], rule
     assert table.loc["all", "jobs"] == sum(plan.values())
 
@@ -74,7 +81,7 @@ def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
 
 def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
     plan = fresh.plan(changes={"seeds": [0, 1]})
-    one = {"index", "images", "measurements", "findings", "figures", "report"}
+    one = {"index", "images", "measurements", "decoded", "findings", "figures", "report"}
     single = fresh.plan()
     assert plan == {rule: count if rule in one else 2 * count for rule, count in single.items()}
 

@@ -8,12 +8,13 @@ pytestmark = pytest.mark.workflow
 REPORT = {"report"}
 FIGURES = {"figures", *REPORT}
 FINDINGS = {"findings", *FIGURES}
-MEASUREMENTS = {"measurements", "support", *FINDINGS}
+MEASUREMENTS = {"measurements", "support", "decoded", *FINDINGS}
+ATLAS = {"atlas", *MEASUREMENTS}
 PROBES = {"probes", *MEASUREMENTS}
 IMPORTANCE = {"importance", *MEASUREMENTS}
 SHUFFLED = {"shuffled_codes", *PROBES}
 CODES = {"codes", "importance", *SHUFFLED}
-FEATURES = {"features", *CODES}
+FEATURES = {"features", "atlas", *CODES}
 ACTIVATIONS = {"activations", *FEATURES}
 TRAIN = {"train", *ACTIVATIONS}
 IMAGES = {"images", *TRAIN}
@@ -32,7 +33,9 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("figures.examples", 9, FIGURES),
         ("questions.bootstrap", 200, FINDINGS),
         ("questions.importance_target", "label", MEASUREMENTS),
-        ("questions.seed", 1, SHUFFLED),
+        ("questions.seed", 1, SHUFFLED | ATLAS),
+        ("questions.meta_features", 3, ATLAS),
+        ("questions.visualise", True, {"visualise", *FINDINGS}),
         ("probes.penalties", [0.001, 1.0], PROBES),
         ("probes.folds", 4, PROBES),
         ("codes.tolerance", 1e-5, CODES),
@@ -68,10 +71,14 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("figures/when", FIGURES),
         ("figures/where", FIGURES),
         ("figures/how_much", FIGURES),
+        ("figures/appendix_map", FIGURES),
         ("questions", FINDINGS),
         ("findings", FINDINGS),
         ("statistics", FINDINGS),
         ("measurements", IMPORTANCE),
+        ("atlas", ATLAS),
+        ("decoding", {"decoded", *FIGURES}),
+        ("visualisation", NOTHING),  # the tiny run makes no pictures
         ("probes", PROBES),
         ("features", FEATURES),
         ("codes", CODES),
@@ -126,7 +133,7 @@ def test_another_epoch_trains_again(again):
 def test_another_seed_leaves_what_the_first_measured(again):
     plan = again.plan(changes={"seeds": [0, 1]})
     alone = again.plan(changes={"seeds": [1]})
-    gathered = dict.fromkeys(("measurements", "findings", "figures", "report"), 1)
+    gathered = dict.fromkeys(("measurements", "decoded", "findings", "figures", "report"), 1)
     assert plan == alone
     assert plan == {
         "train": 1,
@@ -136,5 +143,6 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "shuffled_codes": 2,
         "probes": 7,
         "importance": 1,
+        "atlas": 1,
         **gathered,
     }

@@ -16,6 +16,9 @@ FIGURES = (
     "findings",
     "training",
     "q1_spectrum",
+    "q1_map",
+    "q1_meta_features",
+    "q1_plate",
     "q2_emergence",
     "q2_deciles",
     "q2_growth",
@@ -26,6 +29,8 @@ FIGURES = (
     "q4_targets",
     "q4_support",
     "controls",
+    "a_map",
+    "a_dendrogram",
 )
 TABLES = ("by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "support")
 FINDINGS = {
@@ -48,6 +53,9 @@ REPRODUCED = (
     "seed-0/codes/**/*",
     "seed-0/vinfo/**/*",
     "seed-0/importance.csv",
+    "seed-0/atlas.csv",
+    "seed-0/tree.csv",
+    "seed-0/decoded.h5",
     "features.csv",
     "findings.json",
     "findings.md",
@@ -65,7 +73,7 @@ def outputs_of_the_contract():
             yield f"{SEED}/codes/{checkpoint}/{shard}.h5"
             for layer in (*PROBED, *BRANCHES):
                 yield f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5"
-    yield f"{SEED}/training.csv"
+    yield from (f"{SEED}/{name}" for name in ("training.csv", "atlas.csv", "tree.csv", "decoded.h5"))
     yield from (f"{RUN}/{name}" for name in ("features.csv", "findings.json", "findings.md"))
     for name in FIGURES:
         yield from (f"{RUN}/figures/{name}.{kind}" for kind in ("svg", "png"))
@@ -115,6 +123,8 @@ def test_features_csv_has_a_row_a_feature_and_the_columns_of_the_contract(finish
     assert [row["class"] for row in rows] == [str(digit) for digit in range(10) for _ in range(3)]
     scalars = ("complexity", "temporal_decoding_score", "importance", "signed_importance")
     assert {*scalars, *(f"vinfo_{layer}" for layer in PROBED)} <= rows[0].keys()
+    assert {"meta_feature", "umap_x", "umap_y"} <= rows[0].keys()
+    assert {row["meta_feature"] for row in rows} == {str(i) for i in range(8)}  # 1.5 times the root of 30
     assert all(0 <= float(row["complexity"]) <= 1 for row in rows if row["complexity"])
 
 
@@ -171,7 +181,8 @@ def two_seeds(finished, tmp_path_factory):
             for layer in PROBED:
                 file[f"{layer}/vinfo"][:] = 0.999
     changes = {"seeds": [0, 1]}
-    assert place.plan(changes=changes) == dict.fromkeys(("measurements", "support", "findings", "figures", "report"), 1)
+    gathered = ("measurements", "support", "decoded", "findings", "figures", "report")
+    assert place.plan(changes=changes) == dict.fromkeys(gathered, 1)
     done = place.make(changes=changes)
     assert done.code == 0, done.output
     return place
@@ -194,3 +205,16 @@ def test_every_claim_counts_the_features_of_both_seeds(finished, two_seeds):
 def test_the_spectrum_shows_features_of_the_seed_whose_codes_choose_their_images(two_seeds):
     """The rule hands over the codes of the first seed."""
     assert {row["seed"] for row in table(two_seeds, "tables/q1_spectrum.csv")} == {"0"}
+
+
+def test_pictures_are_made_where_they_are_asked_for_and_shown(again):
+    changes = {"questions.visualise": True, "questions.visualise_steps": 2}
+    done = again.make(changes=changes)
+    assert done.code == 0, done.output
+    with h5py.File(again.path(f"{SEED}/pictures.h5"), "r") as file:
+        assert file["pictures"].shape == (8, 32, 32, 3)
+        assert file["block-02/pictures"].shape == (3, 32, 32, 3)
+        assert file["pictures"][:].std() > 10
+    rows = {name: len(table(again, f"tables/{name}.csv")) for name in ("q1_meta_features", "q1_plate")}
+    assert rows == {"q1_meta_features": 8, "q1_plate": 9}
+    assert again.plan(changes=changes) == {}

@@ -34,10 +34,26 @@ rule importance:
         "../scripts/importance.py"
 
 
+rule atlas:
+    input:
+        f"{SEED}/features/{LAST}.h5",
+    output:
+        features=f"{SEED}/atlas.csv",
+        tree=f"{SEED}/tree.csv",
+    params:
+        **keys("questions", "meta_features", "seed"),
+        digest=source_digest("atlas.py"),
+    message:
+        "Mapping and grouping features: seed {wildcards.seed}"
+    script:
+        "../scripts/atlas.py"
+
+
 rule measurements:
     input:
         features=expand(f"{SEED}/features/{LAST}.h5", seed=config["seeds"]),
         importance=expand(rules.importance.output, seed=config["seeds"]),
+        atlas=expand(rules.atlas.output.features, seed=config["seeds"]),
         codes=expand(
             [path for checkpoint in CHECKPOINTS for path in codes(checkpoint)],
             seed=config["seeds"],

@@ -5,6 +5,9 @@ FIGURES = {
     "findings": ("Findings", "All claims, with their intervals"),
     "training": ("The network", "Loss and accuracy by epoch"),
     "q1_spectrum": ("1 What do features look like?", "The spectrum of complexity"),
+    "q1_map": ("1 What do features look like?", "The map of features"),
+    "q1_meta_features": ("1 What do features look like?", "Meta-features, simple to complex"),
+    "q1_plate": ("1 What do features look like?", "Three features, decoded from three blocks"),
     "q2_emergence": ("2 When are they learned?", "Complexity against temporal decoding score"),
     "q2_deciles": ("2 When are they learned?", "V-information by epoch, simple to complex"),
     "q2_growth": ("2 When are they learned?", "Complexity by epoch"),
@@ -15,6 +18,8 @@ FIGURES = {
     "q4_targets": ("4 How does complexity relate to importance?", "For other classes"),
     "q4_support": ("4 How does complexity relate to importance?", "Accuracy without some features"),
     "controls": ("Controls", "V-information by layer"),
+    "a_map": ("Appendix", "The map, by complexity and by importance"),
+    "a_dendrogram": ("Appendix", "The tree, by complexity and by importance"),
 }
 
 
@@ -56,6 +61,9 @@ rule figures:
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
         images=images(STUDIED),
         last_codes=expand(codes(LAST), seed=config["seeds"][:1]),
+        tree=expand(rules.atlas.output.tree, seed=SHOWN_SEED),
+        decoded=expand(rules.decoded.output, seed=SHOWN_SEED),
+        pictures=pictures(),
     output:
         **{name: figure(name) for name in FIGURES},
         png=expand(f"{RUN}/figures/{{name}}.png", name=FIGURES),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from strata.errors import one_line
-from strata.figures import claims, how_much, what, when, where
+from strata.figures import appendix_map, claims, how_much, what, when, where
 from strata.figures.drawing import save
 from strata.findings import Finding
 
@@ -30,6 +30,13 @@ with one_line():
         "findings": claims.findings(found),
         "training": claims.training(history),
         "q1_spectrum": what.q1_spectrum(t["features"], i.images, i.last_codes, p.settings["examples"]),
+        "q1_map": what.q1_map(t["features"]),
+        "q1_meta_features": what.q1_meta_features(
+            t["features"], i.images, i.last_codes, i.pictures, p.settings["examples"]
+        ),
+        "q1_plate": what.q1_plate(
+            t["features"], i.decoded[0], i.images, i.last_codes, i.pictures, p.settings["examples"]
+        ),
         "q2_emergence": when.q2_emergence(t["features"], p.questions),
         "q2_deciles": when.q2_deciles(t["features"], t["decoding"], p.questions),
         "q2_growth": when.q2_growth(t["by_checkpoint"], p.questions),
@@ -40,6 +47,10 @@ with one_line():
         "q4_targets": how_much.q4_targets(t["features"], t["importance_targets"], p.questions),
         "q4_support": how_much.q4_support(t["support"]),
         "controls": claims.controls(t["features"], t["control_vinfo"], p.questions),
+        "a_map": appendix_map.a_map(t["features"]),
+        "a_dendrogram": appendix_map.a_dendrogram(
+            t["features"], pd.read_csv(i.tree[0], keep_default_na=False), p.questions
+        ),
     }
     run = Path(i.findings).parent
     for name, figure in drawn.items():

@@ -54,7 +54,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             in_last,
             p.layers,
             decoding,
-        ),
+        ).merge(pd.read_csv(here / "atlas.csv"), on="feature"),
         "by_checkpoint": pd.concat(
             importance[importance["epoch"] == epoch].assign(
                 seed=seed,

@@ -1,0 +1,101 @@
+"""Appendix: the map and the tree of the features, by complexity and by importance."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+
+from strata.figures.drawing import Drawn, draw_map
+from strata.statistics import bootstrap
+
+# What a feature is coloured by: its label, and the colours.
+SCALARS = {"complexity": ("complexity K", "viridis"), "importance": ("importance Γ (logits)", "cividis")}
+
+
+def a_map(features: pd.DataFrame) -> Drawn:
+    """Draw the map of the first seed's features, coloured by complexity and by importance."""
+    own = features[features["seed"] == features["seed"].iloc[0]]
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3))
+    for ax, (column, (label, colours)) in zip(axes, SCALARS.items(), strict=True):
+        draw_map(ax, own, column, label, colours)
+    axes[0].set_title(f"{len(own)} features")
+    return figure, own[["seed", "feature", "complexity", "importance", "umap_x", "umap_y"]]
+
+
+def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw the uppermost splits of the tree of the first seed's features, by complexity and by importance.
+
+    Parameters
+    ----------
+    tree
+        Its nodes: branch, height, features (see `strata.atlas`).
+    """
+    own = features[features["seed"] == features["seed"].iloc[0]]
+    nodes = tree.set_index("branch")
+    for column in SCALARS:
+        nodes[column] = [own.loc[own["branch"].str.startswith(branch), column].mean() for branch in nodes.index]
+    places = _places(nodes)
+    figure, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
+    for ax, (column, (label, colours)) in zip(axes, SCALARS.items(), strict=True):
+        paint = ScalarMappable(Normalize(nodes[column].min(), nodes[column].max()), colours)
+        for branch in nodes.index[1:]:
+            _draw_branch(ax, nodes, places, branch, paint.to_rgba(nodes.loc[branch, column]))
+        leaves = [branch for branch in nodes.index if f"{branch}L" not in nodes.index]
+        ax.set_xticks([places[b] for b in leaves], [str(nodes.loc[b, "features"]) for b in leaves], fontsize=6)
+        ax.tick_params(axis="x", length=0)
+        ax.set_xlabel("features in the branch")
+        ax.set_title(_first_split(own, nodes, column, settings), fontsize=7.5)
+        figure.colorbar(paint, ax=ax, label=f"mean {label}")
+    axes[0].set_ylabel("Ward's distance between the two")
+    axes[0].set_ylim(0, None)
+    return figure, nodes.reset_index().assign(place=[places[b] for b in nodes.index])
+
+
+def _children(nodes: pd.DataFrame, branch: str) -> list[str]:
+    """Return the two branches of a node, the simpler one first, or nothing."""
+    both = [f"{branch}{side}" for side in "LR" if f"{branch}{side}" in nodes.index]
+    return sorted(both, key=lambda b: (nodes.loc[b, "complexity"], b))
+
+
+def _places(nodes: pd.DataFrame) -> dict[str, float]:
+    """Return where each node stands from left to right: ends of the tree at 0, 1, …, others midway."""
+    places: dict[str, float] = {}
+
+    def stand(branch: str) -> None:
+        children = _children(nodes, branch)
+        for child in children:
+            stand(child)
+        ends = float(sum(f"{b}L" not in nodes.index for b in places))
+        places[branch] = sum(places[c] for c in children) / 2 if children else ends
+
+    stand("")
+    return places
+
+
+def _draw_branch(ax: Axes, nodes: pd.DataFrame, places: dict[str, float], branch: str, colour: Any) -> None:
+    """Draw the line from a node up to its parent; an end of the tree hangs down to zero."""
+    parent, heights = branch[:-1], nodes["height"].to_dict()
+    top = heights[parent]
+    bottom = heights[branch] if f"{branch}L" in heights else 0.0
+    ax.plot([places[parent], places[branch], places[branch]], [top, top, bottom], color=colour, lw=2)
+
+
+def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, settings: dict[str, Any]) -> str:
+    """Say by how much the two halves of the first split differ, with its interval."""
+    left, right = (
+        features.loc[features["branch"].str.startswith(branch), column].dropna().to_numpy()
+        for branch in _children(nodes, "")
+    )
+    e = bootstrap(
+        lambda a, b: float(b.mean() - a.mean()),
+        [left, right],
+        0.0,
+        settings["bootstrap"],
+        settings["confidence"],
+        settings["seed"],
+    )
+    symbol = {"complexity": "K", "importance": "Γ"}[column]
+    return f"first split, right − left: mean {symbol} {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]"
