@@ -11,10 +11,11 @@ import pandas as pd
 
 from strata import store
 from strata.measurements import earliness
-from strata.statistics import Estimate, bootstrap, pearson
+from strata.statistics import Estimate, bootstrap, pearson, spearman
 
 UNRELATED = 0.3  # a correlation whose whole interval is nearer to zero than this counts as no clear relation
 NOTHING = 0.01  # a mean V-information below this counts as none
+SAME_ORDER = 0.8  # a rank correlation of complexity under two predictive families above this counts as the same order
 SPREAD = 0.1  # a spectrum of complexity is at least this wide, from its 10th to its 90th percentile
 
 
@@ -203,6 +204,38 @@ def findings(
         _above(e, 0),
     )
     return found
+
+
+def families(by_family: pd.DataFrame, settings: dict[str, Any]) -> Finding:
+    """Test that the order of complexity does not depend on the predictive family.
+
+    Parameters
+    ----------
+    by_family
+        One row a seed, family and feature, with its complexity (`measurements.by_family`).
+    settings
+        The section `questions` of the configuration.
+    """
+    pairs = complexity_by_family(by_family)[["complexity_linear", "complexity_mlp"]].to_numpy()
+    e = bootstrap(spearman, [pairs], SAME_ORDER, settings["bootstrap"], settings["confidence"], settings["seed"])
+    return Finding(
+        "a.families",
+        "appendix",
+        f"the order of complexity does not depend on the predictive family (rank correlation above {SAME_ORDER})",
+        "Spearman ρ(complexity, linear probes; complexity, perceptrons)",
+        e.value,
+        e.low,
+        e.high,
+        e.p_value,
+        len(pairs),
+        _above(e, SAME_ORDER),
+    )
+
+
+def complexity_by_family(by_family: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a feature that has a complexity: seed, feature, complexity_linear, complexity_mlp."""
+    wide = by_family.pivot(index=["seed", "feature"], columns="family", values="complexity").dropna()
+    return wide.add_prefix("complexity_").rename_axis(columns=None).reset_index()
 
 
 def write_findings(found: Sequence[Finding], notes: Sequence[str], run: str, folder: str | Path) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 
 @dataclass
@@ -54,3 +55,8 @@ def pearson(pairs: np.ndarray) -> float:
     x, y = (pairs - pairs.mean(0)).T
     size = np.sqrt((x @ x) * (y @ y))
     return float(x @ y / size) if size > 0 else float("nan")
+
+
+def spearman(pairs: np.ndarray) -> float:
+    """Return the correlation of the ranks of two columns (n × 2); equal values share their mean rank."""
+    return pearson(pd.DataFrame(pairs).rank().to_numpy())

@@ -31,7 +31,14 @@ def test_the_tiny_run_is_planned_whole(fresh):
     }
 
 
-@pytest.mark.parametrize("changes", [{}, {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1},
+        {"probes.family": "mlp"},
+    ],
+)
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     config = checked(tiny(changes), REPOSITORY / "workflow/schemas/config.schema.yaml")
     table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
@@ -39,6 +46,7 @@ def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     plan["images"] += plan.pop("index")
     for rule in ("images", "train", "activations", "features", "codes", "shuffled_codes", "probes", "importance"):
         assert table.loc[rule, "jobs"] == plan[rule], rule
+    assert ("perceptrons" in table.index) == ("perceptrons" in plan)
     assert table.loc["all", "jobs"] == sum(plan.values())
 
 

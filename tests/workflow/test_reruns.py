@@ -67,10 +67,12 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("figures/when", FIGURES),
         ("figures/where", FIGURES),
         ("figures/how_much", FIGURES),
+        ("figures/families", FIGURES),
         ("questions", FINDINGS),
         ("statistics", FINDINGS),
         ("measurements", IMPORTANCE),
         ("probes", PROBES),
+        ("perceptron", NOTHING),  # until the family is mlp: test_perceptrons.py
         ("features", FEATURES),
         ("codes", CODES),
         ("activations", ACTIVATIONS),

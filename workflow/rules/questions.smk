@@ -11,6 +11,8 @@ FIGURES = {
     "q4_importance": ("4 How does complexity relate to importance?", "First and last epoch"),
     "controls": ("Controls", "V-information by layer"),
 }
+if FAMILY != "linear":
+    FIGURES["families"] = ("Appendix", "Complexity under two predictive families")
 
 
 def figure(name):

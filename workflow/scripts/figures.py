@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from strata.errors import one_line
-from strata.figures import claims, how_much, what, when, where
+from strata.figures import claims, families, how_much, what, when, where
 from strata.figures.drawing import save
 from strata.questions import Finding
 
@@ -28,6 +28,8 @@ with one_line():
         "q4_importance": how_much.q4_importance(t["by_checkpoint"], p.questions),
         "controls": claims.controls(t["features"], t["control_vinfo"], p.questions),
     }
+    if by_family := i.get("by_family"):
+        drawn["families"] = families.families(pd.read_csv(by_family), t["features"], p.questions)
     run = Path(i.findings).parent
     for name, figure in drawn.items():
         save(figure, name, run, p.settings["dpi"])

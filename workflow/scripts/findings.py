@@ -14,6 +14,8 @@ with one_line():
         for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")
     }
     found = questions.findings(**tables, settings=p.settings)
+    if by_family := snakemake.input.get("by_family"):
+        found.append(questions.families(pd.read_csv(by_family), p.settings))
     notes = questions.notes(
         tables["features"],
         pd.read_csv(snakemake.input.code_quality),
