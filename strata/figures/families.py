@@ -38,7 +38,8 @@ def families(by_family: pd.DataFrame, features: pd.DataFrame, settings: dict[str
 def _scatter(ax: Axes, table: pd.DataFrame, settings: dict[str, Any]) -> None:
     pairs = table[["complexity_linear", "complexity_mlp"]].to_numpy()
     ax.plot([0, 1], [0, 1], color="black", lw=0.6, label="the same under both")
-    ax.scatter(*pairs.T, s=10, color=BLUE, alpha=0.7, lw=0, rasterized=len(pairs) > 2000)
+    xs, ys = pairs.T
+    ax.scatter(xs, ys, s=10, color=BLUE, alpha=0.7, lw=0, rasterized=len(pairs) > 2000)
     e = bootstrap(spearman, [pairs], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"])
     ax.set_title(f"ρ = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}", loc="right", fontsize=7.5)
     ax.set(xlabel="complexity K, linear probes", ylabel="complexity K, perceptrons", xlim=(0, 1), ylim=(0, 1))
