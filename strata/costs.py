@@ -16,7 +16,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.flop_counter import FlopCounterMode
 
-from strata import activations, data, layers, models
+from strata import activations, data, layers, models, perceptron
 from strata.config import epochs_kept, studied_shards
 from strata.errors import StrataError
 from strata.measurements import SHOWN
@@ -135,8 +135,12 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     )
     probe_jobs, probe_seconds, probe_memory = _probes(config, shape, rates, k, studied, checkpoints)
     measured = (3 + 5 * config["probes"]["folds"]) * 8 * k
-    count = seeds * (2 * checkpoints * len(_probed(config)) + len(_branches(config)))
+    count = seeds * (_linear_pairs(config, checkpoints) * len(_probed(config)) + len(_branches(config)))
     rule("probes", seeds * probe_jobs, seeds * probe_seconds, count * measured, probe_memory)
+    if config["probes"]["family"] == "mlp":
+        jobs, seconds, memory = _perceptrons(config, shape, rates, k, studied, checkpoints)
+        disk = seeds * 2 * checkpoints * len(_probed(config)) * measured
+        rule("perceptrons", seeds * jobs, seeds * seconds, disk, memory)
     rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
     rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
     rule("atlas", seeds, seeds * (10 + 2 * k * k * d / rates["small"]), seeds * 80 * k, 8 * k * (3 * k + 2 * d))
@@ -217,12 +221,46 @@ def _probes(
         )
 
     probed, branch = _probed(config), _branches(config)
-    pairs = 2 * checkpoints  # the last features in all checkpoints, the others in their own, the shuffled in the last
+    pairs = _linear_pairs(config, checkpoints)
     size = config["probes"]["layers_per_job"]
     jobs = pairs * ceil(len(probed) / size) + ceil(len(branch) / size)
     total = pairs * sum(map(seconds, probed)) + sum(map(seconds, branch))
     widest = max(shape.units.values())
     return jobs, total, min(config["probes"]["memory_mb"] * 2.0**20, 8.0 * 3 * folds * widest * (k + widest))
+
+
+def _linear_pairs(config: dict[str, Any], checkpoints: int) -> int:
+    """Return how many pairs of features and checkpoint are probed linearly: with perceptrons, the last ones alone."""
+    return 1 if config["probes"]["family"] == "mlp" else _pairs(checkpoints)
+
+
+def _pairs(checkpoints: int) -> int:
+    """Count the last features in all checkpoints, the others in their own, the shuffled in the last."""
+    return 2 * checkpoints
+
+
+def _perceptrons(
+    config: dict[str, Any], shape: Shapes, rates: dict[str, float], k: int, studied: int, checkpoints: int
+) -> tuple[int, float, float]:
+    """Return jobs, seconds and memory of the perceptrons of one seed."""
+    folds, mlp = config["probes"]["folds"], config["probes"]["mlp"]
+    fit, left_out = studied * (folds - 2) / folds, studied * 2 / folds
+
+    def seconds(layer: str) -> float:
+        d = shape.units[layer]
+        parameters = mlp["width"] * (d + k)
+        ridge = 2 * studied * d * (d + k) / folds + 12 * d**3 + 4 * d * d * k
+        # Forward and back through the fit folds, forward through the others.
+        epoch = (6 * fit + 2 * left_out) * parameters / rates["product32"]
+        # A step of Adam passes about 12 times over the parameters; errors are passed over about as often.
+        steps = ceil(fit / mlp["batch_size"])
+        passes = 12 * 4 * (steps * parameters + studied * k) / rates["memory_bandwidth"]
+        return folds * (ridge / rates["product64"] + mlp["epochs"] * (epoch + passes))
+
+    probed, pairs = _probed(config), _pairs(checkpoints)
+    widest = max(shape.units[layer] for layer in probed)
+    jobs = pairs * ceil(len(probed) / config["probes"]["layers_per_job"])
+    return jobs, pairs * sum(map(seconds, probed)), perceptron.memory(studied, widest, k, folds)
 
 
 def _total(table: pd.DataFrame) -> pd.DataFrame:

@@ -275,6 +275,30 @@ def long_table(values: np.ndarray, layers: Sequence[str], name: str, **constants
     )
 
 
+def by_family(vinfo: dict[str, dict[str, np.ndarray]], layers: Sequence[str], **constants: Any) -> pd.DataFrame:
+    """Return one row a feature and predictive family: complexity, and V-information in every probed layer.
+
+    Parameters
+    ----------
+    vinfo
+        Family to probed layer to the V-information of all features in it.
+    layers
+        Those of them that complexity is the mean over.
+    """
+    return pd.concat(
+        pd.DataFrame(
+            {
+                **constants,
+                "family": family,
+                "feature": np.arange(len(found[layers[0]])),
+                "complexity": complexity(np.stack([found[layer] for layer in layers])),
+                **{f"vinfo_{layer}": values for layer, values in found.items()},
+            }
+        )
+        for family, found in vinfo.items()
+    )
+
+
 def quality_of_codes(path: str | Path) -> dict[str, float]:
     """Return how well a shard's codes reconstruct its activations: r2, share of zeros, unsolved images."""
     with store.Shard(path, kind="codes") as shard:

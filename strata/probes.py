@@ -7,7 +7,7 @@ these sums alone, in memory O(d² + d K), whatever the number of images.
 Notation: X, activations (images × units); Z, codes (images × features); W, probes (units × features).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -156,14 +156,19 @@ class VInformation:
         1 − ΣSSE/ΣSST over the held-out folds (K); NaN marks a feature whose code is constant.
     sse, sst : Tensor
         Squared errors of probe and mean on each held-out fold (folds × K).
-    penalty : Tensor
-        The penalty chosen for each held-out fold (folds × K).
+    penalty : Tensor or None
+        The penalty chosen for each held-out fold (folds × K); of the linear family alone.
     """
 
     value: Tensor
     sse: Tensor
     sst: Tensor
-    penalty: Tensor
+    penalty: Tensor | None = None
+
+    def arrays(self) -> dict[str, Tensor]:
+        """Return the datasets that a shard of results has of every layer."""
+        named = {"vinfo": self.value, "sse": self.sse, "sst": self.sst, "penalty": self.penalty}
+        return {name: values for name, values in named.items() if values is not None}
 
 
 class Ridge:
@@ -211,6 +216,37 @@ class Ridge:
         spread = self.s.view(-1, *(1 for _ in penalties.shape)) + penalties * self.s.mean()
         varies = (self.s > 0).view(-1, *(1 for _ in penalties.shape))
         return torch.where(varies, 1 / spread, 0.0).to(self.dtype)
+
+    def by_generalised_cv(self, moments: Moments, penalties: Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
+        """Choose every feature's penalty by generalised cross-validation (Golub, Heath & Wahba 1979).
+
+        It minimises RSS/(1 − df/n)², of the fitted images alone: neither fold left out is looked at, so that both stay
+        held out.
+
+        Parameters
+        ----------
+        moments
+            Those that this was made of.
+        penalties
+            Candidates.
+
+        Returns
+        -------
+        weights, mean_x, mean_z : Tensor
+            The probes (d × K), and the means of the fitted images, about the origin of the moments (d, K).
+        """
+        z = _without(moments.z, self.left_out)
+        mean = z / self.n
+        t = self._rotated(_without(moments.xz, self.left_out), self.mean, z)
+        candidates = torch.tensor(penalties, dtype=torch.float64, device=z.device)
+        shrinkage = self.shrinkage(candidates)
+        kept = self.s[:, None] * shrinkage
+        rss = _without(moments.zz, self.left_out) - z * mean - ((2 - kept) * shrinkage).T @ t.square()
+        spare = 1 - (1 + kept.sum(0))[:, None] / self.n
+        # A probe that runs through all images leaves nothing but rounding to judge it by.
+        scores = torch.where(spare > 1e-3, rss / spare.square(), torch.inf)
+        weights = t.mul_(shrinkage[:, scores.argmin(0)])
+        return self.rotation.T @ weights, self.rotation.T @ self.mean, mean
 
     def errors(
         self, n: Tensor, z: Tensor, xz: Tensor, zz: Tensor, shrinkage: Tensor
@@ -288,7 +324,7 @@ def accumulate(
     """
     device = models.device()
     total: Moments | None = None
-    for block in _read_ahead(_blocks(activation_shards, code_shards, layer, folds, seed, features)):
+    for block in _read_ahead(in_blocks(activation_shards, code_shards, layer, folds, seed, features)):
         x, z, fold = (torch.from_numpy(part).to(device) for part in block)
         if total is None:
             total = Moments.of(x, z, fold, folds)
@@ -385,26 +421,40 @@ def probe_layers(
         Shard with, for every layer, `<layer>/vinfo`, `<layer>/cka` (K), `<layer>/sse`, `<layer>/sst` and
         `<layer>/penalty` (folds × K).
     """
+
+    def measure(layer: str, shards: Sequence[str]) -> dict[str, Tensor]:
+        parts = []
+        for features in _feature_blocks(shards[0], code_shards[0], folds, memory_mb):
+            moments = accumulate(shards, code_shards, layer, folds, seed, features)
+            parts.append({**v_information(moments, penalties).arrays(), "cka": linear_cka(moments)})
+        return {name: torch.cat([part[name] for part in parts], -1) for name in parts[0]}
+
+    write_layers(layers, code_shards, measure, output, family="linear", penalties=list(penalties))
+
+
+def write_layers(
+    layers: dict[str, list[str]],
+    code_shards: Sequence[str],
+    measure: Callable[[str, Sequence[str]], dict[str, Tensor]],
+    output: str | Path,
+    **family: object,
+) -> None:
+    """Measure all features in some layers with one family of probes, and write a shard of results.
+
+    Parameters
+    ----------
+    measure
+        Takes a layer and its activation shards; returns its datasets: `vinfo`, `cka` (K), `sse`, `sst` (folds × K) …
+    **family
+        What tells the family: attributes of the shard.
+    """
     arrays = {}
     about = {"features": _made_by(code_shards, "features")}
     about["checkpoint"] = _made_by([shard for shards in layers.values() for shard in shards], "checkpoint")
     for layer, shards in progress(layers.items(), "probing layers", total=len(layers)):
-        parts = []
-        for features in _feature_blocks(shards[0], code_shards[0], folds, memory_mb):
-            moments = accumulate(shards, code_shards, layer, folds, seed, features)
-            found = v_information(moments, penalties)
-            parts.append(
-                {
-                    "vinfo": found.value,
-                    "sse": found.sse,
-                    "sst": found.sst,
-                    "penalty": found.penalty,
-                    "cka": linear_cka(moments),
-                }
-            )
-        for name in parts[0]:
-            arrays[f"{layer}/{name}"] = torch.cat([part[name] for part in parts], -1).cpu().numpy()
-    store.write(output, arrays, kind="vinfo", layers=list(layers), penalties=list(penalties), **about)
+        for name, values in measure(layer, shards).items():
+            arrays[f"{layer}/{name}"] = values.cpu().numpy()
+    store.write(output, arrays, kind="vinfo", layers=list(layers), **about, **family)
 
 
 def _made_by(shards: Sequence[str], what: str) -> str:
@@ -443,13 +493,13 @@ def _feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_m
     return [slice(start, min(start + block, features)) for start in range(0, features, block)]
 
 
-def _blocks(
+def in_blocks(
     activation_shards: Sequence[str | Path],
     code_shards: Sequence[str | Path],
     layer: str,
     folds: int,
     seed: int,
-    features: slice | np.ndarray,
+    features: slice | np.ndarray = slice(None),
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Yield activations, codes and folds of some images at a time."""
     for activation_shard, code_shard in zip(activation_shards, code_shards, strict=True):

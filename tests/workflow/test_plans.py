@@ -36,7 +36,12 @@ def test_the_tiny_run_is_planned_whole(fresh):
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"questions.visualise": True}, {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1}],
+    [
+        {},
+        {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1},
+        {"probes.family": "mlp"},
+        {"questions.visualise": True},
+    ],
 )
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     config = checked(tiny(changes), REPOSITORY / "workflow/schemas/config.schema.yaml")
@@ -47,6 +52,7 @@ def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
         assert table.loc[rule, "jobs"] == plan[rule], rule
     for rule in ("atlas", "decoded", *(["visualise"] if config["questions"]["visualise"] else [])):
         assert table.loc[rule, "jobs"] == plan[rule], rule
+    assert ("perceptrons" in table.index) == ("perceptrons" in plan)
     assert table.loc["all", "jobs"] == sum(plan.values())
 
 

@@ -72,6 +72,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("figures/where", FIGURES),
         ("figures/how_much", FIGURES),
         ("figures/appendix_map", FIGURES),
+        ("figures/families", FIGURES),
         ("questions", FINDINGS),
         ("findings", FINDINGS),
         ("statistics", FINDINGS),
@@ -80,6 +81,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("decoding", {"decoded", *FIGURES}),
         ("visualisation", NOTHING),  # the tiny run makes no pictures
         ("probes", PROBES),
+        ("perceptron", NOTHING),  # until the family is mlp: test_perceptrons.py
         ("features", FEATURES),
         ("codes", CODES),
         ("activations", ACTIVATIONS),

@@ -108,7 +108,7 @@ def test_jobs_run_the_package_of_the_copy(finished):
 
 
 def test_features_of_every_checkpoint_are_probed_in_their_own_and_the_last_ones_in_all(finished):
-    probed = {(path.parts[-3], path.parts[-2]) for path in finished.files("seed-0/vinfo/**/*.h5").values()}
+    probed = {(path.parts[-4], path.parts[-3]) for path in finished.files("seed-0/vinfo/**/*.h5").values()}
     last = CHECKPOINTS[-1]
     assert probed == {
         *((last, checkpoint) for checkpoint in CHECKPOINTS),
@@ -176,7 +176,7 @@ def two_seeds(finished, tmp_path_factory):
     place = finished.copy(tmp_path_factory.mktemp("workflow") / "seeds")
     shutil.copytree(place.path(SEED), place.path(f"{RUN}/seed-1"))
     last = CHECKPOINTS[-1]
-    for path in place.files(f"seed-1/vinfo/{last}/{last}/stem-*.h5").values():
+    for path in place.files(f"seed-1/vinfo/{last}/{last}/linear/stem-*.h5").values():
         with h5py.File(path, "r+") as file:
             for layer in PROBED:
                 file[f"{layer}/vinfo"][:] = 0.999

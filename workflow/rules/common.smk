@@ -17,6 +17,7 @@ CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
 LAST = CHECKPOINTS[-1]
 LAYERS = config["activations"]["layers"]
 CHUNKS = names.chunks(names.probed_layers(LAYERS), config["probes"]["layers_per_job"])
+FAMILY = config["probes"]["family"]
 BRANCH_CHUNKS = names.chunks(names.branches_of(LAYERS), config["probes"]["layers_per_job"])
 
 
@@ -58,7 +59,9 @@ def codes(features):
     return expand(f"{SEED}/codes/{features}/{{shard}}.h5", shard=STUDIED, allow_missing=True)
 
 
-def vinfo(features, checkpoint, chunks):
+def vinfo(features, checkpoint, chunks, family=FAMILY):
     return expand(
-        f"{SEED}/vinfo/{features}/{checkpoint}/{{chunk}}.h5", chunk=chunks, allow_missing=True
+        f"{SEED}/vinfo/{features}/{checkpoint}/{family}/{{chunk}}.h5",
+        chunk=chunks,
+        allow_missing=True,
     )

@@ -9,6 +9,8 @@ TABLES = [
     "control_vinfo",
     "code_quality",
 ]
+if FAMILY != "linear":
+    TABLES.append("by_family")
 
 
 rule importance:
@@ -66,7 +68,12 @@ rule measurements:
             [path for checkpoint in CHECKPOINTS for path in vinfo(checkpoint, checkpoint, CHUNKS)],
             seed=config["seeds"],
         ),
-        branches=expand(vinfo(LAST, LAST, BRANCH_CHUNKS), seed=config["seeds"]),
+        branches=expand(vinfo(LAST, LAST, BRANCH_CHUNKS, "linear"), seed=config["seeds"]),
+        linear=(
+            expand(vinfo(LAST, LAST, CHUNKS, "linear"), seed=config["seeds"])
+            if "by_family" in TABLES
+            else []
+        ),
         shuffled=expand(vinfo("shuffled", LAST, CHUNKS), seed=config["seeds"]),
     output:
         **{name: f"{RUN}/tables/{name}.csv" for name in TABLES},

@@ -21,6 +21,8 @@ FIGURES = {
     "a_map": ("Appendix", "The map, by complexity and by importance"),
     "a_dendrogram": ("Appendix", "The tree, by complexity and by importance"),
 }
+if FAMILY != "linear":
+    FIGURES["families"] = ("Appendix", "Complexity under two predictive families")
 
 
 def figure(name):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from strata.errors import one_line
-from strata.figures import appendix_map, claims, how_much, what, when, where
+from strata.figures import appendix_map, claims, families, how_much, what, when, where
 from strata.figures.drawing import save
 from strata.findings import Finding
 
@@ -52,6 +52,8 @@ with one_line():
             t["features"], pd.read_csv(i.tree[0], keep_default_na=False), p.questions
         ),
     }
+    if by_family := i.get("by_family"):
+        drawn["families"] = families.families(pd.read_csv(by_family), t["features"], p.questions)
     run = Path(i.findings).parent
     for name, figure in drawn.items():
         save(figure, name, run, p.settings["dpi"])

@@ -18,7 +18,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     def own(paths, *folders):
         """Return this seed's files in a folder, by the last names of its path."""
         end = "/".join(folders)
-        return [f for f in paths if f.startswith(f"{here}/") and str(Path(f).parent).endswith(f"/{end}")]
+        return [f for f in paths if f.startswith(f"{here}/") and f"/{end}/" in f.removeprefix(str(here))]
 
     def vinfo(paths, features, checkpoint, layers, name="vinfo"):
         return measurements.read_vinfo(own(paths, features, checkpoint), layers, name)
@@ -46,7 +46,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     afresh = {
         epoch: vinfo(snakemake.input.afresh, checkpoint, checkpoint, p.layers) for epoch, checkpoint in epochs.items()
     }
-    return {
+    tables = {
         "features": measurements.features_of_seed(
             seed,
             own(snakemake.input.features, "features")[0],
@@ -110,6 +110,12 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             for path in own(snakemake.input.codes, checkpoint)
         ),
     }
+    if snakemake.input.linear:
+        by_linear = vinfo(snakemake.input.linear, last, last, probed)
+        tables["by_family"] = measurements.by_family(
+            {"linear": dict(zip(probed, by_linear, strict=True)), "mlp": in_last}, p.layers, seed=seed
+        )
+    return tables
 
 
 with one_line():

@@ -1,0 +1,237 @@
+"""Perceptrons: V-information under a second predictive family, to ask whether conclusions depend on the first.
+
+The family V of a layer holds the maps from its activations x (d units) to a feature's code
+
+    z ≈ b + Wᵀx + Vᵀ relu(Uᵀx + c),
+
+a ridge probe and, on what that leaves, a perceptron with one hidden layer. The hidden layer (U, c) is one for all
+features of the layer; the rest is each feature's own. A hidden layer for every feature would cost thousands of times as
+much at thousands of features, where a shared one costs hardly more than its outputs do. Its price is known: features
+compete for its width, so that what is found of one of them is less than a perceptron of its own could tell, by the less
+the wider the layer is. V holds the linear family (V = 0), and training starts there: a feature that gains nothing from
+a hidden layer keeps its ridge probe.
+
+Cross-fitting has the folds of the linear family. A perceptron leaves out two folds g and h, neighbours in a ring, and
+is fitted to the others. It predicts g as after the epoch that is best on h, and h as after the epoch that is best on g,
+where every feature has its own epoch and "before the first" is one of them. So every fold is predicted by two
+perceptrons, neither of them fitted to it or chosen by it; the mean of both is scored, and rests on all other folds.
+
+Notation: X, activations (images × units); Z, codes (images × features).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from strata import models, store
+from strata.errors import StrataError
+from strata.probes import Moments, Ridge, VInformation, in_blocks, is_constant, linear_cka, write_layers
+from strata.progress import progress
+
+_PENALTIES = [10.0**i for i in range(-6, 4)]  # of the ridge probe, in units of the layer's mean variance
+
+
+@dataclass(frozen=True)
+class Perceptron:
+    """How perceptrons are trained.
+
+    Attributes
+    ----------
+    width : int
+        Units of the hidden layer.
+    epochs : int
+        Passes over the fit folds; each feature is predicted as after the best of them.
+    learning_rate : float
+        Of Adam (Kingma & Ba 2015), at its start; it falls to 0 along a cosine.
+    batch_size : int
+        Images a step.
+    """
+
+    width: int
+    epochs: int
+    learning_rate: float
+    batch_size: int
+
+
+def v_information(
+    x: Tensor, z: Tensor, fold: Tensor, moments: Moments, perceptron: Perceptron, seed: int
+) -> VInformation:
+    """Measure the V-information of every feature by cross-fitted perceptrons (Xu et al. 2020; the family above).
+
+    Parameters
+    ----------
+    x, z
+        Images × units, images × features.
+    fold
+        The fold of every image.
+    moments
+        Of these, and of at least 3 folds.
+    seed
+        Of the initial hidden layers and of the order of the images.
+    """
+    m = moments.centred()
+    folds = len(m.n)
+    generator = torch.Generator().manual_seed(seed)
+    errors = z.new_zeros(z.shape, dtype=torch.float32)
+    for g in progress(range(folds), "training perceptrons", total=folds):
+        left_out = (g, (g + 1) % folds)
+        first, second = (torch.nonzero(fold == f).squeeze(1) for f in left_out)
+        fit = torch.nonzero((fold != left_out[0]) & (fold != left_out[1])).squeeze(1)
+        inputs, targets, scale = _prepared(x, z, m, left_out)
+        epochs = _epochs(inputs, targets, fit, perceptron, generator)
+        best = _best_errors(epochs, [(inputs[rows], targets[rows]) for rows in (first, second)])
+        for rows, own in zip((first, second), best, strict=True):
+            errors[rows] += own.mul_(scale / 2)
+    sse = torch.stack([errors[fold == f].double().square().sum(0) for f in range(folds)])
+    mean = (m.z.sum(0) - m.z) / (m.n.sum() - m.n)[:, None]
+    sst = (m.zz - 2 * m.z * mean + m.n[:, None] * mean.square()).clamp(min=0)
+    value = 1 - sse.sum(0) / sst.sum(0)
+    return VInformation(torch.where(is_constant(moments), torch.nan, value), sse, sst)
+
+
+def probe_layers(
+    layers: dict[str, list[str]],
+    code_shards: Sequence[str],
+    folds: int,
+    mlp: dict[str, Any],
+    seed: int,
+    memory_mb: int,
+    output: str | Path,
+) -> None:
+    """Probe all features in some layers of a checkpoint with perceptrons, and write the results.
+
+    A layer's activations and all codes are held in memory, in float32, with the residuals of the ridge probes and the
+    errors; beside them the moments.
+
+    Parameters
+    ----------
+    layers
+        Layer to its activation shards, in the order of `code_shards`.
+    mlp
+        The fields of `Perceptron`.
+    memory_mb
+        Memory for a layer.
+    output
+        Shard with, for every layer, `<layer>/vinfo`, `<layer>/cka` (K), `<layer>/sse` and `<layer>/sst` (folds × K).
+
+    Raises
+    ------
+    StrataError
+        If a layer does not fit the memory.
+    """
+    perceptron = Perceptron(**mlp)
+
+    def measure(layer: str, shards: Sequence[str]) -> dict[str, Tensor]:
+        _check_memory(shards, code_shards, folds, memory_mb)
+        blocks = zip(*in_blocks(shards, code_shards, layer, folds, seed), strict=True)
+        x, z, fold = (torch.from_numpy(np.concatenate(parts)).to(models.device()) for parts in blocks)
+        moments = Moments.of(x, z, fold, folds)
+        return {**v_information(x, z, fold, moments, perceptron, seed).arrays(), "cka": linear_cka(moments)}
+
+    write_layers(layers, code_shards, measure, output, family="mlp", **mlp)
+
+
+def _prepared(x: Tensor, z: Tensor, m: Moments, left_out: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return inputs, and what ridge probes leave of the codes, in units of the fit folds' standard deviations.
+
+    Returns
+    -------
+    inputs, targets : Tensor
+        Images × units, images × features; 0 where a unit or a code is constant on the fit folds.
+    scale : Tensor
+        What a target of 1 means in the code (K).
+    """
+    fit = Ridge(m, left_out, torch.float64)
+    weights, mean_x, mean_z = fit.by_generalised_cv(m, _PENALTIES)
+    kept = [f for f in range(len(m.n)) if f not in left_out]
+    deviation_x = _deviation(m.xx[kept].sum(0).diagonal() / fit.n, mean_x, m.origin_x)
+    deviation_z = _deviation(m.zz[kept].sum(0) / fit.n, mean_z, m.origin_z)
+    inputs = x.float() - (m.origin_x + mean_x).float()
+    targets = (z.float() - (m.origin_z + mean_z).float()).addmm_(inputs, weights.float(), alpha=-1)
+    scale = torch.where(deviation_z > 0, deviation_z, 1.0).float()
+    return inputs.mul_(torch.where(deviation_x > 0, 1 / deviation_x, 0.0).float()), targets.div_(scale), scale
+
+
+def _deviation(square: Tensor, mean: Tensor, origin: Tensor) -> Tensor:
+    """Return standard deviations, from mean squares and means about an origin; 0 for what rounding alone moves."""
+    variance = square - mean.square()
+    return torch.where(variance > 1e-12 * (origin + mean).square(), variance, 0.0).sqrt()
+
+
+def memory(images: int, units: int, features: int, folds: int) -> float:
+    """Return the bytes that a layer's arrays take: of all images, of those left out of a fit, and the moments."""
+    held = 4 * images * ((2 + 2 / folds) * units + (3 + 6 / folds) * features)
+    return held + 8 * folds * units * (3 * units + 2 * features)
+
+
+def _check_memory(activation_shards: Sequence[str], code_shards: Sequence[str], folds: int, memory_mb: int) -> None:
+    """Refuse a layer whose arrays do not fit the memory."""
+    images = 0
+    for path in code_shards:
+        with store.Shard(path) as shard:
+            rows, features = shard.shape("codes")
+            images += rows
+    with store.Shard(activation_shards[0]) as shard:
+        units = shard.shape("activations")[1]
+    needed = ceil(memory(images, units, features, folds) / 2**20)
+    if needed > memory_mb:
+        raise StrataError(
+            f"config key probes.memory_mb: {memory_mb} is too little for the perceptrons of {units} units, "
+            f"{features} features and {images} images; at least {needed}"
+        )
+
+
+def _epochs(
+    inputs: Tensor, targets: Tensor, fit: Tensor, perceptron: Perceptron, generator: torch.Generator
+) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Train a perceptron by least squares on the rows `fit`; yield what predicts after every epoch."""
+    n, d = len(fit), inputs.shape[1]
+    u = torch.randn(d, perceptron.width, generator=generator).mul_((2 / d) ** 0.5).to(inputs.device)
+    c, b = inputs.new_zeros(perceptron.width), inputs.new_zeros(targets.shape[1])
+    v = inputs.new_zeros(perceptron.width, targets.shape[1])
+    parameters = [p.requires_grad_() for p in (u, c, v, b)]
+
+    def predict(x: Tensor) -> Tensor:
+        return torch.addmm(b, torch.relu(torch.addmm(c, x, u)), v)
+
+    optimiser = torch.optim.Adam(parameters, lr=perceptron.learning_rate)
+    steps = perceptron.epochs * ceil(n / perceptron.batch_size)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(perceptron.epochs):
+        for rows in fit[torch.randperm(n, generator=generator).to(fit.device)].split(perceptron.batch_size):
+            optimiser.zero_grad()
+            (predict(inputs[rows]) - targets[rows]).square().mean().backward()
+            optimiser.step()
+            schedule.step()
+        yield predict
+
+
+def _best_errors(
+    epochs: Iterator[Callable[[Tensor], Tensor]], held_out: Sequence[tuple[Tensor, Tensor]]
+) -> list[Tensor]:
+    """Return the errors on two folds (images × features), each of the epoch that is best on the other one.
+
+    Parameters
+    ----------
+    epochs
+        What predicts after each.
+    held_out
+        Inputs and targets of both folds; the targets are the errors before the first epoch.
+    """
+    best = [targets.clone() for _, targets in held_out]
+    costs = [errors.square().sum(0) for errors in best]
+    for predict in epochs:
+        with torch.no_grad():
+            errors = [targets - predict(inputs) for inputs, targets in held_out]
+        new = [own.square().sum(0) for own in errors]
+        better = [after < before for after, before in zip(new, costs, strict=True)]
+        for own, other, chosen in zip(best, errors, reversed(better), strict=True):
+            own.copy_(torch.where(chosen, other, own))
+        costs = [torch.minimum(*pair) for pair in zip(new, costs, strict=True)]
+    return best
