@@ -50,6 +50,7 @@ def decode(
     """
     moments = accumulate(activation_shards, code_shards, layer, folds, seed, features).centred()
     found = v_information(moments, penalties)
+    assert found.penalty is not None
     probes = []
     for fold in range(folds):
         fit = Ridge(moments, (fold,), torch.float64)

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from strata.figures.drawing import Drawn, draw_map
-from strata.statistics import bootstrap
+from strata.statistics import bootstrap, mean_change
 
 # What a feature is coloured by: its label, and the colours.
 SCALARS = {"complexity": ("complexity K", "viridis"), "importance": ("importance Γ (logits)", "cividis")}
@@ -86,11 +86,11 @@ def _draw_branch(ax: Axes, nodes: pd.DataFrame, places: dict[str, float], branch
 def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, settings: dict[str, Any]) -> str:
     """Say by how much the two halves of the first split differ, with its interval."""
     left, right = (
-        features.loc[features["branch"].str.startswith(branch), column].dropna().to_numpy()
+        features.loc[features["branch"].str.startswith(branch), column].dropna().to_numpy()[:, None]
         for branch in _children(nodes, "")
     )
     e = bootstrap(
-        lambda a, b: float(b.mean() - a.mean()),
+        mean_change,
         [left, right],
         0.0,
         settings["bootstrap"],
