@@ -1,6 +1,7 @@
 """Findings: claims that were tested, as plain data, and as a page to read."""
 
 import json
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -165,7 +166,10 @@ def _p(value: Any) -> str:
 
 
 def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, 110, break_long_words=False, break_on_hyphens=False)
+    """Wrap for a terminal, without tearing a value from what it is the value of, or an interval."""
+    held = re.sub(r" (?==|\[[+-])|(?<==) |(?<=\d,) (?=[+-])", "\u00a0", text)
+    lines = textwrap.wrap(held, 110, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
