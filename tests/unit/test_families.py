@@ -4,9 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
-from strata import costs, measurements, questions, statistics
+from strata import costs, measurements, questions
 from strata.config import checked
 from strata.figures.families import families
 
@@ -41,22 +40,6 @@ def test_the_table_has_a_row_a_family_and_feature():
     pairs = questions.complexity_by_family(table)
     assert list(pairs) == ["seed", "feature", "complexity_linear", "complexity_mlp"]
     np.testing.assert_allclose(pairs, [[3, 0, 0.5, 0.3]])
-
-
-def test_spearman_is_that_of_scipy_with_equal_values_too():
-    pairs = np.random.default_rng(0).integers(0, 9, (50, 2)).astype(float)
-    pairs[:, 1] += pairs[:, 0]
-    assert statistics.spearman(pairs) == pytest.approx(stats.spearmanr(*pairs.T).statistic)
-    assert np.isnan(statistics.spearman(np.ones((5, 2))))
-
-
-@pytest.mark.parametrize(("noise", "verdict"), [(0.02, "supported"), (0.22, "undecided"), (5.0, "not supported")])
-def test_the_order_is_the_same_only_where_all_of_the_interval_is_above_the_margin(settings, noise, verdict):
-    f = questions.families(by_family(noise), settings)
-    assert (f.id, f.n, f.verdict) == ("a.families", 80, verdict)
-    assert f.ci_low <= f.value <= f.ci_high
-    assert (f.ci_low > questions.SAME_ORDER) == (verdict == "supported")
-    assert (f.ci_high < questions.SAME_ORDER) == (verdict == "not supported")
 
 
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
