@@ -31,6 +31,7 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("figures.dpi", 60, FIGURES),
         ("figures.examples", 9, FIGURES),
         ("questions.bootstrap", 200, FINDINGS),
+        ("questions.importance_target", "label", MEASUREMENTS),
         ("questions.seed", 1, SHUFFLED),
         ("probes.penalties", [0.001, 1.0], PROBES),
         ("probes.folds", 4, PROBES),
