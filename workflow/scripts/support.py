@@ -10,12 +10,11 @@ DRAWS = 10  # random orders of removal
 with one_line():
     p, i = snakemake.params, snakemake.input
     features = pd.read_csv(i.table)
-    size = len(i.codes) // len(p.seeds)
     by_seed = [
         measurements.support_of_seed(
             features[features["seed"] == seed],
             i.features[row],
-            i.codes[row * size : (row + 1) * size],
+            [path for path in i.codes if f"/seed-{seed}/" in path],
             i.images,
             DRAWS,
             p.seed,
