@@ -43,12 +43,21 @@ def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
     """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder."""
     figure, table = drawn
     folder = Path(folder)
+    _settle(figure)
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
         drawing = io.BytesIO()
         figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
         store.write_bytes(folder / "figures" / f"{name}.{kind}", drawing.getbuffer())
     plt.close(figure)
     store.write_bytes(folder / "tables" / f"{name}.csv", table.to_csv(index=False).encode())
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))
 
 
 def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any]) -> None:
