@@ -131,6 +131,11 @@ class Moments:
         arrays, _ = store.read(path, kind="moments", **expected)
         return Moments(**{name: torch.from_numpy(value).to(models.device()) for name, value in arrays.items()})
 
+    def of_units(self, units: Tensor) -> "Moments":
+        """Return the moments of some units of the layer alone, by their indices."""
+        some = {"origin_x": self.origin_x[units], "x": self.x[:, units], "xz": self.xz[:, units]}
+        return replace(self, xx=self.xx[:, units][:, :, units], **some)
+
     def centred(self) -> "Moments":
         """Return the moments about the mean of all images."""
         n = self.n.sum()
@@ -365,7 +370,7 @@ def probe_layers(
     about["checkpoint"] = _made_by([shard for shards in layers.values() for shard in shards], "checkpoint")
     for layer, shards in progress(layers.items(), "probing layers", total=len(layers)):
         parts = []
-        for features in _feature_blocks(shards[0], code_shards[0], folds, memory_mb):
+        for features in feature_blocks(shards[0], code_shards[0], folds, memory_mb):
             moments = accumulate(shards, code_shards, layer, folds, seed, features)
             found = v_information(moments, penalties)
             parts.append(
@@ -402,8 +407,14 @@ def _without(sums: Tensor, folds: tuple[int, ...]) -> Tensor:
     return reduce(torch.add, (own for fold, own in enumerate(sums) if fold not in folds))
 
 
-def _feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_mb: int) -> list[slice]:
-    """Return blocks of features whose moments, with a working copy, fit the memory."""
+def feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_mb: int) -> list[slice]:
+    """Return blocks of features whose moments, with a working copy, fit the memory.
+
+    Raises
+    ------
+    StrataError
+        If not even one feature's do.
+    """
     with store.Shard(activation_shard) as shard:
         units = shard.shape("activations")[1]
     with store.Shard(code_shard) as shard:
