@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from strata.figures.drawing import BLUE, GREY, ORANGE, VERDICTS, Drawn, band, mean
+from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, VERDICTS, Drawn, band, mean
 from strata.questions import Finding
 
 
@@ -58,19 +58,20 @@ def training(history: pd.DataFrame) -> Drawn:
 
 
 def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
-    """Draw the mean V-information in every layer: trained network, untrained network, shuffled codes."""
+    """Draw the mean V-information in every layer: trained and untrained network, random directions, shuffled codes."""
     layers = [name.removeprefix("vinfo_") for name in map(str, features) if name.startswith("vinfo_")]
     rows = []
     for layer in layers:
         own = control_vinfo[control_vinfo["layer"] == layer]
         groups = {"trained network": features[f"vinfo_{layer}"]}
         groups["untrained network (control)"] = own[own["control"] == "untrained"]["vinfo"]
+        groups["random directions (control)"] = own[own["control"] == "random"]["vinfo"]
         groups["shuffled codes (control)"] = own[own["control"] == "shuffled"]["vinfo"]
         for group, values in groups.items():
             rows.append({"layer": layer, "group": group, **mean(values.dropna().rename("vinfo"), settings)})
     table = pd.DataFrame(rows)
     figure, ax = plt.subplots(figsize=(5, 3))
-    for (name, line), colour in zip(table.groupby("group", sort=False), (BLUE, ORANGE, GREY), strict=True):
+    for (name, line), colour in zip(table.groupby("group", sort=False), (BLUE, ORANGE, GREEN, GREY), strict=True):
         x = np.arange(len(line))
         band(ax, x, line, "vinfo", colour, str(name))
     ax.axhline(0, color="black", lw=0.6)

@@ -9,11 +9,13 @@ REPORT = {"report"}
 FIGURES = {"figures", *REPORT}
 FINDINGS = {"findings", *FIGURES}
 MEASUREMENTS = {"measurements", *FINDINGS}
-PROBES = {"probes", *MEASUREMENTS}
+REDUNDANCY = {"redundancy", *MEASUREMENTS}
+ROBUSTNESS = {"robustness", *MEASUREMENTS}
+PROBES = {"probes", *REDUNDANCY}
 IMPORTANCE = {"importance", *MEASUREMENTS}
 SHUFFLED = {"shuffled_codes", *PROBES}
-CODES = {"codes", "importance", *SHUFFLED}
-FEATURES = {"features", *CODES}
+CODES = {"codes", "importance", "robustness", *SHUFFLED}
+FEATURES = {"features", "random_directions", *CODES}
 ACTIVATIONS = {"activations", *FEATURES}
 TRAIN = {"train", *ACTIVATIONS}
 IMAGES = {"images", *TRAIN}
@@ -31,7 +33,10 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("figures.dpi", 60, FIGURES),
         ("figures.examples", 9, FIGURES),
         ("questions.bootstrap", 200, FINDINGS),
-        ("questions.seed", 1, SHUFFLED),
+        ("questions.seed", 1, {"random_directions", "codes", "robustness", *SHUFFLED}),
+        ("questions.redundancy.share", 0.5, REDUNDANCY),
+        ("questions.noise", [0.1], ROBUSTNESS),
+        ("questions.noise_images", 20, ROBUSTNESS),
         ("probes.penalties", [0.001, 1.0], PROBES),
         ("probes.folds", 4, PROBES),
         ("codes.tolerance", 1e-5, CODES),
@@ -67,10 +72,13 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("figures/when", FIGURES),
         ("figures/where", FIGURES),
         ("figures/how_much", FIGURES),
+        ("figures/appendix", FIGURES),
         ("questions", FINDINGS),
         ("statistics", FINDINGS),
         ("measurements", IMPORTANCE),
         ("probes", PROBES),
+        ("redundancy", REDUNDANCY),
+        ("robustness", ROBUSTNESS),
         ("features", FEATURES),
         ("codes", CODES),
         ("activations", ACTIVATIONS),
@@ -130,9 +138,12 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "train": 1,
         "activations": 6,
         "features": 3,
-        "codes": 6,
+        "codes": 8,
+        "random_directions": 1,
         "shuffled_codes": 2,
-        "probes": 7,
+        "probes": 8,
+        "redundancy": 1,
+        "robustness": 1,
         "importance": 1,
         **gathered,
     }

@@ -1,6 +1,6 @@
 """Measurements: every scalar that the questions use, one row a feature."""
 
-TABLES = ["by_checkpoint", "branch_cka", "control_vinfo", "code_quality"]
+TABLES = ["by_checkpoint", "branch_cka", "control_vinfo", "code_quality", "robustness"]
 
 
 rule importance:
@@ -43,6 +43,9 @@ rule measurements:
         ),
         branches=expand(vinfo(LAST, LAST, BRANCH_CHUNKS), seed=config["seeds"]),
         shuffled=expand(vinfo("shuffled", LAST, CHUNKS), seed=config["seeds"]),
+        random=expand(vinfo("random", LAST, CHUNKS), seed=config["seeds"]),
+        redundancy=expand(rules.redundancy.output, seed=config["seeds"]),
+        robustness=expand(rules.robustness.output, seed=config["seeds"]),
     output:
         **{name: f"{RUN}/tables/{name}.csv" for name in TABLES},
         features=f"{RUN}/features.csv",

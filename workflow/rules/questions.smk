@@ -10,7 +10,14 @@ FIGURES = {
     "q3_flow": ("3 Where do they flow?", "Main and skip branch, simple and complex features"),
     "q4_importance": ("4 How does complexity relate to importance?", "First and last epoch"),
     "controls": ("Controls", "V-information by layer"),
+    "a_redundancy": ("Appendix", "Complexity against redundancy"),
+    "a_robustness": ("Appendix", "Complexity against robustness to noise"),
+    "a_local": ("Appendix", "Complexity against Hoyer sparsity"),
 }
+SUPERCLASSES = []
+if config["data"]["superclasses"]:
+    FIGURES["a_superclasses"] = ("Appendix", "Super-classes")
+    SUPERCLASSES = rules.superclasses.output
 
 
 def figure(name):
@@ -34,6 +41,7 @@ rule findings:
         f"{RUN}/findings.md",
     params:
         run=config["run"],
+        superclasses=config["data"]["superclasses"] is not None,
         settings=config["questions"],
         digest=source_digest("findings.py"),
     message:
@@ -49,6 +57,7 @@ rule figures:
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
         images=images(STUDIED),
         last_codes=expand(codes(LAST), seed=config["seeds"][:1]),
+        superclasses=SUPERCLASSES,
     output:
         **{name: figure(name) for name in FIGURES},
         png=expand(f"{RUN}/figures/{{name}}.png", name=FIGURES),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from strata.errors import one_line
-from strata.figures import claims, how_much, what, when, where
+from strata.figures import appendix, claims, how_much, what, when, where
 from strata.figures.drawing import save
 from strata.questions import Finding
 
@@ -14,7 +14,7 @@ with one_line():
     p, i = snakemake.params, snakemake.input
     t = {
         name: pd.read_csv(i[name], dtype={"class": str}, keep_default_na=False, na_values=[""])
-        for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")
+        for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo", "robustness")
     }
     found = [Finding(**f) for f in json.loads(Path(i.findings).read_text())]
     history = pd.concat(pd.read_csv(f).assign(seed=int(Path(f).parent.name.removeprefix("seed-"))) for f in i.history)
@@ -27,7 +27,13 @@ with one_line():
         "q3_flow": where.q3_flow(t["features"], t["branch_cka"], p.questions),
         "q4_importance": how_much.q4_importance(t["by_checkpoint"], p.questions),
         "controls": claims.controls(t["features"], t["control_vinfo"], p.questions),
+        "a_redundancy": appendix.a_redundancy(t["features"], p.questions),
+        "a_robustness": appendix.a_robustness(t["features"], t["robustness"], p.questions),
+        "a_local": appendix.a_local(t["features"], p.questions),
     }
+    if i.superclasses:
+        superclasses = pd.read_csv(i.superclasses[0], dtype=str, keep_default_na=False)
+        drawn["a_superclasses"] = appendix.a_superclasses(t["features"], superclasses, p.questions)
     run = Path(i.findings).parent
     for name, figure in drawn.items():
         save(figure, name, run, p.settings["dpi"])

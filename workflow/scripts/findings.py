@@ -19,5 +19,6 @@ with one_line():
         pd.read_csv(snakemake.input.code_quality),
         pd.concat(pd.read_csv(f) for f in snakemake.input.history),
         pd.concat(pd.read_csv(f) for f in snakemake.input.skipped),
+        p.superclasses,
     )
     questions.write_findings(found, notes, p.run, Path(snakemake.output[0]).parent)

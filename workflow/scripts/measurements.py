@@ -28,6 +28,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     first, last = epochs[p.epochs[0]], epochs[p.epochs[-1]]
     probed = names.probed_layers(p.layers)
     importance = pd.read_csv(here / "importance.csv")
+    robustness = pd.read_csv(here / "robustness.csv")
     in_last = dict(zip(probed, vinfo(snakemake.input.last_in_all, last, last, probed), strict=True))
     decoding = np.concatenate(
         [
@@ -44,7 +45,10 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             in_last,
             p.layers,
             decoding,
-        ),
+        )
+        .merge(pd.read_csv(here / "redundancy.csv"), on="feature")
+        .merge(measurements.robustness_over_levels(robustness), on="feature"),
+        "robustness": robustness.assign(seed=seed)[["seed", "level", "feature", "robustness"]],
         "by_checkpoint": pd.concat(
             importance[importance["epoch"] == epoch].assign(
                 seed=seed,
@@ -69,6 +73,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             for control, paths, features, checkpoint in (
                 ("shuffled", snakemake.input.shuffled, "shuffled", last),
                 ("untrained", snakemake.input.last_in_all, last, first),
+                ("random", snakemake.input.random, "random", last),
             )
         ),
         "code_quality": pd.DataFrame(
