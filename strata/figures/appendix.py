@@ -46,7 +46,7 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
     table = pd.DataFrame(rows)
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scatter(axes[0], known.dropna(subset=["robustness"]), "complexity", "robustness", settings)
-    axes[0].set(xlabel="complexity K", ylabel="robustness (variance between images / total)", ylim=(0, 1.02))
+    axes[0].set(xlabel="complexity K", ylabel="robustness (share of variance between images)")
     axes[0].set_title("mean over levels", loc="left", pad=16)
     levels = table["level"].nunique()
     for i, (level, line) in enumerate(table.groupby("level")):
@@ -54,8 +54,7 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
         r = "{r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
         band(axes[1], line["complexity"], line, "robustness", colour, f"σ = {level:g}: r = {r}")
     size = both.groupby("level").size().max() / 10
-    axes[1].set(xlabel=f"mean complexity K of each tenth of the features (n ≈ {size:.0f})", ylim=(0, 1.02))
-    axes[1].set(ylabel="mean robustness")
+    axes[1].set(xlabel=f"mean complexity K of a tenth (n ≈ {size:.0f} features)", ylabel="mean robustness")
     axes[1].set_title("by noise level", loc="left", pad=16)
     axes[1].legend(loc="lower left")
     return figure, table
@@ -70,7 +69,7 @@ def a_local(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     axes[0].set(xlim=(0, 1), xlabel="Hoyer sparsity (0 distributed, 1 local)", ylabel="features")
     axes[0].set_title(f"median {sparsity.median():.2f}, n = {len(sparsity)}", loc="right", fontsize=7.5)
     scatter(axes[1], features.dropna(subset=["complexity", "hoyer"]), "complexity", "hoyer", settings)
-    axes[1].set(xlabel="complexity K", ylabel="Hoyer sparsity", ylim=(0, 1))
+    axes[1].set(xlabel="complexity K", ylabel="Hoyer sparsity")
     return figure, features[["seed", "feature", "complexity", "hoyer"]]
 
 
@@ -113,7 +112,7 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, settings:
     axes[2].scatter(table["complexity"], y, color=colours, s=16)
     names = [f"{name} ({n})" for name, n in zip(table["superclass"], table["n"], strict=True)]
     axes[1].set_yticks(y, names, fontsize=6.5)
-    axes[2].set_yticks(y, [])
+    axes[2].set_yticks([])
     axes[1].axvline(1, color="black", lw=0.6)
     axes[1].set(xlabel="spread in the map\n(1: all features')", xlim=(0, None))
     axes[2].set(xlabel="mean complexity K")
