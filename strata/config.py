@@ -104,6 +104,8 @@ def _check_across_keys(config: Config) -> None:
         raise StrataError("config key activations.layers must list at least one block (block-01, …)")
     if data["source"] == "folder" and not data["path"]:
         raise StrataError("config key data.path must name a directory when data.source is folder")
+    if data["superclasses"] is not None and not Path(data["superclasses"]).is_file():
+        raise StrataError(f"config key data.superclasses must name a CSV file; found {data['superclasses']!r}")
     if (activations["shards"] or 1) > data["shards"]:
         raise StrataError(
             f"config key activations.shards must be at most data.shards ({data['shards']}); "

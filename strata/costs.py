@@ -16,7 +16,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.flop_counter import FlopCounterMode
 
-from strata import activations, data, layers, models, perceptron
+from strata import activations, data, layers, models, perceptron, robustness
 from strata.config import epochs_kept, studied_shards
 from strata.errors import StrataError
 from strata.measurements import SHOWN
@@ -125,12 +125,14 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         seeds * checkpoints * 8 * (k * d + shape.classes * d),
         4 * 8 * studied_train * d,
     )
-    gradient = _ITERATIONS["codes"] * 2 * per_shard * k * k
+    rule("random_directions", seeds, 0, seeds * 8 * (k * d + shape.classes * d), 3 * 8 * k * d)
+    gradient = _ITERATIONS["codes"] * 2 * k * k  # of one image
+    encodings = passes + seeds * shards  # the random directions' are those more
     rule(
         "codes",
-        passes,
-        passes * gradient / rates["product32"],
-        passes * per_shard * 4 * k,
+        encodings,
+        encodings * per_shard * gradient / rates["product32"],
+        encodings * per_shard * 4 * k,
         8 * (3 * k * k + 4 * per_shard * k),
     )
     probe_jobs, probe_seconds, probe_memory = _probes(config, shape, rates, k, studied, checkpoints)
@@ -139,13 +141,13 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     rule("probes", seeds * probe_jobs, seeds * probe_seconds, count * measured, probe_memory)
     if config["probes"]["family"] == "mlp":
         jobs, seconds, memory = _perceptrons(config, shape, rates, k, studied, checkpoints)
-        disk = seeds * 2 * checkpoints * len(_probed(config)) * measured
+        disk = seeds * _pairs(checkpoints) * len(_probed(config)) * measured
         rule("perceptrons", seeds * jobs, seeds * seconds, disk, memory)
     rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
     rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
     rule("atlas", seeds, seeds * (10 + 2 * k * k * d / rates["small"]), seeds * 80 * k, 8 * k * (3 * k + 2 * d))
     blocks = layers.early_middle_last(config["activations"]["layers"])
-    share = len(blocks) / (2 * checkpoints * len(_probed(config)))
+    share = len(blocks) / (_pairs(checkpoints) * len(_probed(config)))
     widest = max(shape.units[block] for block in blocks)
     rule("decoded", 1, share * probe_seconds, 24 * len(blocks) * studied, 16 * per_shard * widest)
     if config["questions"]["visualise"]:
@@ -153,7 +155,15 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         # A step sees six crops, forward and backward.
         seconds = pictures * config["questions"]["visualise_steps"] * 6 * 3 * shape.forward / rates["train"]
         rule("visualise", 1, seconds, pictures * 4 * pixels, 2 * shard_pixels)
-    rule("measurements to report", 5, 30 * rates["start"], 0, 400 * k)
+    few = config["questions"]["redundancy"]
+    subsets = few["subsets"] * _fit_seconds(config, few["share"] * d, k, rates)
+    rule("redundancy", seeds, seeds * (_layer_seconds(config, d, k, studied, rates) + subsets), 0, probe_memory)
+    sample, levels = min(config["questions"]["noise_images"], studied), len(config["questions"]["noise"])
+    noisy = sample * levels * robustness.DRAWS
+    again = noisy * (shape.forward / rates["forward"] + gradient / rates["product32"])
+    codes_at_once = 8 * (3 * k * k + (2 * robustness.DRAWS + 3) * sample * k)
+    rule("robustness", seeds, seeds * again, 0, 5 * sample * pixels + codes_at_once)
+    rule("measurements to report", 5 + (config["data"]["superclasses"] is not None), 30 * rates["start"], 0, 400 * k)
     table = pd.DataFrame(rows)
     return pd.concat([table, _total(table)], ignore_index=True)
 
@@ -204,22 +214,11 @@ def _probes(
     config: dict[str, Any], shape: Shapes, rates: dict[str, float], k: int, studied: int, checkpoints: int
 ) -> tuple[int, float, float]:
     """Return jobs, seconds and memory of the probes of one seed."""
-    folds, penalties = config["probes"]["folds"], len(config["probes"]["penalties"])
-    inner, outer = folds * (folds - 1) // 2, folds
-    width = np.dtype(config["activations"]["dtype"]).itemsize
 
     def seconds(layer: str) -> float:
-        d = shape.units[layer]
-        wide = 2 * studied * d * d + (inner + outer) * (12 * d**3) + outer * 6 * d * d * k
-        narrow = 2 * studied * d * k + inner * (3 + 2 * penalties) * 2 * d * d * k
-        # Products of few units with many features are bound by memory: about 40 passes over them a fit.
-        passes = inner * penalties * 10 * 4 * d * k
-        return (
-            wide / rates["product64"]
-            + narrow / rates["product32"]
-            + (passes + studied * (width * d + 4 * k)) / rates["memory_bandwidth"]
-        )
+        return _layer_seconds(config, shape.units[layer], k, studied, rates)
 
+    folds = config["probes"]["folds"]
     probed, branch = _probed(config), _branches(config)
     pairs = _linear_pairs(config, checkpoints)
     size = config["probes"]["layers_per_job"]
@@ -235,8 +234,8 @@ def _linear_pairs(config: dict[str, Any], checkpoints: int) -> int:
 
 
 def _pairs(checkpoints: int) -> int:
-    """Count the last features in all checkpoints, the others in their own, the shuffled in the last."""
-    return 2 * checkpoints
+    """Count the last features in all checkpoints, the others in their own, the shuffled and random ones in the last."""
+    return 2 * checkpoints + 1
 
 
 def _perceptrons(
@@ -261,6 +260,24 @@ def _perceptrons(
     widest = max(shape.units[layer] for layer in probed)
     jobs = pairs * ceil(len(probed) / config["probes"]["layers_per_job"])
     return jobs, pairs * sum(map(seconds, probed)), perceptron.memory(studied, widest, k, folds)
+
+
+def _layer_seconds(config: dict[str, Any], d: int, k: int, studied: int, rates: dict[str, float]) -> float:
+    """Return the seconds that it takes to read a layer of d units, sum up its moments and probe it."""
+    width = np.dtype(config["activations"]["dtype"]).itemsize
+    sums = 2 * studied * d * d / rates["product64"] + 2 * studied * d * k / rates["product32"]
+    return sums + studied * (width * d + 4 * k) / rates["memory_bandwidth"] + _fit_seconds(config, d, k, rates)
+
+
+def _fit_seconds(config: dict[str, Any], d: float, k: int, rates: dict[str, float]) -> float:
+    """Return the seconds that it takes to probe d units for k features from their moments."""
+    folds, penalties = config["probes"]["folds"], len(config["probes"]["penalties"])
+    inner, outer = folds * (folds - 1) // 2, folds
+    wide = (inner + outer) * (12 * d**3) + outer * 6 * d * d * k
+    narrow = inner * (3 + 1.1 * penalties) * 2 * d * d * k  # of a symmetric form, one half
+    # Products of few units with many features are bound by memory: about 40 passes over them a fit.
+    passes = inner * penalties * 10 * 4 * d * k
+    return wide / rates["product64"] + narrow / rates["product32"] + passes / rates["memory_bandwidth"]
 
 
 def _total(table: pd.DataFrame) -> pd.DataFrame:

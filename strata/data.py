@@ -54,6 +54,45 @@ def index(source: str, path: str | None, test_fraction: float, shards: int, seed
     return dealt.sort_values("shard", kind="stable", ignore_index=True)
 
 
+def superclasses(path: str | Path, classes: Sequence[str]) -> pd.DataFrame:
+    """Read which super-class every class belongs to.
+
+    Parameters
+    ----------
+    path
+        CSV file with the columns class and superclass, a row a class.
+    classes
+        The classes that there are.
+
+    Returns
+    -------
+    DataFrame
+        class, superclass, in the order of `classes`.
+
+    Raises
+    ------
+    StrataError
+        If the file is no such table, lacks a class, names one twice or one that there is not.
+    """
+    key = f"config key data.superclasses: {path}"
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise StrataError(f"{key} cannot be read as CSV ({str(error).splitlines()[0]})") from error
+    if list(table) != ["class", "superclass"]:
+        raise StrataError(f"{key} must have the columns class,superclass; found {','.join(map(str, table))}")
+    listed = table["class"]
+    for wrong, what in (
+        ([name for name in classes if name not in set(listed)], "lacks"),
+        (list(listed[~listed.isin(classes)]), "names what is no class of the images:"),
+        (list(listed[listed.duplicated()]), "names twice"),
+        (list(listed[table["superclass"] == ""]), "gives no super-class to"),
+    ):
+        if wrong:
+            raise StrataError(f"{key} {what} {', '.join(map(repr, wrong[:3]))}{' …' if len(wrong) > 3 else ''}")
+    return table.set_index("class").loc[list(classes)].reset_index()
+
+
 def write_shard(
     images: pd.DataFrame,
     classes: Sequence[str],

@@ -160,6 +160,40 @@ def read_vinfo(paths: Sequence[str | Path], layers: Sequence[str], name: str = "
     return np.stack([found[layer] for layer in layers])
 
 
+def hoyer(dictionary: np.ndarray) -> np.ndarray:
+    """Return the Hoyer sparsity of every feature's direction, NaN where a direction is zero.
+
+    (√d − ‖x‖₁/‖x‖₂) / (√d − 1): 0 where all d units share a direction equally (distributed), 1 where it is one unit
+    (local) (Hoyer 2004; the paper's figure 16).
+
+    Parameters
+    ----------
+    dictionary
+        D, features × units.
+    """
+    size = np.linalg.norm(dictionary, axis=1)
+    ratio = np.abs(dictionary).sum(1) / np.where(size > 0, size, np.nan)
+    root = np.sqrt(dictionary.shape[1])
+    return (root - ratio) / (root - 1)
+
+
+def robustness_over_levels(by_level: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean robustness over noise levels, missing where it is at any level.
+
+    Parameters
+    ----------
+    by_level
+        feature, level, robustness of one seed.
+
+    Returns
+    -------
+    DataFrame
+        feature, robustness.
+    """
+    wide = by_level.pivot(index="feature", columns="level", values="robustness")
+    return wide.mean(axis=1, skipna=False).rename("robustness").reset_index()
+
+
 def importance(codes: np.ndarray, gradients: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Sum gradient × input of every feature over images (the paper's Γ, times the number of images).
 
@@ -257,6 +291,7 @@ def features_of_seed(
             "temporal_decoding_score": temporal_decoding_score(decoding),
             "importance": importances["importance"].to_numpy(),
             "signed_importance": importances["signed_importance"].to_numpy(),
+            "hoyer": hoyer(found["dictionary"]),
         }
     )
     return table.assign(**{f"vinfo_{layer}": values for layer, values in vinfo.items()})

@@ -140,6 +140,11 @@ class Moments:
         arrays, _ = store.read(path, kind="moments", **expected)
         return Moments(**{name: torch.from_numpy(value).to(models.device()) for name, value in arrays.items()})
 
+    def of_units(self, units: Tensor) -> "Moments":
+        """Return the moments of some units of the layer alone, by their indices."""
+        some = {"origin_x": self.origin_x[units], "x": self.x[:, units], "xz": self.xz[:, units]}
+        return replace(self, xx=self.xx[:, units][:, :, units], **some)
+
     def centred(self) -> "Moments":
         """Return the moments about the mean of all images."""
         n = self.n.sum()
@@ -424,7 +429,7 @@ def probe_layers(
 
     def measure(layer: str, shards: Sequence[str]) -> dict[str, Tensor]:
         parts = []
-        for features in _feature_blocks(shards[0], code_shards[0], folds, memory_mb):
+        for features in feature_blocks(shards[0], code_shards[0], folds, memory_mb):
             moments = accumulate(shards, code_shards, layer, folds, seed, features)
             parts.append({**v_information(moments, penalties).arrays(), "cka": linear_cka(moments)})
         return {name: torch.cat([part[name] for part in parts], -1) for name in parts[0]}
@@ -477,8 +482,14 @@ def _without(sums: Tensor, folds: tuple[int, ...]) -> Tensor:
     return reduce(torch.add, (own for fold, own in enumerate(sums) if fold not in folds))
 
 
-def _feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_mb: int) -> list[slice]:
-    """Return blocks of features whose moments, with a working copy, fit the memory."""
+def feature_blocks(activation_shard: str, code_shard: str, folds: int, memory_mb: int) -> list[slice]:
+    """Return blocks of features whose moments, with a working copy, fit the memory.
+
+    Raises
+    ------
+    StrataError
+        If not even one feature's do.
+    """
     with store.Shard(activation_shard) as shard:
         units = shard.shape("activations")[1]
     with store.Shard(code_shard) as shard:

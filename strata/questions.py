@@ -591,7 +591,9 @@ def _gated(found: list[Finding]) -> list[Finding]:
     return found
 
 
-def notes(features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame) -> list[str]:
+def notes(
+    features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame, superclasses: bool
+) -> list[str]:
     """Say what a reader of the findings should know besides: accuracy, fit of the codes, what is missing."""
     last = codes[codes["epoch"] == codes["epoch"].max()]
     accuracy = history[history["epoch"] == history["epoch"].max()]["accuracy"]
@@ -606,4 +608,6 @@ def notes(features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, sk
         names = ", ".join(skipped["image"].head(5))
         more = " …" if len(skipped) > 5 else ""
         said.append(f"unreadable images, skipped: {len(skipped)} ({names}{more}; all in images/*-skipped.csv)")
+    if not superclasses:
+        said.append("left out, because no super-classes are given (data.superclasses): the figure a_superclasses")
     return said

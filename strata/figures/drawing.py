@@ -43,6 +43,7 @@ def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
     """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder."""
     figure, table = drawn
     folder = Path(folder)
+    _settle(figure)
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
         drawing = io.BytesIO()
         figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
@@ -56,6 +57,18 @@ def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, A
 
     Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
     """
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))
+
+
+def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any]) -> None:
+    """Draw points with a linear fit, and Pearson's r with its interval as the title."""
     pairs = table[[x, y]].to_numpy(float)
     xs, ys = pairs.T
     ax.scatter(

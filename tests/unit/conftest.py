@@ -197,7 +197,7 @@ def _tables(
     ]
     controls = [
         pd.DataFrame({**key, "control": control, "layer": layer, "vinfo": noisy(mean)})
-        for control, mean in (("shuffled", shuffled), ("untrained", 0.5))
+        for control, mean in (("shuffled", shuffled), ("untrained", 0.5), ("random", 0.4))
         for layer in ("stem", "block-01", "penultimate")
     ]
     return {

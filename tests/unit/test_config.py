@@ -117,6 +117,12 @@ REFUSED = [
     ("probes.folds", 2, ["must be at least 3"]),
     ("probes.penalties", [0.1, 0], ["probes.penalties.1", "must be at least 1e-06"]),
     ("questions.confidence", 1, ["must be less than 1"]),
+    ("questions.redundancy.share", 0, ["must be greater than 0"]),
+    ("questions.redundancy.subsets", 0, ["must be at least 1"]),
+    ("questions.noise", [], ["must have at least 1"]),
+    ("questions.noise", [0.1, 0], ["questions.noise.1", "must be greater than 0"]),
+    ("questions.noise", [0.1, 0.1], ["must not repeat"]),
+    ("questions.noise_images", 1, ["must be at least 2"]),
     ("figures.examples", 5, ["4", "9", "16"]),
     ("figures.dpi", 5000, ["must be at most 1200"]),
 ]
@@ -155,6 +161,8 @@ def test_an_unknown_key_that_resembles_none_gets_the_list_alone(schema, defaults
     [
         ({"data.source": "folder"}, ["data.path", "data.source"]),
         ({"data.source": "folder", "data.path": ""}, ["data.path"]),
+        ({"data.superclasses": "nowhere.csv"}, ["data.superclasses", "'nowhere.csv'"]),
+        ({"data.superclasses": ""}, ["data.superclasses"]),
         ({"activations.shards": 3, "data.shards": 2}, ["activations.shards", "data.shards (2)", "found 3"]),
         ({"training.checkpoints": [1, 13]}, ["training.checkpoints", "training.epochs (12)", "found 13"]),
         ({"training.augment": {"scale": [0.9, 0.5], "flip": False}}, ["training.augment.scale", "smallest"]),

@@ -288,6 +288,7 @@ def test_controls_show_all_layers_of_trained_untrained_and_shuffled(tables, sett
     own = t["control_vinfo"].query("layer == 'stem'").groupby("control")["vinfo"].mean()
     assert shown["trained network"] == pytest.approx(t["features"]["vinfo_stem"].mean())
     assert shown["untrained network (control)"] == pytest.approx(own["untrained"])
+    assert shown["random directions (control)"] == pytest.approx(own["random"])
     assert shown["shuffled codes (control)"] == pytest.approx(own["shuffled"])
 
 

@@ -41,6 +41,25 @@ def test_measurements_are_read_in_the_order_asked_for_from_several_files(tmp_pat
     np.testing.assert_array_equal(found, [[1, 1, 1], [0, 0, 0]])
 
 
+def test_hoyer_sparsity_is_1_for_one_unit_0_for_all_alike_and_missing_for_none():
+    d = np.array([[0, 3, 0, 0], [2, 2, 2, 2], [0, 0, 0, 0], [1, 1, 0, 0]], float)
+    np.testing.assert_allclose(measurements.hoyer(d), [1, 0, np.nan, 2 - np.sqrt(2)], atol=1e-12)
+    np.testing.assert_allclose(measurements.hoyer(7 * d), measurements.hoyer(d))
+
+
+def test_robustness_over_levels_is_the_mean_and_missing_where_a_level_is():
+    by_level = pd.DataFrame(
+        {
+            "feature": [0, 1, 2, 0, 1, 2],
+            "level": [0.1] * 3 + [0.2] * 3,
+            "robustness": [0.8, 0.5, np.nan, 0.4, 0.5, 0.3],
+        }
+    )
+    table = measurements.robustness_over_levels(by_level)
+    assert list(table["feature"]) == [0, 1, 2]
+    np.testing.assert_allclose(table["robustness"], [0.6, 0.5, np.nan])
+
+
 def importances(walk, **changes):
     arguments = {
         "features": walk.features,
@@ -58,6 +77,7 @@ def test_features_csv_has_a_row_a_feature_with_every_scalar(walk):
     decoding = np.stack([vinfo["penultimate"] / 2, vinfo["penultimate"]])
     table = measurements.features_of_seed(4, walk.features, importances(walk)["all"], vinfo, walk.blocks, decoding)
     scalars = ["seed", "feature", "class", "complexity", "temporal_decoding_score", "importance", "signed_importance"]
+    scalars += ["hoyer"]
     assert list(table.columns) == [*scalars, *(f"vinfo_{layer}" for layer in probed)]
     assert list(table["class"]) == ["0", "0", "1", "1", "2", "2"]
     assert (table["seed"] == 4).all()

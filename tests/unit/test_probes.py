@@ -219,6 +219,14 @@ def test_moments_about_different_origins_add_up_to_those_of_all_images(dtype):
     assert_same(parts[0] + parts[1] + parts[2], whole, rtol=1e-5, atol=1e-4)
 
 
+def test_moments_of_some_units_are_those_of_their_columns():
+    x, z, fold = normal(90, 7) + 3, normal(90, 4, seed=1), folds_of(90, 3)
+    units = [5, 0, 3]
+    some, own = moments_of(x, z, fold).of_units(torch.tensor(units)), moments_of(x[:, units], z, fold)
+    for name, value in vars(own).items():
+        torch.testing.assert_close(getattr(some, name), value, rtol=1e-12, atol=1e-9)
+
+
 @pytest.mark.parametrize("origin", ["their own", "the mean", "another"])
 def test_moments_are_the_sums_that_they_are_said_to_be(origin):
     x, z, fold = normal(50, 6) + 3, normal(50, 4, seed=1), folds_of(50, 3)

@@ -524,10 +524,12 @@ def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():
         pd.DataFrame({"epoch": [0, 2, 2], "r2": [0.0, 0.9, 0.8], "zeros": [0.0, 0.5, 0.7], "unsolved": [9, 1, 2]}),
         pd.DataFrame({"epoch": [0, 2, 0, 2], "accuracy": [0.1, 0.9, 0.1, 0.8]}),
         pd.DataFrame({"image": [f"cat/{i}.png" for i in range(7)]}),
+        superclasses=False,
     )
     text = "\n".join(said)
     for part in ("0.8500", "R² 0.8500", "60.0% zeros", "3 images unsolved", "1 of 3", "skipped: 7", "cat/4.png", "…"):
         assert part in text
+    assert "a_superclasses" in text
     assert "cat/5.png" not in text
 
 
@@ -537,8 +539,9 @@ def test_notes_are_silent_about_skipped_images_when_there_are_none():
         pd.DataFrame({"epoch": [1], "r2": [1.0], "zeros": [0.0], "unsolved": [0]}),
         pd.DataFrame({"epoch": [1], "accuracy": [0.9]}),
         pd.DataFrame({"image": []}),
+        superclasses=True,
     )
-    assert not any("skipped" in line for line in said)
+    assert not any("skipped" in line or "a_superclasses" in line for line in said)
 
 
 @pytest.mark.parametrize(("n", "share", "count"), [(100, 0.01, 5), (1000, 0.01, 10), (1000, 0.0101, 11), (3, 0.01, 3)])

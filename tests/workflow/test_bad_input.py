@@ -51,6 +51,7 @@ def assert_refused(place, done, *said):
         ("data.test_fraction", 1.5, ("data.test_fraction", "less than 1", "1.5")),
         ("data.source", "digit", ("data.source", "digits", "folder", "'digit'")),
         ("data.source", "folder", ("data.path",)),
+        ("data.superclasses", "nowhere.csv", ("data.superclasses", "'nowhere.csv'")),
         ("activations.shards", 3, ("activations.shards", "at most", "3")),
         # Question 3 asks about the branches of blocks.
         ("activations.layers", ["stem", "penultimate"], ("activations.layers", "block")),
@@ -78,6 +79,19 @@ def test_a_folder_without_classes_is_named(fresh):
     done = fresh.make(f"{RUN}/images/index.csv", changes=FOLDER)
     assert_refused(fresh, done, "data.path", "photos", "no class")
     assert not fresh.path(f"{RUN}/images/index.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [(range(9), "lacks '9'"), (range(11), "no class of the images: '10'")],
+)
+def test_superclasses_of_other_classes_are_named_before_the_images_are_decoded(fresh, classes, said):
+    text = "".join(f"{name},{'even' if name % 2 == 0 else 'odd'}\n" for name in classes)
+    fresh.path("super.csv").write_text("class,superclass\n" + text)
+    target = f"{RUN}/images/superclasses.csv"
+    done = fresh.make(target, changes={"data.superclasses": "super.csv"})
+    assert_refused(fresh, done, "data.superclasses", "super.csv", said)
+    assert [*fresh.files("images/*")] == ["images/index.csv"]
 
 
 @pytest.mark.filterwarnings("ignore:The image decoding and encoding:DeprecationWarning")

@@ -20,9 +20,12 @@ def test_the_tiny_run_is_planned_whole(fresh):
         "train": 1,
         "activations": 6,
         "features": 3,
-        "codes": 6,
+        "codes": 8,
+        "random_directions": 1,
         "shuffled_codes": 2,
-        "probes": 7,
+        "probes": 8,
+        "redundancy": 1,
+        "robustness": 1,
         "importance": 1,
         "atlas": 1,
         "measurements": 1,
@@ -48,7 +51,8 @@ def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
     plan = fresh.plan(changes=changes)
     plan["images"] += plan.pop("index")
-    for rule in ("images", "train", "activations", "features", "codes", "shuffled_codes", "probes", "importance"):
+    rules = ("images", "train", "activations", "features", "codes", "shuffled_codes", "probes", "importance")
+    for rule in (*rules, "random_directions", "redundancy", "robustness"):
         assert table.loc[rule, "jobs"] == plan[rule], rule
     for rule in ("atlas", "decoded", *(["visualise"] if config["questions"]["visualise"] else [])):
         assert table.loc[rule, "jobs"] == plan[rule], rule
@@ -94,17 +98,23 @@ def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
 
 def test_fewer_checkpoints_plan_less(fresh):
     plan = fresh.plan(changes={"training.epochs": 9, "training.checkpoints": [3]})
-    assert (plan["activations"], plan["features"], plan["probes"]) == (6, 3, 7)
+    assert (plan["activations"], plan["features"], plan["probes"]) == (6, 3, 8)
 
 
 def test_studied_shards_are_planned_and_all_are_trained_on(fresh):
     plan = fresh.plan(changes={"data.shards": 5, "activations.shards": 1})
-    assert (plan["images"], plan["activations"], plan["codes"]) == (5, 3, 3)
+    assert (plan["images"], plan["activations"], plan["codes"]) == (5, 3, 4)
 
 
 def test_layers_a_job_set_the_number_of_probe_jobs(fresh):
     plan = fresh.plan(changes={"probes.layers_per_job": 1})
-    assert plan["probes"] == 4 * (3 + 2 + 1) + 4
+    assert plan["probes"] == 4 * (3 + 2 + 1 + 1) + 4
+
+
+def test_superclasses_are_checked_where_they_are_given(fresh):
+    fresh.path("super.csv").write_text("class,superclass\n")
+    plan = fresh.plan(changes={"data.superclasses": "super.csv"})
+    assert plan == {**fresh.plan(), "superclasses": 1}
 
 
 @needs_imagenet

@@ -10,11 +10,13 @@ FIGURES = {"figures", *REPORT}
 FINDINGS = {"findings", *FIGURES}
 MEASUREMENTS = {"measurements", "support", "decoded", *FINDINGS}
 ATLAS = {"atlas", *MEASUREMENTS}
-PROBES = {"probes", *MEASUREMENTS}
+REDUNDANCY = {"redundancy", *MEASUREMENTS}
+ROBUSTNESS = {"robustness", *MEASUREMENTS}
+PROBES = {"probes", *REDUNDANCY}
 IMPORTANCE = {"importance", *MEASUREMENTS}
 SHUFFLED = {"shuffled_codes", *PROBES}
-CODES = {"codes", "importance", *SHUFFLED}
-FEATURES = {"features", "atlas", *CODES}
+CODES = {"codes", "importance", "robustness", *SHUFFLED}
+FEATURES = {"features", "atlas", "random_directions", *CODES}
 ACTIVATIONS = {"activations", *FEATURES}
 TRAIN = {"train", *ACTIVATIONS}
 IMAGES = {"images", *TRAIN}
@@ -33,9 +35,12 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("figures.examples", 9, FIGURES),
         ("questions.bootstrap", 200, FINDINGS),
         ("questions.importance_target", "label", MEASUREMENTS),
-        ("questions.seed", 1, SHUFFLED | ATLAS),
         ("questions.meta_features", 3, ATLAS),
         ("questions.visualise", True, {"visualise", *FINDINGS}),
+        ("questions.seed", 1, {"random_directions", "codes", "robustness", *SHUFFLED, *ATLAS}),
+        ("questions.redundancy.share", 0.5, REDUNDANCY),
+        ("questions.noise", [0.1], ROBUSTNESS),
+        ("questions.noise_images", 20, ROBUSTNESS),
         ("probes.penalties", [0.001, 1.0], PROBES),
         ("probes.folds", 4, PROBES),
         ("codes.tolerance", 1e-5, CODES),
@@ -73,6 +78,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("figures/how_much", FIGURES),
         ("figures/appendix_map", FIGURES),
         ("figures/families", FIGURES),
+        ("figures/appendix", FIGURES),
         ("questions", FINDINGS),
         ("findings", FINDINGS),
         ("statistics", FINDINGS),
@@ -82,6 +88,8 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("visualisation", NOTHING),  # the tiny run makes no pictures
         ("probes", PROBES),
         ("perceptron", NOTHING),  # until the family is mlp: test_perceptrons.py
+        ("redundancy", REDUNDANCY),
+        ("robustness", ROBUSTNESS),
         ("features", FEATURES),
         ("codes", CODES),
         ("activations", ACTIVATIONS),
@@ -141,9 +149,12 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "train": 1,
         "activations": 6,
         "features": 3,
-        "codes": 6,
+        "codes": 8,
+        "random_directions": 1,
         "shuffled_codes": 2,
-        "probes": 7,
+        "probes": 8,
+        "redundancy": 1,
+        "robustness": 1,
         "importance": 1,
         "atlas": 1,
         **gathered,

@@ -31,6 +31,9 @@ FIGURES = (
     "controls",
     "a_map",
     "a_dendrogram",
+    "a_redundancy",
+    "a_robustness",
+    "a_local",
 )
 TABLES = ("by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "support")
 FINDINGS = {
@@ -44,6 +47,10 @@ FINDINGS = {
     "q4.support",
     "control.shuffled",
     "control.untrained",
+    "control.random_directions",
+    "a.redundancy",
+    "a.robustness",
+    "a.local",
 }
 REPRODUCED = (
     "images/*",
@@ -56,6 +63,8 @@ REPRODUCED = (
     "seed-0/atlas.csv",
     "seed-0/tree.csv",
     "seed-0/decoded.h5",
+    "seed-0/redundancy.csv",
+    "seed-0/robustness.csv",
     "features.csv",
     "findings.json",
     "findings.md",
@@ -73,7 +82,8 @@ def outputs_of_the_contract():
             yield f"{SEED}/codes/{checkpoint}/{shard}.h5"
             for layer in (*PROBED, *BRANCHES):
                 yield f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5"
-    yield from (f"{SEED}/{name}" for name in ("training.csv", "atlas.csv", "tree.csv", "decoded.h5"))
+    of_seed = ("training.csv", "redundancy.csv", "robustness.csv", "atlas.csv", "tree.csv", "decoded.h5")
+    yield from (f"{SEED}/{name}" for name in of_seed)
     yield from (f"{RUN}/{name}" for name in ("features.csv", "findings.json", "findings.md"))
     for name in FIGURES:
         yield from (f"{RUN}/figures/{name}.{kind}" for kind in ("svg", "png"))
@@ -114,6 +124,7 @@ def test_features_of_every_checkpoint_are_probed_in_their_own_and_the_last_ones_
         *((last, checkpoint) for checkpoint in CHECKPOINTS),
         *((checkpoint, checkpoint) for checkpoint in CHECKPOINTS),
         ("shuffled", last),
+        ("random", last),
     }
 
 
@@ -122,10 +133,30 @@ def test_features_csv_has_a_row_a_feature_and_the_columns_of_the_contract(finish
     assert [(row["seed"], row["feature"]) for row in rows] == [("0", str(i)) for i in range(30)]
     assert [row["class"] for row in rows] == [str(digit) for digit in range(10) for _ in range(3)]
     scalars = ("complexity", "temporal_decoding_score", "importance", "signed_importance")
+    scalars += ("redundancy", "robustness", "hoyer")
     assert {*scalars, *(f"vinfo_{layer}" for layer in PROBED)} <= rows[0].keys()
     assert {"meta_feature", "umap_x", "umap_y"} <= rows[0].keys()
     assert {row["meta_feature"] for row in rows} == {str(i) for i in range(8)}  # 1.5 times the root of 30
     assert all(0 <= float(row["complexity"]) <= 1 for row in rows if row["complexity"])
+
+
+def test_redundancy_robustness_and_hoyer_sparsity_are_shares(finished):
+    rows = table(finished, "features.csv")
+    for column in ("redundancy", "robustness", "hoyer"):
+        values = [float(row[column]) for row in rows if row[column]]
+        assert len(values) > 20, column
+        assert all(0 <= value <= 1 for value in values), column
+
+
+def test_the_random_directions_are_decoded_in_every_layer(finished):
+    rows = [row for row in table(finished, "tables/control_vinfo.csv") if row["control"] == "random"]
+    assert [row["layer"] for row in rows] == [layer for layer in PROBED for _ in range(30)]
+    assert any(float(row["vinfo"]) > 0.1 for row in rows if row["vinfo"])
+
+
+def test_a_run_without_superclasses_says_so(finished):
+    assert "a_superclasses" in finished.path(f"{RUN}/findings.md").read_text()
+    assert finished.files("figures/a_superclasses*") == {}
 
 
 def test_findings_have_the_ids_and_fields_of_the_contract_and_no_nan(finished):

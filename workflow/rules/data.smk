@@ -13,6 +13,20 @@ rule index:
         "../scripts/index.py"
 
 
+rule superclasses:
+    input:
+        index=rules.index.output,
+        table=config["data"]["superclasses"] or [],
+    output:
+        f"{RUN}/images/superclasses.csv",
+    params:
+        digest=source_digest("superclasses.py"),
+    message:
+        "Checking the super-classes"
+    script:
+        "../scripts/superclasses.py"
+
+
 rule images:
     input:
         rules.index.output,

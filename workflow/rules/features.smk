@@ -18,6 +18,20 @@ rule features:
         "../scripts/features.py"
 
 
+rule random_directions:
+    input:
+        f"{SEED}/features/{LAST}.h5",
+    output:
+        f"{SEED}/features/random.h5",
+    params:
+        seed=config["questions"]["seed"],
+        digest=source_digest("random_directions.py"),
+    message:
+        "Drawing random directions (control): seed {wildcards.seed}"
+    script:
+        "../scripts/random_directions.py"
+
+
 rule codes:
     input:
         features=f"{SEED}/features/{{features}}.h5",

@@ -8,6 +8,7 @@ TABLES = [
     "branch_cka",
     "control_vinfo",
     "code_quality",
+    "robustness",
 ]
 if FAMILY != "linear":
     TABLES.append("by_family")
@@ -75,6 +76,9 @@ rule measurements:
             else []
         ),
         shuffled=expand(vinfo("shuffled", LAST, CHUNKS), seed=config["seeds"]),
+        random=expand(vinfo("random", LAST, CHUNKS), seed=config["seeds"]),
+        redundancy=expand(rules.redundancy.output, seed=config["seeds"]),
+        robustness=expand(rules.robustness.output, seed=config["seeds"]),
     output:
         **{name: f"{RUN}/tables/{name}.csv" for name in TABLES},
         features=f"{RUN}/features.csv",

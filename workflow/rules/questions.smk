@@ -20,9 +20,16 @@ FIGURES = {
     "controls": ("Controls", "V-information by layer"),
     "a_map": ("Appendix", "The map, by complexity and by importance"),
     "a_dendrogram": ("Appendix", "The tree, by complexity and by importance"),
+    "a_redundancy": ("Appendix", "Complexity against redundancy"),
+    "a_robustness": ("Appendix", "Complexity against robustness to noise"),
+    "a_local": ("Appendix", "Complexity against Hoyer sparsity"),
 }
 if FAMILY != "linear":
     FIGURES["families"] = ("Appendix", "Complexity under two predictive families")
+SUPERCLASSES = []
+if config["data"]["superclasses"]:
+    FIGURES["a_superclasses"] = ("Appendix", "Super-classes")
+    SUPERCLASSES = rules.superclasses.output
 
 
 def figure(name):
@@ -47,6 +54,7 @@ rule findings:
         f"{RUN}/findings.md",
     params:
         run=config["run"],
+        superclasses=config["data"]["superclasses"] is not None,
         settings=config["questions"],
         digest=source_digest("findings.py"),
     message:
@@ -66,6 +74,7 @@ rule figures:
         tree=expand(rules.atlas.output.tree, seed=SHOWN_SEED),
         decoded=expand(rules.decoded.output, seed=SHOWN_SEED),
         pictures=pictures(),
+        superclasses=SUPERCLASSES,
     output:
         **{name: figure(name) for name in FIGURES},
         png=expand(f"{RUN}/figures/{{name}}.png", name=FIGURES),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from strata.errors import one_line
-from strata.figures import appendix_map, claims, families, how_much, what, when, where
+from strata.figures import appendix, appendix_map, claims, families, how_much, what, when, where
 from strata.figures.drawing import save
 from strata.findings import Finding
 
@@ -21,6 +21,7 @@ with one_line():
             "importance_targets",
             "branch_cka",
             "control_vinfo",
+            "robustness",
             "support",
         )
     }
@@ -51,9 +52,15 @@ with one_line():
         "a_dendrogram": appendix_map.a_dendrogram(
             t["features"], pd.read_csv(i.tree[0], keep_default_na=False), p.questions
         ),
+        "a_redundancy": appendix.a_redundancy(t["features"], p.questions),
+        "a_robustness": appendix.a_robustness(t["features"], t["robustness"], p.questions),
+        "a_local": appendix.a_local(t["features"], p.questions),
     }
     if by_family := i.get("by_family"):
         drawn["families"] = families.families(pd.read_csv(by_family), t["features"], p.questions)
+    if i.superclasses:
+        superclasses = pd.read_csv(i.superclasses[0], dtype=str, keep_default_na=False)
+        drawn["a_superclasses"] = appendix.a_superclasses(t["features"], superclasses, p.questions)
     run = Path(i.findings).parent
     for name, figure in drawn.items():
         save(figure, name, run, p.settings["dpi"])

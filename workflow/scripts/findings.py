@@ -16,6 +16,7 @@ with one_line():
         pd.read_csv(i.code_quality),
         pd.concat(pd.read_csv(f) for f in i.history),
         pd.concat(pd.read_csv(f) for f in i.skipped),
+        p.superclasses,
     )
     notes += questions.left_out(p.settings, **tables)
     found = questions.findings(p.settings, **tables)

@@ -29,6 +29,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     probed = names.probed_layers(p.layers)
     targets = pd.read_csv(here / "importance.csv")
     importance = targets[targets["target"] == p.target]
+    robustness = pd.read_csv(here / "robustness.csv")
     in_last = dict(zip(probed, vinfo(snakemake.input.last_in_all, last, last, probed), strict=True))
     trained = {epoch: checkpoint for epoch, checkpoint in epochs.items() if epoch > 0}
 
@@ -54,7 +55,11 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             in_last,
             p.layers,
             decoding,
-        ).merge(pd.read_csv(here / "atlas.csv"), on="feature"),
+        )
+        .merge(pd.read_csv(here / "atlas.csv"), on="feature")
+        .merge(pd.read_csv(here / "redundancy.csv"), on="feature")
+        .merge(measurements.robustness_over_levels(robustness), on="feature"),
+        "robustness": robustness.assign(seed=seed)[["seed", "level", "feature", "robustness"]],
         "by_checkpoint": pd.concat(
             importance[importance["epoch"] == epoch].assign(
                 seed=seed,
@@ -97,6 +102,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             for control, paths, features, checkpoint in (
                 ("shuffled", snakemake.input.shuffled, "shuffled", last),
                 ("untrained", snakemake.input.last_in_all, last, first),
+                ("random", snakemake.input.random, "random", last),
             )
         ),
         "code_quality": pd.DataFrame(

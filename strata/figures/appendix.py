@@ -1,0 +1,130 @@
+"""The appendix: redundancy, robustness, sparsity of the directions, super-classes."""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_hex
+
+from strata.figures.drawing import BLUE, GREY, Drawn, band, mean, scatter
+from strata.statistics import Estimate, bootstrap, pearson
+
+# What is told apart in one map: eight colours that colour-blind readers can (Okabe & Ito 2008), less grey for the rest.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+
+
+def a_redundancy(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw complexity against redundancy, by V-information and by linear CKA."""
+    columns = {"redundancy": "V-information", "redundancy_cka": "linear CKA"}
+    share = f"{100 * settings['redundancy']['share']:g} %"
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3))
+    for ax, (column, measure) in zip(axes, columns.items(), strict=True):
+        scatter(ax, features.dropna(subset=["complexity", column]), "complexity", column, settings)
+        ax.set(xlabel="complexity K", ylabel=f"{measure} with {share} of the units\n/ with all units", ylim=(0, None))
+        ax.set_title(measure, loc="left", pad=16)
+    return figure, features[["seed", "feature", "complexity", *columns]]
+
+
+def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw complexity against mean robustness, and the robustness of every tenth by complexity, a line a noise level.
+
+    Parameters
+    ----------
+    by_level
+        Robustness at every noise level: seed, level, feature, robustness.
+    """
+    known = features.dropna(subset=["complexity"])
+    both = by_level.merge(known[["seed", "feature", "complexity"]], on=["seed", "feature"]).dropna()
+    rows = []
+    for level, own in both.groupby("level"):
+        e = _correlation(own, "robustness", settings)
+        for tenth, members in own.groupby(_tenth(own["complexity"])):
+            row = {"level": level, "r": e.value, "r_low": e.low, "r_high": e.high, "tenth": tenth}
+            row["complexity"] = members["complexity"].mean()
+            rows.append({**row, **mean(members["robustness"], settings)})
+    table = pd.DataFrame(rows)
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3))
+    scatter(axes[0], known.dropna(subset=["robustness"]), "complexity", "robustness", settings)
+    axes[0].set(xlabel="complexity K", ylabel="robustness (share of variance between images)")
+    axes[0].set_title("mean over levels", loc="left", pad=16)
+    levels = table["level"].nunique()
+    for i, (level, line) in enumerate(table.groupby("level")):
+        colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, levels - 1))))
+        r = "{r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
+        band(axes[1], line["complexity"], line, "robustness", colour, f"σ = {level:g}: r = {r}")
+    size = both.groupby("level").size().max() / 10
+    axes[1].set(xlabel=f"mean complexity K of a tenth (n ≈ {size:.0f} features)", ylabel="mean robustness")
+    axes[1].set_title("by noise level", loc="left", pad=16)
+    axes[1].legend(loc="lower left")
+    return figure, table
+
+
+def a_local(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw the distribution of Hoyer sparsity, and complexity against it."""
+    sparsity = features["hoyer"].dropna()
+    figure, axes = plt.subplots(1, 2, figsize=(7, 2.9))
+    axes[0].hist(sparsity, bins=np.linspace(0, 1, 41), color=BLUE)
+    axes[0].axvline(sparsity.median(), color="black", lw=0.8)
+    axes[0].set(xlim=(0, 1), xlabel="Hoyer sparsity (0 distributed, 1 local)", ylabel="features")
+    axes[0].set_title(f"median {sparsity.median():.2f}, n = {len(sparsity)}", loc="right", fontsize=7.5)
+    scatter(axes[1], features.dropna(subset=["complexity", "hoyer"]), "complexity", "hoyer", settings)
+    axes[1].set(xlabel="complexity K", ylabel="Hoyer sparsity")
+    return figure, features[["seed", "feature", "complexity", "hoyer"]]
+
+
+def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw the map of the first seed's dictionary by super-class, and each one's spread in it and its complexity.
+
+    Parameters
+    ----------
+    features
+        With their coordinates in the map, umap_x and umap_y.
+    superclasses
+        class, superclass.
+    """
+    own = features[features["seed"] == features["seed"].iloc[0]].merge(superclasses, on="class")
+    own = own.dropna(subset=["complexity"])
+    place = ["umap_x", "umap_y"]
+    around_all = np.linalg.norm(own[place] - own[place].mean(), axis=1).mean()
+    centres = own.groupby("superclass")[place].transform("mean")
+    own = own.assign(spread=np.linalg.norm(own[place] - centres, axis=1) / around_all)
+    rows = []
+    for name, members in own.groupby("superclass"):
+        spread, complexity = (mean(members[column], settings) for column in ("spread", "complexity"))
+        values = {"spread": spread["spread"], "spread_low": spread["ci_low"], "spread_high": spread["ci_high"]}
+        rows.append({"superclass": name, **complexity, **values})
+    table = pd.DataFrame(rows).sort_values(["complexity", "superclass"], ignore_index=True)
+    coloured = table.sort_values(["n", "superclass"], ascending=[False, True])["superclass"][: len(COLOURS)]
+    colour = dict(zip(sorted(coloured), COLOURS, strict=False))
+    figure, axes = plt.subplots(
+        1, 3, figsize=(7, max(3.0, 1.2 + 0.14 * len(table))), gridspec_kw={"width_ratios": [1.7, 1, 1]}
+    )
+    for name in [*sorted(set(own["superclass"]) - colour.keys()), *colour]:
+        members = own[own["superclass"] == name]
+        axes[0].scatter(*members[place].to_numpy().T, s=9, lw=0, color=colour.get(name, GREY), rasterized=True)
+    axes[0].set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
+    axes[0].set_title(f"seed {own['seed'].iloc[0]}, n = {len(own)} features", loc="right", fontsize=7.5)
+    y, colours = np.arange(len(table)), [colour.get(name, GREY) for name in table["superclass"]]
+    axes[1].hlines(y, table["spread_low"], table["spread_high"], color=colours, lw=2)
+    axes[1].scatter(table["spread"], y, color=colours, s=16)
+    axes[2].hlines(y, table["ci_low"], table["ci_high"], color=colours, lw=2)
+    axes[2].scatter(table["complexity"], y, color=colours, s=16)
+    names = [f"{name} ({n})" for name, n in zip(table["superclass"], table["n"], strict=True)]
+    axes[1].set_yticks(y, names, fontsize=6.5)
+    axes[2].set_yticks([])
+    axes[1].axvline(1, color="black", lw=0.6)
+    axes[1].set(xlabel="spread in the map\n(1: all features')", xlim=(0, None))
+    axes[2].set(xlabel="mean complexity K")
+    return figure, table
+
+
+def _tenth(values: pd.Series) -> pd.Series:
+    """Return the tenth, 1 to 10, that each value falls in by rank."""
+    return ((values.rank(method="first") - 1) * 10 // len(values)).astype(int) + 1
+
+
+def _correlation(table: pd.DataFrame, column: str, settings: dict[str, Any]) -> Estimate:
+    """Return Pearson's r of a column with complexity."""
+    pairs = table[["complexity", column]].to_numpy(float)
+    return bootstrap(pearson, [pairs], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"])

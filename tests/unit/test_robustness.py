@@ -1,0 +1,184 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from strata import codes, features, models, robustness, store
+from strata.errors import StrataError
+
+ENCODING = {"tolerance": 1e-8, "max_iterations": 200}
+MODEL = {"mean": [0.5, 0.4, 0.3], "std": [0.5, 0.25, 1.0]}
+CACHING = {"model_config": MODEL, "pool": 1, "batch_size": 64}
+
+
+class Linear(nn.Module):
+    """A network whose penultimate layer is linear in the image: what noise does to it is known."""
+
+    def __init__(self, weight, bias):
+        super().__init__()
+        self.inner = nn.Linear(weight.shape[1], len(weight))
+        self.inner.weight.data, self.inner.bias.data = torch.from_numpy(weight), torch.from_numpy(bias)
+        self.head = nn.Linear(len(weight), 2)
+
+    def forward(self, x):
+        return self.head(self.inner(x.flatten(1)))
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(256, size=(400, 3, 4, 4), dtype=np.uint8)
+
+
+def linear(units=3, bias=50.0, seed=1):
+    weight = np.random.default_rng(seed).normal(size=(units, 48)).astype(np.float32)
+    return Linear(weight, np.full(units, bias, np.float32)), weight
+
+
+def measured(network, images, dictionary, levels, **caching):
+    network = network.to(models.device()).eval()
+    return robustness.robustness(network, images, dictionary, levels, 7, ENCODING, CACHING | caching)
+
+
+def test_the_robustness_of_linear_features_is_signal_over_signal_and_noise(images):
+    network, weight = linear()
+    weight[0] *= 3  # the unit does not matter
+    network.inner.weight.data = torch.from_numpy(weight)
+    levels = [0.05, 0.3, 1.0]
+    found = measured(network, images, np.eye(3), levels)
+    std = np.repeat(MODEL["std"], 16)
+    signal = ((images.reshape(400, -1) / 255 / std) @ weight.T).var(0, ddof=1)
+    for level, own in zip(levels, found, strict=True):
+        noise = level**2 * np.square(weight / std).sum(1)
+        np.testing.assert_allclose(own, signal / (signal + noise), atol=0.03)
+
+
+def test_robustness_is_an_independent_analysis_of_variance_of_codes_made_by_hand(images):
+    """Codes are of an over-complete dictionary, most of them zero."""
+    images = images[:60]
+    network, _ = linear(units=4, bias=2.0)
+    d = np.random.default_rng(3).random((6, 4))
+    (found,) = measured(network, images, d, [0.2])
+    z = []
+    for draw in range(robustness.DRAWS):
+        noise = [np.random.default_rng([7, draw, i]).standard_normal((3, 4, 4), np.float32) for i in range(60)]
+        x = (images / 255 + 0.2 * np.stack(noise) - np.reshape(MODEL["mean"], (3, 1, 1))) / np.reshape(
+            MODEL["std"], (3, 1, 1)
+        )
+        with torch.no_grad():
+            a = network.inner(torch.from_numpy(x).float().flatten(1)).double()
+        z.append(codes.encode(a, torch.from_numpy(d), **ENCODING).z.numpy())
+    z = np.stack(z)
+    draws, n = z.shape[:2]
+    ms_between = draws * np.square(z.mean(0) - z.mean((0, 1))).sum(0) / (n - 1)
+    ms_within = np.square(z - z.mean(0)).sum((0, 1)) / (n * (draws - 1))
+    expected = (ms_between - ms_within) / (ms_between + (draws - 1) * ms_within)  # Shrout & Fleiss 1979, ICC(1, 1)
+    np.testing.assert_allclose(found, np.clip(expected, 0, 1), atol=1e-4)
+
+
+def test_more_noise_is_less_robustness(images):
+    network, _ = linear()
+    found = measured(network, images[:100], np.eye(3), [0.1, 0.5, 2.0])
+    assert (np.diff(found, axis=0) < 0).all()
+
+
+def test_a_feature_whose_code_never_changes_has_no_robustness(images):
+    network, weight = linear()
+    weight[1] = 0  # a constant unit
+    network.inner.weight.data = torch.from_numpy(weight)
+    d = np.vstack([np.eye(3), np.zeros(3)])  # and a direction that no image can have
+    found = measured(network, images[:50], d, [0.1])
+    assert np.isnan(found).tolist() == [[False, True, False, True]]
+
+
+def test_the_size_of_a_batch_does_not_matter(images):
+    network, _ = linear()
+    one, other = (measured(network, images[:50], np.eye(3), [0.1], batch_size=size) for size in (50, 7))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("draws", [2, 4, 16])
+def test_intraclass_correlation_is_unbiased_whatever_the_number_of_draws(draws):
+    rng = torch.Generator().manual_seed(0)
+    signal, noise = torch.randn(20000, 1, generator=rng), torch.randn(draws, 20000, 3, generator=rng)
+    z = signal * torch.tensor([0.0, 1.0, 3.0]) + noise
+    torch.testing.assert_close(
+        robustness.intraclass_correlation(z.double()), torch.tensor([0.0, 0.5, 0.9]).double(), atol=0.02, rtol=0
+    )
+
+
+def test_intraclass_correlation_is_1_without_noise_0_without_signal_and_missing_without_either():
+    z = torch.zeros(2, 3, 3, dtype=torch.float64)
+    z[:, :, 0] = torch.tensor([1.0, 2.0, 3.0])
+    z[:, :, 1] = torch.tensor([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]])
+    z[:, :, 2] = 0.1
+    assert robustness.intraclass_correlation(z)[:2].tolist() == [1, 0]
+    assert robustness.intraclass_correlation(z)[2].isnan()
+
+
+def test_noise_has_its_level_is_new_for_every_image_and_draw_and_follows_the_seed():
+    images = np.full((20, 3, 16, 16), 200, np.uint8)
+    drawn = [robustness.noisy(images, 0.1, draw, seed=0) / 255 - 200 / 255 for draw in (0, 1)]
+    assert np.std(drawn) == pytest.approx(0.1, rel=0.02)
+    assert abs(np.mean(drawn)) < 0.002
+    flat = np.concatenate([x.reshape(20, -1) for x in drawn])
+    assert abs(np.corrcoef(flat) - np.eye(40)).max() < 0.2
+    np.testing.assert_array_equal(robustness.noisy(images, 0.1, 1, 0), robustness.noisy(images, 0.1, 1, 0))
+    assert not np.array_equal(robustness.noisy(images, 0.1, 1, 0), robustness.noisy(images, 0.1, 1, 1))
+    # The same noise at every level, only larger.
+    np.testing.assert_allclose(robustness.noisy(images, 0.2, 0, 0) / 255 - 200 / 255, 2 * drawn[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("count", [1000, 48, 20, 7, 2])
+def test_images_are_spread_evenly_over_all_shards(digit_shards, count):
+    stored = np.concatenate([store.read(path)[0]["images"] for path in digit_shards])
+    labels = np.concatenate([store.read(path)[0]["labels"] for path in digit_shards])
+    found = robustness.spread_images(digit_shards, count)
+    step = -(-len(stored) // count)
+    np.testing.assert_array_equal(found, stored[::step])
+    assert len(found) <= count
+    if count >= 20:
+        assert set(labels[::step]) == {0, 1, 2}
+
+
+def test_a_shard_that_is_smaller_than_the_step_is_passed_over(digit_shards, tmp_path):
+    parts = np.arange(10, dtype=np.uint8)
+    for i, part in enumerate(np.split(parts, [4, 5, 6])):
+        store.write(tmp_path / f"{i}.h5", {"images": part[:, None]}, kind="images")
+    found = robustness.spread_images([tmp_path / f"{i}.h5" for i in range(4)], 3)
+    assert found[:, 0].tolist() == [0, 4, 8]
+
+
+def of_walk(walk, **changes):
+    arguments = {"image_shards": walk.images, "features": walk.features, "checkpoint": walk.checkpoint}
+    arguments |= {"model_config": walk.model, "levels": [0.1, 0.3], "count": 20, "seed": 0}
+    arguments |= {"encoding": ENCODING, "caching": {"pool": 1, "batch_size": 16}}
+    return robustness.robustness_of_checkpoint(**arguments | changes)
+
+
+def test_every_level_and_feature_has_a_row(walk):
+    table = of_walk(walk)
+    assert list(table.columns) == ["feature", "level", "robustness"]
+    assert list(table["feature"]) == [*range(6), *range(6)]
+    assert list(table["level"]) == [0.1] * 6 + [0.3] * 6
+    known = table["robustness"].dropna()
+    assert len(known)
+    assert known.between(0, 1).all()
+    assert table.equals(of_walk(walk))
+
+
+def test_with_hardly_any_noise_codes_are_those_of_the_images(walk):
+    table = of_walk(walk, levels=[1e-6])
+    assert (table["robustness"].dropna() > 0.9999).all()
+
+
+def test_features_of_another_checkpoint_are_refused(walk, tmp_path):
+    found, about = store.read(walk.features)
+    other = tmp_path / "features.h5"
+    store.write(other, found, **about | {"checkpoint": "another"})
+    with pytest.raises(StrataError, match=r"features\.h5 was made by another checkpoint"):
+        of_walk(walk, features=other)
+
+
+def test_random_directions_can_be_measured_too(walk, tmp_path):
+    features.write_random_directions(walk.features, 0, tmp_path / "random.h5")
+    assert len(of_walk(walk, features=tmp_path / "random.h5")) == 12
