@@ -52,13 +52,6 @@ def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
     store.write_bytes(folder / "tables" / f"{name}.csv", table.to_csv(index=False).encode())
 
 
-def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any], jitter: float = 0) -> None:
-    """Draw points with a linear fit, and Pearson's r with its interval as the title.
-
-    Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
-    """
-
-
 def _settle(figure: Figure) -> None:
     """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
     figure.draw_without_rendering()
@@ -67,8 +60,11 @@ def _settle(figure: Figure) -> None:
         ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))
 
 
-def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any]) -> None:
-    """Draw points with a linear fit, and Pearson's r with its interval as the title."""
+def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any], jitter: float = 0) -> None:
+    """Draw points with a linear fit, and Pearson's r with its interval as the title.
+
+    Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
+    """
     pairs = table[[x, y]].to_numpy(float)
     xs, ys = pairs.T
     ax.scatter(
