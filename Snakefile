@@ -16,6 +16,13 @@ include: "workflow/rules/activations.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/probes.smk"
 include: "workflow/rules/measurements.smk"
+
+
+if SHAPES:
+
+    include: "workflow/rules/truth.smk"
+
+
 include: "workflow/rules/questions.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/costs.smk"

@@ -11,6 +11,9 @@ FIGURES = {
     "q4_importance": ("4 How does complexity relate to importance?", "First and last epoch"),
     "controls": ("Controls", "V-information by layer"),
 }
+if SHAPES:
+    FIGURES["ground_truth"] = ("Ground truth", "Known factors: complexity, emergence, reliance")
+TRUTH = rules.truth.output if SHAPES else {}
 
 
 def figure(name):
@@ -27,6 +30,7 @@ def figure(name):
 rule findings:
     input:
         **rules.measurements.output,
+        **TRUTH,
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
         skipped=expand(f"{RUN}/images/{{shard}}-skipped.csv", shard=SHARDS),
     output:
@@ -35,6 +39,8 @@ rule findings:
     params:
         run=config["run"],
         settings=config["questions"],
+        layers=LAYERS,
+        correlation=SHAPES and SHAPES["correlation"],
         digest=source_digest("findings.py"),
     message:
         "Testing the claims"
@@ -45,6 +51,7 @@ rule findings:
 rule figures:
     input:
         **rules.measurements.output,
+        **TRUTH,
         findings=f"{RUN}/findings.json",
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
         images=images(STUDIED),
@@ -56,6 +63,7 @@ rule figures:
     params:
         settings=config["figures"],
         questions=config["questions"],
+        layers=LAYERS,
         digest=source_digest("figures.py"),
     message:
         "Drawing the figures"

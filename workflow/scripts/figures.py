@@ -7,6 +7,7 @@ import pandas as pd
 
 from strata.errors import one_line
 from strata.figures import claims, how_much, what, when, where
+from strata.figures import truth as known
 from strata.figures.drawing import save
 from strata.questions import Finding
 
@@ -28,6 +29,9 @@ with one_line():
         "q4_importance": how_much.q4_importance(t["by_checkpoint"], p.questions),
         "controls": claims.controls(t["features"], t["control_vinfo"], p.questions),
     }
+    if hasattr(i, "truth_errors"):  # images that are made here
+        errors, swaps = (pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps"))
+        drawn["ground_truth"] = known.ground_truth(t["features"], errors, swaps, p.layers, i.images, p.questions)
     run = Path(i.findings).parent
     for name, figure in drawn.items():
         save(figure, name, run, p.settings["dpi"])
