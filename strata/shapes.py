@@ -140,7 +140,7 @@ def draw(number: int, factors: np.ndarray, size: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng([seed, number, _OF_THE_REST])
     colour, texture, shape = (int(value) for value in factors)
     # Lengths are in units of half the image's side; pixels are 2 / size wide.
-    radius = rng.uniform(0.34, 0.5)
+    radius = rng.uniform(0.44, 0.58)
     middle = (1 - _REACH * radius) * rng.uniform(-1, 1, 2)
     y, x = np.meshgrid(*2 * [(np.arange(size) + 0.5) * 2 / size - 1], indexing="ij")
     u, v = _turned(x - middle[0], y - middle[1], rng.uniform(0, 2 * np.pi))

@@ -54,8 +54,8 @@ def swap(
         models.load(checkpoint, network)
         network.to(models.device()).eval()
         before, *after = (logits_of(network, variant, model_config) for variant in variants)
-        for factor, logits in zip(shapes.VALUES, after, strict=True):
-            tables.append(pd.DataFrame({"epoch": epoch, "image": names, "factor": factor, **changed(before, logits)}))
+        for name, logits in zip(shapes.VALUES, after, strict=True):
+            tables.append(pd.DataFrame({"epoch": epoch, "image": names, "factor": name, **changed(before, logits)}))
     return pd.concat(tables, ignore_index=True)
 
 

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from strata import store, truth
 from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, Drawn, band, mean
@@ -39,25 +40,24 @@ def ground_truth(
     grid = figure.add_gridspec(3, 2, height_ratios=[0.62, 1, 1])
     _examples(figure.add_subplot(grid[0, :]), image_shards[0])
     _spectrum(figure.add_subplot(grid[1, 0]), features["complexity"].dropna(), known)
+    names = {factor: factor for factor in VALUES}
     ax = figure.add_subplot(grid[1, 1])
-    _lines(ax, in_layers, "layer", "vinfo", {factor: factor for factor in VALUES})
-    names = list(dict.fromkeys(in_layers["layer"]))
-    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5)
-    ax.set(ylabel="V-information", title="where it is decodable (last epoch)")
-    ax.legend(loc="lower right")
+    _lines(ax, in_layers, "layer", "vinfo", names)
+    where = list(dict.fromkeys(in_layers["layer"]))
+    ax.set_xticks(range(len(where)), where, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5)
+    ax.set(ylabel="V-information")
+    ax.set_title("where it is decodable, at the last epoch", pad=16)
     ax = figure.add_subplot(grid[2, 0])
     since = truth.decodable_from(in_epochs)
-    labels = {f: f"{f}: from epoch {since[f]}" if since[f] is not None else f"{f}: never" for f in VALUES}
+    labels = {f: f"{f} (never)" if since[f] is None else f"{f} ({since[f]})" for f in VALUES}
     ax.axhline(truth.DECODABLE, color=GREY, lw=0.7, ls=":")
     _lines(ax, in_epochs, "epoch", "vinfo", labels)
-    ax.set(
-        xlabel="epoch (0: untrained)", ylabel="V-information\n(penultimate layer)", title="when it becomes decodable"
-    )
-    ax.legend(loc="lower right")
+    ax.set(ylabel="V-information\nin the penultimate layer")
+    ax.set_title("when it becomes decodable (first epoch)", pad=16)
     ax = figure.add_subplot(grid[2, 1])
-    _lines(ax, relied, "epoch", "flipped", {factor: factor for factor in VALUES})
-    ax.set(xlabel="epoch (0: untrained)", ylabel="predictions that change", title="how far the network relies on it")
-    ax.set_title(f"n = {relied['n'].iloc[0]} test images", loc="right", fontsize=7)
+    _lines(ax, relied, "epoch", "flipped", names)
+    ax.set(ylabel=f"share of predictions that change\n(n = {relied['n'].iloc[0]:,} test images)")
+    ax.set_title("how far the network relies on it", pad=16)
     table = pd.concat(
         [
             known.rename(columns={"complexity": "value"}).assign(shown="complexity"),
@@ -83,29 +83,37 @@ def _lines(ax: Axes, table: pd.DataFrame, x: str, y: str, labels: dict[str, str]
     for factor, line in table.groupby("factor", sort=False):
         along = np.arange(len(line)) if x == "layer" else line[x]
         band(ax, along, line, y, COLOURS[str(factor)], labels[str(factor)])
+    if x == "epoch":
+        ax.set_xlabel("epoch (0: untrained)")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(-0.03, 1.03)
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        ncols=3,
+        borderpad=0,
+        columnspacing=1,
+        handlelength=1.2,
+        handletextpad=0.4,
+    )
 
 
 def _spectrum(ax: Axes, complexity: pd.Series, known: pd.DataFrame) -> None:
     counts, edges = np.histogram(complexity, bins=np.linspace(0, 1, 41))
     ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color="#cccccc")
     top = counts.max()
-    for row, k in enumerate(known.itertuples()):
-        height, colour = top * (1.12 + 0.16 * row), COLOURS[str(k.factor)]
-        ax.axvline(k.complexity, ymax=height / (top * 1.6), color=colour, lw=0.8, ls="--")
-        ax.errorbar(
-            k.complexity,
-            height,
-            xerr=[[k.complexity - k.ci_low], [k.ci_high - k.complexity]],
-            fmt="o",
-            ms=4,
-            color=colour,
-        )
+    for row, (factor, k) in enumerate(known.set_index("factor").iterrows()):
+        value, low, high = (float(k[name]) for name in ("complexity", "ci_low", "ci_high"))
+        height, colour = top * (1.12 + 0.16 * row), COLOURS[str(factor)]
+        ax.vlines(value, 0, height, color=colour, lw=0.8, ls="--")
+        ax.plot([low, high], [height, height], color=colour, lw=2, solid_capstyle="butt")
+        ax.plot(value, height, "o", ms=4, color=colour)
         ax.annotate(
-            f"{k.factor} {k.complexity:.2f} [{k.ci_low:.2f}, {k.ci_high:.2f}]",
-            (k.ci_high, height),
-            xytext=(4, 0),
+            f"{factor} {value:.2f} [{low:.2f}, {high:.2f}]",
+            (high, height) if value < 0.5 else (low, height),
+            xytext=(5 if value < 0.5 else -5, 0),
             textcoords="offset points",
+            ha="left" if value < 0.5 else "right",
             va="center",
             fontsize=6.5,
             color=colour,
@@ -115,12 +123,11 @@ def _spectrum(ax: Axes, complexity: pd.Series, known: pd.DataFrame) -> None:
 
 
 def _examples(ax: Axes, image_shard: str) -> None:
-    """Show the first images of a shard."""
+    """Show some images of a shard, spaced evenly over it."""
     with store.Shard(image_shard, kind="images") as shard:
-        images = shard.read("images", slice(_ROWS * _COLUMNS)).transpose(0, 2, 3, 1)
-    padded = np.pad(images, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
-    missing = _ROWS * _COLUMNS - len(padded)
-    padded = np.pad(padded, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=255)
+        images = shard.read("images").transpose(0, 2, 3, 1)
+    shown = images[np.linspace(0, len(images) - 1, _ROWS * _COLUMNS).astype(int)]
+    padded = np.pad(shown, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
     height, width = padded.shape[1:3]
     rows = padded.reshape(_ROWS, _COLUMNS, height, width, 3).swapaxes(1, 2)
     ax.imshow(rows.reshape(_ROWS * height, _COLUMNS * width, 3)[:-1, :-1])
