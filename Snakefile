@@ -19,6 +19,13 @@ include: "workflow/rules/redundancy.smk"
 include: "workflow/rules/robustness.smk"
 include: "workflow/rules/measurements.smk"
 include: "workflow/rules/visualisation.smk"
+
+
+if SHAPES:
+
+    include: "workflow/rules/truth.smk"
+
+
 include: "workflow/rules/questions.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/costs.smk"

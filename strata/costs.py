@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 from torch.utils.flop_counter import FlopCounterMode
 
 from strata import activations, data, layers, models, perceptron, robustness
+from strata import shapes as made
 from strata.config import epochs_kept, studied_shards
 from strata.errors import StrataError
 from strata.measurements import SHOWN
@@ -163,6 +164,11 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     again = noisy * (shape.forward / rates["forward"] + gradient / rates["product32"])
     codes_at_once = 8 * (3 * k * k + (2 * robustness.DRAWS + 3) * sample * k)
     rule("robustness", seeds, seeds * again, 0, 5 * sample * pixels + codes_at_once)
+    if config["data"]["source"] == "shapes":
+        chunks = ceil(len(_probed(config)) / config["probes"]["layers_per_job"])
+        swapped = seeds * checkpoints * 4 * (shape.images - train) * shape.forward
+        jobs = seeds * (shards + 1 + checkpoints * chunks) + 1
+        rule("ground truth", jobs, swapped / rates["forward"], 0, 4 * per_shard * pixels)
     rule("measurements to report", 5 + (config["data"]["superclasses"] is not None), 30 * rates["start"], 0, 400 * k)
     table = pd.DataFrame(rows)
     return pd.concat([table, _total(table)], ignore_index=True)
@@ -195,6 +201,8 @@ def _source(config: dict[str, Any]) -> tuple[int, int]:
         return told["images"], told["classes"]
     if config["data"]["source"] == "digits":
         return len(load_digits().target), 10
+    if config["data"]["source"] == "shapes":
+        return config["data"]["shapes"]["images"], made.classes_of(config["data"]["shapes"]["label_from"])
     path = Path(config["data"]["path"])
     if not path.is_dir():
         raise StrataError(f"config key costs.images and costs.classes must tell the size of {path}, which is not here")

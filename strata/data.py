@@ -4,6 +4,7 @@ Splits are stratified and seeded. Images are dealt in turn, class by class, so t
 of all images and the first shards of many are a fair sample of the whole.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from sklearn.datasets import load_digits
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional as transforms
 
+from strata import shapes as made
 from strata import store
 from strata.errors import StrataError
 from strata.progress import progress
@@ -24,8 +26,20 @@ from strata.progress import progress
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif")
 
 
-def index(source: str, path: str | None, test_fraction: float, shards: int, seed: int) -> pd.DataFrame:
+def index(
+    source: str,
+    path: str | None,
+    test_fraction: float,
+    shards: int,
+    seed: int,
+    shapes: dict[str, Any] | None = None,
+) -> pd.DataFrame:
     """List all images of a source.
+
+    Parameters
+    ----------
+    shapes
+        What images are made from where the source is `shapes` (see `strata.shapes.listed`).
 
     Returns
     -------
@@ -38,7 +52,7 @@ def index(source: str, path: str | None, test_fraction: float, shards: int, seed
     StrataError
         If the source does not exist or has no classes, or a class has fewer than 2 images.
     """
-    images = _list_digits() if source == "digits" else _list_folder(Path(str(path)))
+    images = made.listed(shapes) if shapes else _list_digits() if source == "digits" else _list_folder(Path(str(path)))
     rng = np.random.default_rng(seed)
     parts = []
     for name, rows in images.groupby("class", sort=True):
@@ -101,8 +115,12 @@ def write_shard(
     size: int,
     on_bad_image: str,
     output: str | Path,
+    shapes: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Decode the images of one shard and write them.
+
+    Images that are made here have their true factors with them: `factors`, images × factors, and the names of each
+    factor's values as an attribute.
 
     Parameters
     ----------
@@ -112,6 +130,8 @@ def write_shard(
         Names of all classes, by label.
     on_bad_image
         `fail` or `skip`.
+    shapes
+        What images are made from where the source is `shapes` (see `strata.shapes.listed`).
 
     Returns
     -------
@@ -124,7 +144,13 @@ def write_shard(
         Names the first image that cannot be decoded, unless it is to be skipped.
     """
     pixels, kept, skipped = [], [], []
-    decoder = _decode_digits(images, size) if source == "digits" else _decode_files(images, Path(str(path)), size)
+    decoder: Iterator[np.ndarray | StrataError]
+    if shapes:
+        decoder = made.drawn(images["image"], shapes, size)
+    elif source == "digits":
+        decoder = _decode_digits(images, size)
+    else:
+        decoder = _decode_files(images, Path(str(path)), size)
     for row, image in progress(enumerate(decoder), "decoding images", total=len(images)):
         if isinstance(image, StrataError):
             if on_bad_image == "fail":
@@ -137,6 +163,7 @@ def write_shard(
     if not kept:
         raise StrataError(f"{output}: none of its {len(images)} images could be decoded")
     rows = images.iloc[kept]
+    truth = {"factors": made.factors_in(rows["image"], shapes)} if shapes else {}
     store.write(
         output,
         {
@@ -144,11 +171,14 @@ def write_shard(
             "labels": rows["label"].to_numpy(np.int32),
             "train": (rows["split"] == "train").to_numpy(),
             "ids": np.array([name.encode() for name in rows["image"]]),
+            **truth,
         },
         kind="images",
-        images=store.digest(rows["image"]),
+        # The name of a file stands for an image; the name of one made here does so with what it is made from.
+        images=store.digest([*rows["image"], *([json.dumps(shapes, sort_keys=True)] if shapes else [])]),
         classes=list(classes),
         size=size,
+        **({"factors": made.VALUES} if shapes else {}),
     )
     return pd.DataFrame(skipped, columns=[*images.columns, "why"])
 

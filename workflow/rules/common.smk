@@ -19,6 +19,12 @@ LAYERS = config["activations"]["layers"]
 CHUNKS = names.chunks(names.probed_layers(LAYERS), config["probes"]["layers_per_job"])
 FAMILY = config["probes"]["family"]
 BRANCH_CHUNKS = names.chunks(names.branches_of(LAYERS), config["probes"]["layers_per_job"])
+# What images are made from; None where they are not made here, so that nothing reruns for what it does not use.
+SHAPES = (
+    config["data"]["shapes"] | {"seed": config["data"]["seed"]}
+    if config["data"]["source"] == "shapes"
+    else None
+)
 
 
 wildcard_constraints:

@@ -6,6 +6,7 @@ rule index:
         f"{RUN}/images/index.csv",
     params:
         **keys("data", "source", "path", "test_fraction", "shards", "seed"),
+        shapes=SHAPES,
         digest=source_digest("index.py"),
     message:
         "Listing and splitting the images"
@@ -35,6 +36,7 @@ rule images:
         skipped=f"{RUN}/images/{{shard}}-skipped.csv",
     params:
         **keys("data", "source", "path", "size", "on_bad_image"),
+        shapes=SHAPES,
         digest=source_digest("images.py"),
     message:
         "Decoding the images of {wildcards.shard}"

@@ -30,6 +30,9 @@ SUPERCLASSES = []
 if config["data"]["superclasses"]:
     FIGURES["a_superclasses"] = ("Appendix", "Super-classes")
     SUPERCLASSES = rules.superclasses.output
+if SHAPES:
+    FIGURES["ground_truth"] = ("Ground truth", "Known factors: complexity, emergence, reliance")
+TRUTH = rules.truth.output if SHAPES else {}
 
 
 def figure(name):
@@ -46,6 +49,7 @@ def figure(name):
 rule findings:
     input:
         **rules.measurements.output,
+        **TRUTH,
         support=rules.support.output[0],
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
         skipped=expand(f"{RUN}/images/{{shard}}-skipped.csv", shard=SHARDS),
@@ -56,6 +60,8 @@ rule findings:
         run=config["run"],
         superclasses=config["data"]["superclasses"] is not None,
         settings=config["questions"],
+        layers=LAYERS,
+        correlation=SHAPES and SHAPES["correlation"],
         digest=source_digest("findings.py"),
     message:
         "Testing the claims"
@@ -66,6 +72,7 @@ rule findings:
 rule figures:
     input:
         **rules.measurements.output,
+        **TRUTH,
         support=rules.support.output[0],
         findings=f"{RUN}/findings.json",
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),

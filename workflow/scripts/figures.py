@@ -7,6 +7,7 @@ import pandas as pd
 
 from strata.errors import one_line
 from strata.figures import appendix, appendix_map, claims, families, how_much, what, when, where
+from strata.figures import truth as known
 from strata.figures.drawing import save
 from strata.findings import Finding
 
@@ -61,6 +62,9 @@ with one_line():
     if i.superclasses:
         superclasses = pd.read_csv(i.superclasses[0], dtype=str, keep_default_na=False)
         drawn["a_superclasses"] = appendix.a_superclasses(t["features"], superclasses, p.questions)
+    if hasattr(i, "truth_errors"):  # images that are made here
+        errors, swaps = (pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps"))
+        drawn["ground_truth"] = known.ground_truth(t["features"], errors, swaps, p.layers, i.images, p.questions)
     run = Path(i.findings).parent
     for name, figure in drawn.items():
         save(figure, name, run, p.settings["dpi"])

@@ -1,0 +1,93 @@
+"""Swaps: what becomes of the network's answer when one true factor of an image is changed, and all else kept.
+
+Only for images that are made here. A swap intervenes, and so tells factors apart that go together in the data.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from strata import models, shapes, store
+from strata.progress import progress
+
+_BATCH = 256
+
+
+def swap(
+    image_shards: Sequence[str | Path],
+    checkpoints: dict[int, str],
+    model_config: dict[str, Any],
+    size: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Swap every factor of every test image, and compare the answers of every checkpoint.
+
+    Parameters
+    ----------
+    checkpoints
+        Epoch to checkpoint.
+    size, seed
+        Of the images, as they were made (see `strata.shapes.draw`).
+
+    Returns
+    -------
+    DataFrame
+        One row an epoch, image and factor: epoch, image, factor, importance (by how much the logit of the predicted
+        class, about the mean of the image's logits, falls when the factor takes another value) and flipped (1 where
+        another class is predicted then).
+    """
+    names, factors, images, classes = _tests(image_shards)
+    numbers = shapes.numbers_of(names)
+    variants = [images]
+    for factor in range(len(shapes.VALUES)):
+        other = shapes.swapped(factors, factor, numbers, seed)
+        drawn = (shapes.draw(number, own, size, seed) for number, own in zip(numbers, other, strict=True))
+        variants.append(np.stack(list(progress(drawn, "swapping factors", total=len(numbers)))))
+    tables = []
+    for epoch, checkpoint in checkpoints.items():
+        network = models.build(model_config["source"], model_config["arguments"], classes)
+        models.load(checkpoint, network)
+        network.to(models.device()).eval()
+        before, *after = (logits_of(network, variant, model_config) for variant in variants)
+        for name, logits in zip(shapes.VALUES, after, strict=True):
+            tables.append(pd.DataFrame({"epoch": epoch, "image": names, "factor": name, **changed(before, logits)}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def changed(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
+    """Compare logits (images × classes) before and after a swap: importance and flipped (see `swap`).
+
+    What adds the same to all logits changes no answer, and so counts as nothing.
+    """
+    rows, predicted = np.arange(len(before)), before.argmax(1)
+    own, other = (logits[rows, predicted] - logits.mean(1) for logits in (before, after))
+    return {"importance": own - other, "flipped": (after.argmax(1) != predicted).astype(int)}
+
+
+@torch.no_grad()
+def logits_of(network: nn.Module, images: np.ndarray, model_config: dict[str, Any]) -> np.ndarray:
+    """Return logits (images × classes, float64) of uint8 images (n × 3 × height × width)."""
+    device = next(network.parameters()).device
+    logits = []
+    for batch in torch.from_numpy(images).split(_BATCH):
+        x = models.normalised(batch.to(device), model_config["mean"], model_config["std"])
+        logits.append(network(x).double().cpu().numpy())
+    return np.concatenate(logits)
+
+
+def _tests(image_shards: Sequence[str | Path]) -> tuple[list[str], np.ndarray, np.ndarray, int]:
+    """Return names, factors and pixels of the test images of some shards, and the number of classes."""
+    names, factors, images, classes = [], [], [], 0
+    for path in image_shards:
+        with store.Shard(path, kind="images") as shard:
+            test = ~shard.read("train")
+            names += [name.decode() for name in shard.read("ids")[test]]
+            factors.append(shard.read("factors")[test])
+            images.append(shard.read("images")[test])
+            classes = len(shard.attributes["classes"])
+    return names, np.concatenate(factors), np.concatenate(images), classes

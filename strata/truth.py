@@ -1,0 +1,207 @@
+"""Ground truth: what is measured of factors that are known, where images are made here.
+
+A factor stands for the indicators of its values (`strata.codes.indicate_shard`), pooled: its V-information in a layer
+is 1 − Σ SSE / Σ SST, over values and held-out folds, and its complexity K one minus the mean of that over layers, as it
+is for features (Fel et al. 2024). Intervals are over images: a delete-one-fold jackknife where the errors of folds are
+known, a bootstrap where every image's own answer is. Probes of two folds share most of their fitted images, which the
+jackknife does not see; it is a little narrow for that (Bengio & Grandvalet 2004). With several seeds, statistics are
+means over them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from strata.findings import Finding
+from strata.layers import PENULTIMATE
+from strata.measurements import complexity, read_vinfo
+from strata.shapes import COUNTS, VALUES
+from strata.statistics import bootstrap, jackknife
+
+DECODABLE = 0.5  # a factor whose penultimate V-information is at least this counts as decodable
+
+
+def errors_of_folds(paths: Sequence[str | Path], layers: Sequence[str]) -> pd.DataFrame:
+    """Pool the errors of all values of every factor, from probe results of one checkpoint.
+
+    Returns
+    -------
+    DataFrame
+        One row a layer, factor and fold: layer, factor, fold, sse (squared errors of the probes on the held-out fold)
+        and sst (of the fitted means).
+    """
+    starts = np.cumsum([0, *COUNTS[:-1]])
+    pooled = {name: np.add.reduceat(read_vinfo(paths, layers, name), starts, axis=2) for name in ("sse", "sst")}
+    folds = pooled["sse"].shape[1]
+    index = pd.MultiIndex.from_product([layers, range(folds), VALUES], names=["layer", "fold", "factor"])
+    return pd.DataFrame({name: values.ravel() for name, values in pooled.items()}, index=index).reset_index()
+
+
+def complexities(errors: pd.DataFrame, layers: Sequence[str], confidence: float) -> pd.DataFrame:
+    """Return the complexity of every factor at the last epoch, with its interval over images.
+
+    Parameters
+    ----------
+    errors
+        Rows of `errors_of_folds`, with seed and epoch.
+    layers
+        Those that complexity is the mean over.
+
+    Returns
+    -------
+    DataFrame
+        One row a factor: factor, complexity, ci_low, ci_high.
+    """
+    own = errors[(errors["epoch"] == errors["epoch"].max()) & errors["layer"].isin(layers)]
+    return _estimates(own, ["factor"], "complexity", _complexity, confidence)
+
+
+def by_layer(errors: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Return the V-information of factors by layer at the last epoch: layer, factor, vinfo, ci_low, ci_high."""
+    own = errors[errors["epoch"] == errors["epoch"].max()]
+    return _estimates(own, ["layer", "factor"], "vinfo", _v_information, confidence)
+
+
+def by_epoch(errors: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Return the V-information of factors in the penultimate layer: epoch, factor, vinfo, ci_low, ci_high."""
+    own = errors[errors["layer"] == PENULTIMATE]
+    return _estimates(own, ["epoch", "factor"], "vinfo", _v_information, confidence)
+
+
+def decodable_from(at_epochs: pd.DataFrame) -> dict[str, int | None]:
+    """Return the first epoch at which each factor is decodable (`DECODABLE`), None where it never is."""
+    reached = at_epochs[at_epochs["vinfo"] >= DECODABLE].groupby("factor")["epoch"].min()
+    return {factor: int(reached[factor]) if factor in reached else None for factor in VALUES}
+
+
+def findings(
+    errors: pd.DataFrame,
+    swaps: pd.DataFrame,
+    layers: Sequence[str],
+    correlation: dict[str, Any] | None,
+    settings: dict[str, Any],
+) -> list[Finding]:
+    """Test what the known factors let one test.
+
+    Parameters
+    ----------
+    errors
+        Rows of `errors_of_folds`, with seed, epoch and images (how many there are).
+    swaps
+        Rows of `strata.swaps.swap`, with seed.
+    layers
+        Those that complexity is the mean over.
+    correlation
+        `data.shapes.correlation` of the configuration.
+    settings
+        The section `questions` of the configuration.
+    """
+    ranked = complexities(errors, layers, settings["confidence"])
+    found = [_ranking(ranked, errors["fold"].nunique(), int(errors["images"].iloc[0]), settings["confidence"])]
+    if correlation:
+        known = ranked.set_index("factor")["complexity"]
+        simple, complex_ = sorted(correlation["between"], key=lambda factor: known[factor])
+        found.append(_shortcut(swaps, simple, complex_, settings))
+    return found
+
+
+def _ranking(ranked: pd.DataFrame, folds: int, images: int, confidence: float) -> Finding:
+    """Test that the complexity of the factors rises in the order in which `VALUES` has them.
+
+    The interval of a difference is as wide as both factors' own together, so that it excludes 0 just where theirs do
+    not overlap; the smallest of several differences lies between the smallest lower and the smallest upper end.
+    """
+    k = ranked.set_index("factor").loc[list(VALUES)]
+    gaps = np.diff(k["complexity"])
+    halves = (k["ci_high"] - k["ci_low"]).rolling(2).sum().to_numpy()[1:] / 2
+    low, high = float((gaps - halves).min()), float((gaps + halves).min())
+    free = folds - 1
+    with np.errstate(divide="ignore"):
+        t = np.abs(gaps) / halves * stats.t.ppf((1 + confidence) / 2, free)
+    return Finding(
+        id="truth.ranking",
+        question="truth",
+        claim=f"the known factors rank as they should: complexity rises from {' to '.join(VALUES)}, intervals apart",
+        statistic="complexity, the smaller step between neighbours",
+        value=float(gaps.min()),
+        ci_low=low,
+        ci_high=high,
+        p_value=float((2 * stats.t.sf(t, free)).max()),
+        n=images,
+        verdict=_verdict(low, high),
+        figure="ground_truth",
+        controls=["control.shuffled"],
+        unit="images",
+    )
+
+
+def _shortcut(swaps: pd.DataFrame, simple: str, complex_: str, settings: dict[str, Any]) -> Finding:
+    """Test which of two correlated factors the network's predictions follow when only one of them changes."""
+    last = swaps[swaps["epoch"] == swaps["epoch"].max()]
+    flips = last.pivot_table(index="image", columns="factor", values="flipped", aggfunc="mean")
+    pairs = flips[[simple, complex_]].to_numpy(float)
+    e = bootstrap(
+        lambda rows: (rows[..., 0] - rows[..., 1]).mean(-1),
+        [pairs],
+        0.0,
+        settings["bootstrap"],
+        settings["confidence"],
+        settings["seed"],
+    )
+    return Finding(
+        id="truth.shortcut",
+        question="truth",
+        claim=f"the network takes the shortcut: it relies on {simple}, the simpler of two correlated factors, "
+        f"more than on {complex_}",
+        statistic=f"share of predictions that change with {simple} alone − with {complex_} alone",
+        value=e.value,
+        ci_low=e.low,
+        ci_high=e.high,
+        p_value=e.p_value,
+        n=len(pairs),
+        verdict=_verdict(e.low, e.high),
+        figure="ground_truth",
+        unit="images",
+    )
+
+
+def _verdict(low: float, high: float) -> str:
+    return "supported" if low > 0 else "not supported" if high < 0 else "undecided"
+
+
+def _estimates(
+    errors: pd.DataFrame,
+    by: list[str],
+    name: str,
+    statistic: Callable[[pd.DataFrame], float],
+    confidence: float,
+) -> pd.DataFrame:
+    """Return one row a group, in the order of the table: the mean of a statistic over seeds, and its interval."""
+
+    def over_seeds(rows: pd.DataFrame) -> float:
+        return float(np.mean([statistic(own) for _, own in rows.groupby("seed")]))
+
+    rows = []
+    for keys, group in errors.groupby(by, sort=False):
+        without = [over_seeds(group[group["fold"] != fold]) for fold in group["fold"].unique()]
+        whole = over_seeds(group)
+        low, high = jackknife(whole, without, confidence)
+        rows.append({**dict(zip(by, _tuple(keys), strict=True)), name: whole, "ci_low": low, "ci_high": high})
+    return pd.DataFrame(rows)
+
+
+def _tuple(keys: Any) -> Iterable[Any]:
+    return keys if isinstance(keys, tuple) else (keys,)
+
+
+def _v_information(errors: pd.DataFrame) -> float:
+    return 1 - errors["sse"].sum() / errors["sst"].sum()
+
+
+def _complexity(errors: pd.DataFrame) -> float:
+    sums = errors.groupby("layer")[["sse", "sst"]].sum()
+    return float(complexity((1 - sums["sse"] / sums["sst"]).to_numpy()[:, None])[0])

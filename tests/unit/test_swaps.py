@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from strata import data, models, shapes, store, swaps
+
+ASKED = {"images": 60, "label_from": ["colour"], "correlation": None, "seed": 2}
+SIZE = 16
+
+
+@pytest.fixture
+def shard(tmp_path):
+    images = data.index("shapes", None, 0.5, 1, 0, ASKED)
+    path = tmp_path / "shard-000.h5"
+    data.write_shard(images, sorted(shapes.VALUES["colour"]), "shapes", None, SIZE, "fail", path, ASKED)
+    return path
+
+
+@pytest.fixture
+def checkpoints(tmp_path, model_config):
+    paths = {}
+    for epoch in (0, 3):
+        network = models.build(model_config["source"], model_config["arguments"], 4, seed=epoch)
+        paths[epoch] = str(tmp_path / f"epoch-{epoch:03d}.pt")
+        models.save(paths[epoch], network, epoch)
+    return paths
+
+
+def test_every_test_image_is_swapped_under_every_checkpoint(shard, checkpoints, model_config):
+    table = swaps.swap([shard], checkpoints, model_config, SIZE, ASKED["seed"])
+    images, _ = store.read(shard)
+    tests = [name.decode() for name in images["ids"][~images["train"]]]
+    assert len(table) == 2 * 3 * len(tests)
+    for _, own in table.groupby(["epoch", "factor"]):
+        assert list(own["image"]) == tests
+
+
+def test_one_swap_by_hand(shard, checkpoints, model_config):
+    table = swaps.swap([shard], checkpoints, model_config, SIZE, ASKED["seed"])
+    row = table[(table["epoch"] == 3) & (table["factor"] == "texture")].iloc[5]
+    number = int(row["image"].removeprefix("shape-"))
+    factors = shapes.factors_of([number], ASKED["seed"], None)
+    network = models.build(model_config["source"], model_config["arguments"], 4)
+    models.load(checkpoints[3], network)
+    network.eval()
+    logits = []
+    for own in (factors[0], shapes.swapped(factors, 1, [number], ASKED["seed"])[0]):
+        image = torch.from_numpy(shapes.draw(number, own, SIZE, ASKED["seed"]))[None] / 255
+        mean, std = (torch.tensor(model_config[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
+        logits.append(network((image - mean) / std)[0].detach().numpy())
+    before, after = logits
+    best = before.argmax()
+    assert row["flipped"] == (after.argmax() != best)
+    expected = (before[best] - before.mean()) - (after[best] - after.mean())
+    assert row["importance"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_adds_to_all_logits_alike_counts_as_nothing():
+    before = np.array([[1.0, 3.0, 2.0], [5.0, 0.0, 1.0]])
+    after = np.array([[11.0, 13.0, 12.0], [0.0, 3.0, 0.0]])
+    change = swaps.changed(before, after)
+    assert change["importance"] == pytest.approx([0.0, 4.0])
+    assert list(change["flipped"]) == [0, 1]
+
+
+class MeanColour(nn.Module):
+    """Answers by the image's mean colour alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([[1.0, -0.5, -0.5], [0.0, 1.0, -1.0], [-1.0, 0.5, 0.5]]))
+
+    def forward(self, x):
+        return x.mean((2, 3)) @ self.weight.T
+
+
+def test_a_network_that_sees_the_mean_colour_relies_on_the_colour(shard, model_config):
+    _, factors, images, _ = swaps._tests([shard])
+    numbers = shapes.numbers_of(swaps._tests([shard])[0])
+    network = MeanColour()
+    plain = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+    before = swaps.logits_of(network, images, plain)
+    flips = []
+    for factor in range(3):
+        other = shapes.swapped(factors, factor, numbers, ASKED["seed"])
+        drawn = np.stack([shapes.draw(n, own, SIZE, ASKED["seed"]) for n, own in zip(numbers, other, strict=True)])
+        flips.append(swaps.changed(before, swaps.logits_of(network, drawn, plain))["flipped"].mean())
+    assert flips[0] > 0.3
+    assert max(flips[1:]) < 0.1

@@ -1,0 +1,95 @@
+"""Runs on images that are made here: ground truth beside what the network found."""
+
+import csv
+import json
+
+import pytest
+import yaml
+from workplace import CHECKPOINTS, REPOSITORY, RUN, SEED, SHARDS, Workplace, planned, tiny
+
+from strata import costs
+from strata.config import checked
+
+pytestmark = pytest.mark.workflow
+
+SHAPES = {
+    "data.source": "shapes",
+    "data.shapes": {
+        "images": 160,
+        "label_from": ["colour"],
+        "correlation": {"between": ["colour", "shape"], "strength": 0.5},
+    },
+}
+TRUTH = {"truth_codes": 2, "swaps": 1, "truth": 1}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    place = Workplace.new(tmp_path_factory.mktemp("shapes") / "made")
+    done = place.make(changes=SHAPES)
+    assert done.code == 0, done.output
+    return place
+
+
+def test_a_run_on_shapes_measures_the_true_factors(made):
+    for checkpoint in CHECKPOINTS:
+        assert made.files(f"seed-0/vinfo/truth/{checkpoint}/*")
+    assert len(made.files("seed-0/codes/truth/*")) == len(SHARDS)
+    found = {f["id"]: f for f in json.loads(made.path(f"{RUN}/findings.json").read_text())}
+    assert {"truth.ranking", "truth.shortcut"} <= found.keys()
+    assert found["truth.ranking"]["n"] == 160
+    assert "truth.shortcut" in made.path(f"{RUN}/findings.md").read_text()
+    for kind in ("svg", "png"):
+        assert made.path(f"{RUN}/figures/ground_truth.{kind}").stat().st_size > 1000
+    with open(made.path(f"{RUN}/tables/ground_truth.csv")) as file:
+        shown = {(row["shown"], row["factor"]) for row in csv.DictReader(file)}
+    assert ("complexity", "colour") in shown
+    assert "Ground truth" in made.path(f"{RUN}/report.html").read_text()
+
+
+def test_nothing_is_left_to_do(made):
+    assert made.plan(changes=SHAPES) == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "again"),
+    [("data.seed", 1, "index"), ("data.size", 24, "images"), ("questions.confidence", 0.9, "findings")],
+)
+def test_a_changed_key_reruns_what_uses_it(made, key, value, again):
+    plan = made.plan(changes={**SHAPES, key: value})
+    assert again in plan
+    assert ("swaps" in plan) == key.startswith("data")
+
+
+def test_the_images_follow_their_settings_and_nothing_else_does_where_they_are_not_made(made, again):
+    more = {**SHAPES["data.shapes"], "images": 200}
+    assert "index" in made.plan(changes={**SHAPES, "data.shapes": more})
+    assert again.plan(changes={"data.shapes": more}) == {}
+
+
+def test_ground_truth_is_planned_for_shapes_alone(fresh):
+    digits, shapes = fresh.plan(), fresh.plan(changes=SHAPES)
+    assert not TRUTH.keys() & digits.keys()
+    assert {rule: shapes[rule] for rule in TRUTH} == TRUTH
+    assert shapes["probes"] == digits["probes"] + len(CHECKPOINTS)
+    config = checked(tiny(SHAPES), REPOSITORY / "workflow/schemas/config.schema.yaml")
+    table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
+    assert table.loc["all", "jobs"] == sum(shapes.values())
+
+
+@pytest.mark.parametrize("overlay", ["shapes", "shortcut"])
+def test_the_overlays_are_planned(fresh, overlay):
+    done = fresh.snakemake("--dry-run", configfile=f"config/{overlay}.yaml")
+    assert done.code == 0, done.output
+    assert planned(done.output)["swaps"] == 1
+    settings = yaml.safe_load((REPOSITORY / f"config/{overlay}.yaml").read_text())
+    assert f"results/{settings['run']}/figures/ground_truth.svg" in done.output
+
+
+def test_too_few_images_for_the_classes_are_one_line(fresh):
+    few = {"images": 40, "label_from": ["colour", "texture", "shape"]}
+    done = fresh.make(f"{RUN}/images/index.csv", changes={**SHAPES, "data.shapes": few})
+    assert done.code != 0
+    assert len(done.errors) == 1, done.output
+    assert "data.shapes.images: 40 images" in done.errors[0]
+    assert not fresh.path(f"{SEED}/checkpoints").exists()
