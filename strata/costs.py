@@ -139,7 +139,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     rule("probes", seeds * probe_jobs, seeds * probe_seconds, count * measured, probe_memory)
     rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
     rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
-    rule("atlas", seeds, seeds * (10 + 2 * k * k * d / rates["small"]), seeds * 80 * k, 8 * k * (3 * k + 2 * d))
+    rule("atlas", seeds, seeds * (10 + 12 * k * k * d / rates["small"]), seeds * 80 * k, 8 * k * (3 * k + 2 * d))
     blocks = layers.early_middle_last(config["activations"]["layers"])
     share = len(blocks) / (2 * checkpoints * len(_probed(config)))
     widest = max(shape.units[block] for block in blocks)
