@@ -47,7 +47,7 @@ def q1_spectrum(
     shown = zip(pictures, chosen["complexity"], chosen["class"], strict=True)
     for column, (images, value, name) in enumerate(shown):
         ax = figure.add_subplot(grid[1, column])
-        _show(ax, _mosaic(images, examples), value)
+        _show(ax, [_mosaic(images, examples)], value)
         ax.set_xlabel(f"K = {value:.2f}\nclass {name}", fontsize=6.5)
     table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
@@ -96,19 +96,15 @@ def q1_meta_features(
     members = [own.loc[own["meta_feature"] == m, "feature"].to_numpy() for m in shown["meta_feature"]]
     scores = [_codes(path, lambda z: np.stack([z[:, m].mean(1) for m in members], 1)) for path in code_shards]
     images, labels = largest(scores, image_shards, examples)
-    sheets = [_mosaic(own_images, examples) for own_images in images]
-    parts = 1 + len(pictures)
-    columns = 5 if pictures else 6
+    made = [store.read(path, kind="pictures")[0]["pictures"] for path in pictures]
+    parts = 1 + len(made)
+    columns = 5 if made else 6
     rows = -(-len(shown) // columns)
-    figure = plt.figure(figsize=(7, rows * (7 / columns / parts + 0.22)))
-    grid = figure.add_gridspec(rows, columns)
-    drawn = [store.read(path, kind="pictures")[0]["pictures"] for path in pictures]
+    figure = plt.figure(figsize=(7, rows * (7 / columns / parts + 0.24)))
     for cell, row in enumerate(shown.itertuples()):
-        inner = grid[divmod(cell, columns)].subgridspec(1, parts, wspace=0.04)
-        axes = [figure.add_subplot(inner[0, part]) for part in range(parts)]
-        for ax, sheet in zip(axes, [sheets[cell], *(made[cell] for made in drawn)], strict=True):
-            _show(ax, sheet, row.complexity)
-        axes[0].set_title(f"{row.rank} · K = {row.complexity:.2f} · n = {row.n}", fontsize=7, pad=2)
+        ax = figure.add_subplot(rows, columns, cell + 1)
+        _show(ax, [_mosaic(images[cell], examples), *(of_kind[cell] for of_kind in made)], row.complexity)
+        ax.set_title(f"{row.rank} · K = {row.complexity:.2f} · n = {row.n}", fontsize=7, pad=2, loc="center")
     return figure, shown.assign(images=[" ".join(names) for names in labels])
 
 
@@ -137,9 +133,9 @@ def q1_plate(
     ends = np.cumsum([len(z) for z, _ in codes])[:-1]
     parts = 1 + len(made)
     widths = [1] + [parts] * len(about["layers"])
-    figure = plt.figure(figsize=(7, len(own) * (7 / sum(widths) + 0.17) + 0.25))
-    columns = figure.subfigures(1, len(widths), width_ratios=widths)
-    itself = [f"{rank}, class {name}, K = {k:.2f}" for rank, name, k in own[["rank", "class", "complexity"]].to_numpy()]
+    figure = plt.figure(figsize=(7, len(own) * (7 / sum(widths) + 0.24) + 0.25))
+    columns = figure.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]
+    itself = [f"{rank}, K = {k:.2f}\nclass {name}" for rank, name, k in own[["rank", "class", "complexity"]].to_numpy()]
     images, labels = largest(codes, image_shards, examples)
     _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in images], itself, own["complexity"])
     tables = [own.assign(source="itself", images=[" ".join(names) for names in labels])]
@@ -148,7 +144,7 @@ def q1_plate(
         images, labels = largest([(z, of) for z, (_, of) in zip(parted, codes, strict=True)], image_shards, examples)
         shown = [[_mosaic(i, examples), *(m[f"{layer}/pictures"][row] for m in made)] for row, i in enumerate(images)]
         vinfo = found[f"{layer}/vinfo"]
-        _column(column, f"decoded from {layer}", shown, [f"V-information {v:.2f}" for v in vinfo], own["complexity"])
+        _column(column, f"decoded from {layer}", shown, [f"V-information\n{v:.2f}" for v in vinfo], own["complexity"])
         tables.append(own.assign(source=layer, vinfo=vinfo, images=[" ".join(names) for names in labels]))
     return figure, pd.concat(tables, ignore_index=True)
 
@@ -158,11 +154,10 @@ def _column(
 ) -> None:
     """Show pictures in rows, each row with a label below, under one title."""
     figure.suptitle(title, fontsize=8)
-    axes = figure.subplots(len(shown), len(shown[0]), squeeze=False)
-    for row, pictures, label, complexity in zip(axes, shown, labels, complexities, strict=True):
-        for ax, picture in zip(row, pictures, strict=True):
-            _show(ax, picture, complexity)
-        row[0].set_xlabel(label, fontsize=7, labelpad=2)
+    axes = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for ax, pictures, label, complexity in zip(axes, shown, labels, complexities, strict=True):
+        _show(ax, pictures, complexity)
+        ax.set_xlabel(label, fontsize=7, labelpad=2)
 
 
 def most_activating(
@@ -208,11 +203,11 @@ def _first_seed(features: pd.DataFrame) -> pd.DataFrame:
     return features[features["seed"] == features["seed"].iloc[0]]
 
 
-def _show(ax: Axes, picture: np.ndarray, complexity: Any) -> None:
-    """Show a picture in a frame whose colour is a complexity."""
-    ax.imshow(picture)
-    ax.set_xticks([])
-    ax.set_yticks([])
+def _show(ax: Axes, pictures: Sequence[np.ndarray], complexity: Any) -> None:
+    """Show pictures side by side, in a frame whose colour is a complexity."""
+    for place, picture in enumerate(pictures):
+        ax.imshow(picture, extent=(1.05 * place, 1.05 * place + 1, 0, 1))
+    ax.set(xlim=(0, 1.05 * len(pictures) - 0.05), ylim=(0, 1), xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color=plt.get_cmap("viridis")(complexity), linewidth=2)
 
