@@ -146,7 +146,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         rule("perceptrons", seeds * jobs, seeds * seconds, disk, memory)
     rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
     rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
-    rule("atlas", seeds, seeds * (10 + 2 * k * k * d / rates["small"]), seeds * 80 * k, 8 * k * (3 * k + 2 * d))
+    rule("atlas", seeds, seeds * (10 + 12 * k * k * d / rates["small"]), seeds * 80 * k, 8 * k * (3 * k + 2 * d))
     blocks = layers.early_middle_last(config["activations"]["layers"])
     share = len(blocks) / (_pairs(checkpoints) * len(_probed(config)))
     widest = max(shape.units[block] for block in blocks)

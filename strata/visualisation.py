@@ -22,9 +22,9 @@ from strata.layers import PENULTIMATE
 from strata.measurements import meta_features
 from strata.progress import progress
 
-_CANVAS = 2  # side of a picture, in sides of an image
+_CANVAS = 1.5  # side of a picture, in sides of an image: room for a shape that has its place, and for a texture
 _CROPS = 6  # parts of the picture that the network sees a step …
-_BOX = (0.45, 0.5)  # … and their side, as horama counts it: it draws from 0.5 to 0.55 of the picture's
+_BOX = (0.63, 0.67)  # … and their side, as horama counts it: it draws from 0.67 to 0.71 of the picture's
 _NOISE = 0.05  # added to what the network sees, whose values go from 0 to 1
 _LEARNING_RATE = 1.0
 
@@ -49,7 +49,7 @@ def spectrum(image_shards: Sequence[str | Path]) -> Tensor:
 
 
 def maco(score: Callable[[Tensor], Tensor], magnitude: Tensor, steps: int, seed: int) -> Tensor:
-    """Return a picture for which a score is large (3 × 2 side × 2 side, values from 0 to 1).
+    """Return a picture for which a score is large (3 × 1.5 side × 1.5 side, values from 0 to 1).
 
     Pictures of one seed start from the same phase and show the network the same places, so that what differs between
     them is what differs between their scores. The same seed gives the same bits on the CPU; on a GPU, horama's crops
@@ -66,8 +66,8 @@ def maco(score: Callable[[Tensor], Tensor], magnitude: Tensor, steps: int, seed:
     """
     torch.manual_seed(seed)
     side = magnitude.shape[1]
-    size = (_CANVAS * side, _CANVAS * side // 2 + 1)
-    target = functional.interpolate(magnitude[None], size, mode="bilinear", antialias=True)[0]
+    canvas = 2 * round(_CANVAS * side / 2)  # the way back from half a spectrum gives an even side
+    target = functional.interpolate(magnitude[None], (canvas, canvas // 2 + 1), mode="bilinear", antialias=True)[0]
     phase = torch.randn(target.shape).to(target.device).requires_grad_()
     optimizer = torch.optim.NAdam([phase], lr=_LEARNING_RATE)
     for _ in range(steps):

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, PowerNorm
 
 from strata.figures.drawing import Drawn, draw_map
 from strata.statistics import bootstrap, mean_change
@@ -19,8 +19,9 @@ def a_map(features: pd.DataFrame) -> Drawn:
     """Draw the map of the first seed's features, coloured by complexity and by importance."""
     own = features[features["seed"] == features["seed"].iloc[0]]
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
-    for ax, (column, (label, colours)) in zip(axes, SCALARS.items(), strict=True):
-        draw_map(ax, own, column, label, colours)
+    scales: list[dict[str, Any]] = [{}, {"norm": PowerNorm(0.5)}]  # a few features hold most of the importance
+    for ax, (column, (label, colours)), scale in zip(axes, SCALARS.items(), scales, strict=True):
+        draw_map(ax, own, column, label, colours, **scale)
     axes[0].set_title(f"{len(own)} features")
     return figure, own[["seed", "feature", "complexity", "importance", "umap_x", "umap_y"]]
 
@@ -49,7 +50,7 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, settings: dict[str,
         ax.set_xlabel("features in the branch")
         ax.set_title(_first_split(own, nodes, column, settings), fontsize=7.5)
         figure.colorbar(paint, ax=ax, label=f"mean {label}")
-    axes[0].set_ylabel("Ward's distance between the two")
+    axes[0].set_ylabel("Ward's distance")
     axes[0].set_ylim(0, None)
     return figure, nodes.reset_index().assign(place=[places[b] for b in nodes.index])
 

@@ -106,7 +106,7 @@ def draw_map(ax: Axes, features: pd.DataFrame, column: str, label: str, colours:
         **scale,
     )
     ax.scatter(missing["umap_x"], missing["umap_y"], s=14, facecolors="none", edgecolors=GREY, lw=0.6)
-    ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[], aspect="equal")
+    ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
     ax.figure.colorbar(points, ax=ax, label=label, shrink=0.8)
 
 

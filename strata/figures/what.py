@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import SubFigure
 
 from strata import store
 from strata.figures.drawing import Drawn, draw_map
@@ -43,11 +44,10 @@ def q1_spectrum(
         ms=4,
         clip_on=False,
     )
-    side = int(np.sqrt(examples))
     shown = zip(pictures, chosen["complexity"], chosen["class"], strict=True)
     for column, (images, value, name) in enumerate(shown):
         ax = figure.add_subplot(grid[1, column])
-        _show(ax, _mosaic(images, side), value)
+        _show(ax, [_mosaic(images, examples)], value)
         ax.set_xlabel(f"K = {value:.2f}\nclass {name}", fontsize=6.5)
     table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
@@ -59,7 +59,11 @@ def q1_map(features: pd.DataFrame) -> Drawn:
     shown = meta_features(own)
     figure, ax = plt.subplots(figsize=(5.2, 4.2))
     draw_map(ax, own, "complexity", "complexity K", "viridis", vmin=0, vmax=1)
-    near = own.merge(shown[["meta_feature", "rank"]], on="meta_feature", how="left")
+    places = shown[["meta_feature", "rank", "umap_x", "umap_y"]]
+    near = own.merge(places, on="meta_feature", how="left", suffixes=("", "_mean"))
+    if len(own) < 1000:  # more lines than that would hide the map
+        x, y = (near[[f"umap_{axis}", f"umap_{axis}_mean"]].to_numpy().T for axis in "xy")
+        ax.plot(x, y, color="black", lw=0.4, alpha=0.4, zorder=0)
     for place in shown.itertuples():
         ax.annotate(
             str(place.rank),
@@ -92,19 +96,15 @@ def q1_meta_features(
     members = [own.loc[own["meta_feature"] == m, "feature"].to_numpy() for m in shown["meta_feature"]]
     scores = [_codes(path, lambda z: np.stack([z[:, m].mean(1) for m in members], 1)) for path in code_shards]
     images, labels = largest(scores, image_shards, examples)
-    sheets = [_mosaic(own_images, int(np.sqrt(examples))) for own_images in images]
-    parts = 1 + len(pictures)
-    columns = 5 if pictures else 6
+    made = [store.read(path, kind="pictures")[0]["pictures"] for path in pictures]
+    parts = 1 + len(made)
+    columns = 5 if made else 6
     rows = -(-len(shown) // columns)
-    figure = plt.figure(figsize=(7, rows * (7 / columns / parts + 0.22)))
-    grid = figure.add_gridspec(rows, columns)
-    drawn = [store.read(path, kind="pictures")[0]["pictures"] for path in pictures]
+    figure = plt.figure(figsize=(7, rows * (7 / columns / parts + 0.24)))
     for cell, row in enumerate(shown.itertuples()):
-        inner = grid[divmod(cell, columns)].subgridspec(1, parts, wspace=0.04)
-        axes = [figure.add_subplot(inner[0, part]) for part in range(parts)]
-        for ax, sheet in zip(axes, [sheets[cell], *(made[cell] for made in drawn)], strict=True):
-            _show(ax, sheet, row.complexity)
-        axes[0].set_title(f"{row.rank} · K = {row.complexity:.2f} · n = {row.n}", fontsize=7, pad=2)
+        ax = figure.add_subplot(rows, columns, cell + 1)
+        _show(ax, [_mosaic(images[cell], examples), *(of_kind[cell] for of_kind in made)], row.complexity)
+        ax.set_title(f"{row.rank} · K = {row.complexity:.2f} · n = {row.n}", fontsize=7, pad=2, loc="center")
     return figure, shown.assign(images=[" ".join(names) for names in labels])
 
 
@@ -126,48 +126,38 @@ def q1_plate(
         The shard of pictures (see `strata.visualisation`), or nothing.
     """
     found, about = store.read(decoded, kind="decoded")
+    made = [store.read(path, kind="pictures")[0] for path in pictures]
     own = _first_seed(features).set_index("feature").loc[found["features"]].reset_index()
+    own = own[["seed", "feature", "class", "complexity"]].assign(rank=about["ranks"])
     codes = [_codes(path, lambda z: z[:, found["features"]]) for path in code_shards]
     ends = np.cumsum([len(z) for z, _ in codes])[:-1]
-    sources = {"the feature itself": codes}
-    for layer in about["layers"]:
-        predicted = np.split(found[f"{layer}/prediction"], ends)
-        sources[layer] = [(p, of) for p, (_, of) in zip(predicted, codes, strict=True)]
-    drawn = [store.read(path, kind="pictures")[0] for path in pictures]
-    parts = 1 + len(pictures)
-    widths = [1, *([1] * parts * len(about["layers"]))]
-    size = 7 / (sum(widths) + 0.35 * len(sources))
-    figure = plt.figure(figsize=(7, len(own) * (size + 0.45) + 0.3))
-    grid = figure.add_gridspec(len(own), len(sources), width_ratios=[1, *([parts] * len(about["layers"]))])
-    rows = []
-    for column, (source, scores) in enumerate(sources.items()):
-        images, labels = largest(scores, image_shards, examples)
-        for row, feature in enumerate(own.itertuples()):
-            inner = grid[row, column].subgridspec(1, 1 if not column else parts, wspace=0.04)
-            sheets = [_mosaic(images[row], int(np.sqrt(examples)))]
-            sheets += [made[f"{source}/pictures"][row] for made in drawn if column]
-            axes = [figure.add_subplot(inner[0, part]) for part in range(len(sheets))]
-            for ax, sheet in zip(axes, sheets, strict=True):
-                _show(ax, sheet, feature.complexity)
-            vinfo = found[f"{source}/vinfo"][row] if column else 1.0
-            about_it = (
-                f"V-information {vinfo:.2f}" if column else f"{about['ranks'][row]}, K = {feature.complexity:.2f}"
-            )
-            axes[0].set_xlabel(about_it, fontsize=7, labelpad=2)
-            if not row:
-                axes[0].set_title(source if not column else f"decoded from {source}", fontsize=8)
-            rows.append(
-                {
-                    "rank": about["ranks"][row],
-                    "seed": feature.seed,
-                    "feature": feature.feature,
-                    "complexity": feature.complexity,
-                    "source": source,
-                    "vinfo": vinfo,
-                    "images": " ".join(labels[row]),
-                }
-            )
-    return figure, pd.DataFrame(rows)
+    parts = 1 + len(made)
+    widths = [1] + [parts] * len(about["layers"])
+    figure = plt.figure(figsize=(7, len(own) * (7 / sum(widths) + 0.24) + 0.25))
+    columns = figure.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]
+    itself = [f"{rank}, K = {k:.2f}\nclass {name}" for rank, name, k in own[["rank", "class", "complexity"]].to_numpy()]
+    images, labels = largest(codes, image_shards, examples)
+    _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in images], itself, own["complexity"])
+    tables = [own.assign(source="itself", images=[" ".join(names) for names in labels])]
+    for column, layer in zip(columns[1:], about["layers"], strict=True):
+        parted = np.split(found[f"{layer}/prediction"], ends)
+        images, labels = largest([(z, of) for z, (_, of) in zip(parted, codes, strict=True)], image_shards, examples)
+        shown = [[_mosaic(i, examples), *(m[f"{layer}/pictures"][row] for m in made)] for row, i in enumerate(images)]
+        vinfo = found[f"{layer}/vinfo"]
+        _column(column, f"decoded from {layer}", shown, [f"V-information\n{v:.2f}" for v in vinfo], own["complexity"])
+        tables.append(own.assign(source=layer, vinfo=vinfo, images=[" ".join(names) for names in labels]))
+    return figure, pd.concat(tables, ignore_index=True)
+
+
+def _column(
+    figure: SubFigure, title: str, shown: list[list[np.ndarray]], labels: Sequence[str], complexities: pd.Series
+) -> None:
+    """Show pictures in rows, each row with a label below, under one title."""
+    figure.suptitle(title, fontsize=8)
+    axes = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
+    for ax, pictures, label, complexity in zip(axes, shown, labels, complexities, strict=True):
+        _show(ax, pictures, complexity)
+        ax.set_xlabel(label, fontsize=7, labelpad=2)
 
 
 def most_activating(
@@ -213,18 +203,19 @@ def _first_seed(features: pd.DataFrame) -> pd.DataFrame:
     return features[features["seed"] == features["seed"].iloc[0]]
 
 
-def _show(ax: Axes, picture: np.ndarray, complexity: Any) -> None:
-    """Show a picture in a frame whose colour is a complexity."""
-    ax.imshow(picture)
-    ax.set_xticks([])
-    ax.set_yticks([])
+def _show(ax: Axes, pictures: Sequence[np.ndarray], complexity: Any) -> None:
+    """Show pictures side by side, in a frame whose colour is a complexity."""
+    for place, picture in enumerate(pictures):
+        ax.imshow(picture, extent=(1.05 * place, 1.05 * place + 1, 0, 1))
+    ax.set(xlim=(0, 1.05 * len(pictures) - 0.05), ylim=(0, 1), xticks=[], yticks=[])
     for spine in ax.spines.values():
         spine.set(visible=True, color=plt.get_cmap("viridis")(complexity), linewidth=2)
 
 
-def _mosaic(images: np.ndarray, side: int) -> np.ndarray:
-    """Lay images out in a square, with a thin white line between them."""
+def _mosaic(images: np.ndarray, places: int) -> np.ndarray:
+    """Lay images out in a square of so many places, with a thin white line between them."""
     n, height, width, _ = images.shape
+    side = int(np.sqrt(places))
     sheet = np.full((side * (height + 1) - 1, side * (width + 1) - 1, 3), 255, np.uint8)
     for i in range(min(n, side * side)):
         y, x = (i // side) * (height + 1), (i % side) * (width + 1)

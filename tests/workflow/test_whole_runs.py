@@ -243,8 +243,8 @@ def test_pictures_are_made_where_they_are_asked_for_and_shown(again):
     done = again.make(changes=changes)
     assert done.code == 0, done.output
     with h5py.File(again.path(f"{SEED}/pictures.h5"), "r") as file:
-        assert file["pictures"].shape == (8, 32, 32, 3)
-        assert file["block-02/pictures"].shape == (3, 32, 32, 3)
+        assert file["pictures"].shape == (8, 24, 24, 3)
+        assert file["block-02/pictures"].shape == (3, 24, 24, 3)
         assert file["pictures"][:].std() > 10
     rows = {name: len(table(again, f"tables/{name}.csv")) for name in ("q1_meta_features", "q1_plate")}
     assert rows == {"q1_meta_features": 8, "q1_plate": 9}

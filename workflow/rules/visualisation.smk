@@ -25,7 +25,7 @@ rule visualise:
     input:
         table=f"{RUN}/features.csv",
         features=f"{SEED}/features/{LAST}.h5",
-        decoded=rules.decoded.output,
+        decoded=rules.decoded.output[0],
         checkpoint=f"{SEED}/checkpoints/{LAST}.pt",
         images=images(STUDIED),
     output:
