@@ -144,7 +144,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         swapped = seeds * checkpoints * 4 * (shape.images - train) * shape.forward
         jobs = seeds * (shards + 1 + checkpoints * chunks) + 1
         rule("ground truth", jobs, swapped / rates["forward"], 0, 4 * per_shard * pixels)
-    rule("measurements to report", 4, 30 * rates["start"], 0, 400 * k)
+    rule("measurements to report", 5, 30 * rates["start"], 0, 400 * k)
     table = pd.DataFrame(rows)
     return pd.concat([table, _total(table)], ignore_index=True)
 

@@ -1,37 +1,124 @@
-"""The four questions: the claims that are tested on what was measured of every feature."""
+"""The four questions: the claims that are tested on what was measured of every feature.
 
-import json
+A claim is data: which numbers it looks at, what it computes from them, and where that has to lie. The same code tests
+every one of them, for each seed and for all together; its interval alone gives the verdict, unless a control that it
+rests on fails.
+"""
+
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from strata import store
-from strata.measurements import earliness
-from strata.statistics import Estimate, bootstrap, pearson
+from strata.findings import Finding
+from strata.layers import PENULTIMATE
+from strata.measurements import complexity, earliness
+from strata.statistics import (
+    Estimate,
+    Null,
+    bootstrap,
+    cohens_d,
+    corrected,
+    jackknife,
+    mean_change,
+    mean_difference,
+    paired_d,
+    pearson,
+    ratio,
+    spearman,
+    spread,
+)
 
 UNRELATED = 0.3  # a correlation whose whole interval is nearer to zero than this counts as no clear relation
 NOTHING = 0.01  # a mean V-information below this counts as none
+SAME_ORDER = 0.8  # a rank correlation of complexity under two predictive families above this counts as the same order
 SPREAD = 0.1  # a spectrum of complexity is at least this wide, from its 10th to its 90th percentile
 
+TABLES = ("features", "by_checkpoint", "branch_cka", "control_vinfo", "by_fold", "by_family", "support")
 
-@dataclass
-class Finding:
-    """A claim, tested; the verdict follows from the interval alone."""
+Tables = dict[str, pd.DataFrame]
+Parts = tuple[np.ndarray, ...]
+
+
+class Absent(Exception):
+    """A run has not measured what a claim looks at."""
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """What is computed from the parts of a claim, arrays of rows × columns (see `strata.statistics`).
+
+    Attributes
+    ----------
+    of
+        The number that the claim is about.
+    effect, effect_name
+        Its effect size, and what that is called.
+    n
+        What is counted; all rows, unless said otherwise.
+    ranked
+        The same of ranks, for correlations.
+    """
+
+    of: Callable[..., np.ndarray]
+    effect: Callable[..., Any]
+    effect_name: str
+    n: Callable[..., int] = lambda *parts: sum(map(len, parts))
+    ranked: Callable[..., np.ndarray] | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim, and how it is tested.
+
+    Attributes
+    ----------
+    figure
+        Name of the figure that shows it.
+    parts
+        Takes the tables of one seed and the section `questions`; returns arrays whose rows are resampled, each array
+        by itself. Raises Absent if the run has not measured them.
+    computed
+        What is computed from these.
+    side, bound
+        Where the statistic has to lie: above or below the bound, or within ±bound.
+    controls
+        Ids of the controls that it rests on.
+    of_images
+        Whether the statistic is one of images, so that its interval over images is told too.
+    """
 
     id: str
     question: str
     claim: str
     statistic: str
-    value: float
-    ci_low: float
-    ci_high: float
-    p_value: float
-    n: int
-    verdict: str
+    figure: str
+    parts: Callable[[Tables, dict[str, Any]], Parts]
+    computed: Statistic
+    side: Literal["above", "below", "within"]
+    bound: float = 0.0
+    controls: tuple[str, ...] = ("control.shuffled",)
+    of_images: bool = False
+    unit: str = "features"
+
+    @property
+    def null(self) -> Null:
+        """What the p-value tests against."""
+        return (-self.bound, self.bound) if self.side == "within" else self.bound
+
+    def verdict(self, e: Estimate) -> str:
+        """Judge by where the interval lies."""
+        bounds = {
+            "above": (self.bound, np.inf),
+            "below": (-np.inf, self.bound),
+            "within": (-self.bound, self.bound),
+        }
+        low, high = bounds[self.side]
+        if low < e.low and e.high < high:
+            return "supported"
+        return "not supported" if e.high < low or high < e.low else "undecided"
 
 
 def most_important(table: pd.DataFrame, share: float) -> pd.DataFrame:
@@ -46,17 +133,330 @@ def tenths(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return ranked.head(size), ranked.tail(size)
 
 
-def findings(
-    features: pd.DataFrame,
-    by_checkpoint: pd.DataFrame,
-    branch_cka: pd.DataFrame,
-    control_vinfo: pd.DataFrame,
-    settings: dict[str, Any],
-) -> list[Finding]:
-    """Test every claim.
+def complexity_by_family(by_family: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a feature that has a complexity: seed, feature, complexity_linear, complexity_mlp."""
+    wide = by_family.pivot(index=["seed", "feature"], columns="family", values="complexity").dropna()
+    return wide.add_prefix("complexity_").rename_axis(columns=None).reset_index()
+
+
+# What claims look at: the tables of one seed → parts.
+
+
+def _rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
+    """Return the rows of a table that have all of some columns."""
+    if name not in tables:
+        raise Absent(f"no table {name}")
+    for column in columns:
+        if column not in tables[name]:
+            raise Absent(f"no column {column} in table {name}")
+    rows = tables[name].dropna(subset=list(columns))
+    if rows.empty:
+        raise Absent(f"no row of table {name} with {', '.join(columns) or 'anything'}")
+    return rows
+
+
+def _array(table: pd.DataFrame, *columns: str) -> np.ndarray:
+    return table[list(columns)].to_numpy(float)
+
+
+def _of_features(*columns: str) -> Callable[[Tables, dict[str, Any]], Parts]:
+    return lambda tables, settings: (_array(_rows(tables, "features", *columns), *columns),)
+
+
+def _at_epoch(tables: Tables, which: int, *columns: str) -> np.ndarray:
+    """Return columns of the features discovered at the first (0) or last (-1) trained epoch."""
+    rows = _rows(tables, "by_checkpoint", "complexity", *columns)
+    epochs = sorted(e for e in tables["by_checkpoint"]["epoch"].unique() if e > 0)
+    return _array(rows[rows["epoch"] == epochs[which]], *columns)
+
+
+def _growth(tables: Tables, settings: dict[str, Any]) -> Parts:
+    return _at_epoch(tables, 0, "complexity"), _at_epoch(tables, -1, "complexity")
+
+
+def _initial_bias(tables: Tables, settings: dict[str, Any]) -> Parts:
+    return (_at_epoch(tables, 0, "complexity", "importance"),)
+
+
+def _sedimentation(tables: Tables, settings: dict[str, Any]) -> Parts:
+    rows = _rows(tables, "by_checkpoint", "complexity")
+    epochs = sorted(e for e in tables["by_checkpoint"]["epoch"].unique() if e > 0)
+    tops = [most_important(rows[rows["epoch"] == epoch], settings["top_share"]) for epoch in epochs]
+    return tuple(_array(top, "epoch", "complexity") for top in tops)
+
+
+def _teleport(tables: Tables, settings: dict[str, Any]) -> Parts:
+    early = earliness(_rows(tables, "branch_cka")).rename("earliness").reset_index()
+    both = _rows(tables, "features", "complexity").merge(early).dropna(subset=["earliness"])
+    return (_array(both, "complexity", "earliness"),)
+
+
+def _support(tables: Tables, settings: dict[str, Any]) -> Parts:
+    """Return accuracies: without random features, their noise over images, without the complex half, with all.
+
+    The more complex half of the features holds a share of all importance. Random features that are removed until the
+    same share is gone weigh as much one by one. Accuracies are shares of the same n test images, of which the table
+    tells no single one: each is given the rows of n correct or wrong answers, resampled apart. The interval is then
+    a little too wide, because what the same images have in common does not cancel.
+    """
+    support = _rows(tables, "support", "accuracy")
+    features = _rows(tables, "features", "complexity", "importance").sort_values(["complexity", "feature"])
+    half = len(features) // 2
+    weight = features["importance"].tail(half).sum() / features["importance"].sum()
+    n = int(support["n"].iloc[0])
+
+    def accuracies(order: str, kept: float) -> np.ndarray:
+        draws = support[support["order"] == order].pivot(index="share_kept", columns="draw", values="accuracy")
+        return np.array([[np.interp(kept, draws.index, draws[draw])] for draw in draws])
+
+    def noise(accuracy: float) -> np.ndarray:
+        correct = (np.arange(n) < round(accuracy * n)).astype(float)[:, None]
+        return correct - correct.mean()
+
+    without_random = accuracies("random", 1 - weight)
+    without_complex = accuracies("complex first", 1 - half / len(features))
+    return (
+        without_random,
+        noise(without_random.mean()),
+        without_complex.mean() + noise(without_complex.mean()),
+        accuracies("complex first", 1),
+    )
+
+
+def _families(tables: Tables, settings: dict[str, Any]) -> Parts:
+    by_family = complexity_by_family(_rows(tables, "by_family"))
+    return (_array(by_family, "complexity_linear", "complexity_mlp"),)
+
+
+def _control(tables: Tables, control: str) -> pd.DataFrame:
+    """Return the V-information of a control, features × layers; features without any are left out."""
+    rows = _rows(tables, "control_vinfo")
+    rows = rows[rows["control"] == control]
+    if rows.empty:
+        raise Absent(f"no control {control} in table control_vinfo")
+    layers = rows["layer"].unique()
+    return rows.pivot(index="feature", columns="layer", values="vinfo")[layers].dropna()
+
+
+def _shuffled(tables: Tables, settings: dict[str, Any]) -> Parts:
+    return (_control(tables, "shuffled").to_numpy(),)
+
+
+def _untrained(tables: Tables, settings: dict[str, Any]) -> Parts:
+    untrained = _control(tables, "untrained")
+    deepest = untrained.columns[-1]
+    trained = _rows(tables, "features", f"vinfo_{deepest}").set_index("feature")[f"vinfo_{deepest}"]
+    return (pd.concat([trained, untrained[deepest]], axis=1, join="inner").to_numpy(),)
+
+
+def _random_directions(tables: Tables, settings: dict[str, Any]) -> Parts:
+    layers = _control(tables, "random").drop(columns=PENULTIMATE, errors="ignore")
+    random = complexity(layers.to_numpy().T)[:, None]
+    return _array(_rows(tables, "features", "complexity"), "complexity"), random
+
+
+# What is computed: parts → a number.
+
+
+def _over_parts(correlation: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    return lambda *parts: correlation(np.concatenate(parts, axis=-2))
+
+
+CORRELATION = Statistic(_over_parts(pearson), _over_parts(pearson), "r", ranked=_over_parts(spearman))
+RANKS = Statistic(_over_parts(spearman), _over_parts(spearman), "ρ")
+WIDTH = Statistic(spread, lambda k: spread(k) / SPREAD, f"times the margin of {SPREAD}")
+EXCESS_WIDTH = Statistic(
+    lambda k, random: spread(k) - spread(random), lambda k, random: ratio(spread(k), spread(random)), "ratio of both"
+)
+CHANGE = Statistic(mean_change, cohens_d, "Cohen's d")
+PAIRED_CHANGE = Statistic(mean_difference, paired_d, "Cohen's d of the pairs")
+LARGEST_MEAN = Statistic(lambda v: v.mean(-2).max(-1), lambda v: v.mean(-2).max(-1), "share of variance")
+MORE_TOGETHER = Statistic(
+    lambda random, noise, half, whole: random.mean((-2, -1)) + noise.mean((-2, -1)) - half.mean((-2, -1)),
+    lambda random, noise, half, whole: whole.mean() - half.mean(),
+    "accuracy lost without the more complex half",
+    n=lambda random, noise, half, whole: len(noise),
+)
+
+_TRAINED = ("control.shuffled", "control.untrained")
+
+CLAIMS = (
+    Claim(
+        id="q1.spectrum",
+        question="1",
+        claim=f"features form a spectrum of complexity, more than {SPREAD} wide",
+        statistic="complexity, 90th − 10th percentile",
+        figure="q1_spectrum",
+        parts=_of_features("complexity"),
+        computed=WIDTH,
+        side="above",
+        bound=SPREAD,
+        controls=("control.shuffled", "control.random_directions"),
+        of_images=True,
+    ),
+    Claim(
+        id="q2.emergence",
+        question="2",
+        claim="complex features become decodable later in training",
+        statistic="Pearson r(complexity, temporal decoding score)",
+        figure="q2_emergence",
+        parts=_of_features("complexity", "temporal_decoding_score"),
+        computed=CORRELATION,
+        side="above",
+        controls=_TRAINED,
+        of_images=True,
+    ),
+    Claim(
+        id="q2.growth",
+        question="2",
+        claim="features grow more complex from the first epoch to the last",
+        statistic="mean complexity, last − first epoch",
+        figure="q2_growth",
+        parts=_growth,
+        computed=CHANGE,
+        side="above",
+        controls=_TRAINED,
+    ),
+    Claim(
+        id="q3.teleport",
+        question="3",
+        claim="the simpler a feature, the earlier the skip branch carries what of it the last block's does",
+        statistic="Pearson r(complexity, mean skip CKA as share of the last block's)",
+        figure="q3_flow",
+        parts=_teleport,
+        computed=CORRELATION,
+        side="below",
+    ),
+    Claim(
+        id="q4.simplicity_bias",
+        question="4",
+        claim="at the last epoch, simpler features are more important",
+        statistic="Pearson r(complexity, importance)",
+        figure="q4_importance",
+        parts=_of_features("complexity", "importance"),
+        computed=CORRELATION,
+        side="below",
+        of_images=True,
+    ),
+    Claim(
+        id="q4.simplicity_bias_initial",
+        question="4",
+        claim=f"at the first epoch, complexity and importance are unrelated (r within ±{UNRELATED})",
+        statistic="Pearson r(complexity, importance)",
+        figure="q4_importance",
+        parts=_initial_bias,
+        computed=CORRELATION,
+        side="within",
+        bound=UNRELATED,
+    ),
+    Claim(
+        id="q4.sedimentation",
+        question="4",
+        claim="the most important features grow simpler during training",
+        statistic="Pearson r(epoch, complexity) of the most important features",
+        figure="q2_growth",
+        parts=_sedimentation,
+        computed=CORRELATION,
+        side="below",
+        controls=_TRAINED,
+    ),
+    Claim(
+        id="q4.support",
+        question="4",
+        claim="complex features matter more together than one by one",
+        statistic="accuracy without random features of the same total importance − without the more complex half",
+        figure="q4_support",
+        parts=_support,
+        computed=MORE_TOGETHER,
+        side="above",
+        unit="test images",
+    ),
+    Claim(
+        id="a.redundancy",
+        question="appendix",
+        claim="complex features are less redundant",
+        statistic="Pearson r(complexity, redundancy)",
+        figure="a_redundancy",
+        parts=_of_features("complexity", "redundancy"),
+        computed=CORRELATION,
+        side="below",
+    ),
+    Claim(
+        id="a.robustness",
+        question="appendix",
+        claim="complex features are less robust to noise in the image",
+        statistic="Pearson r(complexity, robustness)",
+        figure="a_robustness",
+        parts=_of_features("complexity", "robustness"),
+        computed=CORRELATION,
+        side="below",
+    ),
+    Claim(
+        id="a.local",
+        question="appendix",
+        claim=f"complexity is unrelated to how local a direction is (r within ±{UNRELATED})",
+        statistic="Pearson r(complexity, Hoyer sparsity of the direction)",
+        figure="a_local",
+        parts=_of_features("complexity", "hoyer"),
+        computed=CORRELATION,
+        side="within",
+        bound=UNRELATED,
+    ),
+    Claim(
+        id="a.families",
+        question="appendix",
+        claim=f"the order of complexity does not depend on the predictive family (rank correlation above {SAME_ORDER})",
+        statistic="Spearman ρ(complexity by linear probes, complexity by perceptrons)",
+        figure="families",
+        parts=_families,
+        computed=RANKS,
+        side="above",
+        bound=SAME_ORDER,
+    ),
+    Claim(
+        id="control.shuffled",
+        question="control",
+        claim=f"codes shuffled over images are not decodable: V-information is below {NOTHING} in every layer",
+        statistic="mean V-information, in the layer where it is largest",
+        figure="controls",
+        parts=_shuffled,
+        computed=LARGEST_MEAN,
+        side="below",
+        bound=NOTHING,
+        controls=(),
+    ),
+    Claim(
+        id="control.random_directions",
+        question="control",
+        claim="the spectrum is one of discovered features: random directions spread less in complexity",
+        statistic="complexity, 90th − 10th percentile, features − random directions",
+        figure="controls",
+        parts=_random_directions,
+        computed=EXCESS_WIDTH,
+        side="above",
+    ),
+    Claim(
+        id="control.untrained",
+        question="control",
+        claim="training makes the features decodable: the last layer tells more of them than the untrained network's",
+        statistic="mean V-information, trained − untrained network",
+        figure="controls",
+        parts=_untrained,
+        computed=PAIRED_CHANGE,
+        side="above",
+    ),
+)
+
+
+def findings(settings: dict[str, Any], also: Sequence[Finding] = (), **tables: pd.DataFrame) -> list[Finding]:
+    """Test every claim that the tables allow.
 
     Parameters
     ----------
+    settings
+        The section `questions` of the configuration.
+    also
+        Findings about something else than features, to be corrected and gated with the others.
     features
         One row a feature and seed, of the last checkpoint (`features_of_seed`).
     by_checkpoint
@@ -64,192 +464,131 @@ def findings(
     branch_cka
         Linear CKA with the branches: seed, layer, feature, cka.
     control_vinfo
-        V-information of controls: control, seed, layer, feature, vinfo.
-    settings
-        The section `questions` of the configuration.
+        V-information of controls: control (shuffled, untrained, random), seed, layer, feature, vinfo.
+    by_fold
+        Without each held-out fold: seed, fold, feature, complexity, temporal_decoding_score.
+    by_family
+        Under either predictive family: seed, family (linear, mlp), feature, complexity.
+    support
+        Accuracy with ever fewer features: seed, order, draw, share_kept, accuracy, n (test images).
     """
-    features = features.dropna(subset=["complexity"])
-    by_checkpoint = by_checkpoint.dropna(subset=["complexity"])
-    epochs = sorted(e for e in by_checkpoint["epoch"].unique() if e > 0)
-    first, last = (by_checkpoint[by_checkpoint["epoch"] == e] for e in (epochs[0], epochs[-1]))
+    by_seed = _by_seed(tables)
+    tested = [_tested(claim, by_seed, settings) for claim in CLAIMS if _absent(claim, by_seed, settings) is None]
+    claims = [*(f for f in tested if f.question != "control"), *also]
+    for f, p_value in zip(claims, corrected([f.p_value for f in claims]), strict=True):
+        f.p_adjusted = p_value
+    return _gated([*claims, *(f for f in tested if f.question == "control")])
 
-    def estimate(statistic: Callable[..., float], *groups: np.ndarray, null: float = 0.0) -> Estimate:
-        return bootstrap(statistic, groups, null, settings["bootstrap"], settings["confidence"], settings["seed"])
 
-    def columns(table: pd.DataFrame, *names: str) -> np.ndarray:
-        return table[list(names)].to_numpy(float)
+def left_out(settings: dict[str, Any], **tables: pd.DataFrame) -> list[str]:
+    """Say which claims this run cannot test, and what it lacks for them."""
+    by_seed = _by_seed(tables)
+    lacking = {claim.id: _absent(claim, by_seed, settings) for claim in CLAIMS}
+    return [f"not tested: {name} (this run has {lack})" for name, lack in lacking.items() if lack is not None]
 
-    def mean_change(before: np.ndarray, after: np.ndarray) -> float:
-        return float(after.mean() - before.mean())
 
-    found = []
+def _by_seed(tables: Tables) -> dict[int, Tables]:
+    return {
+        int(seed): {name: table[table["seed"] == seed] for name, table in tables.items()}
+        for seed in tables["features"]["seed"].unique()
+    }
 
-    def add(name: str, question: str, claim: str, statistic: str, e: Estimate, n: int, verdict: str) -> None:
-        found.append(Finding(name, question, claim, statistic, e.value, e.low, e.high, e.p_value, n, verdict))
 
-    k = columns(features, "complexity")
-    e = estimate(lambda x: float(np.subtract(*np.quantile(x, [0.9, 0.1]))), k, null=SPREAD)
-    add(
-        "q1.spectrum",
-        "1",
-        f"features form a spectrum of complexity, more than {SPREAD} wide",
-        "complexity, 90th − 10th percentile",
-        e,
-        len(k),
-        _above(e, SPREAD),
+def _absent(claim: Claim, by_seed: dict[int, Tables], settings: dict[str, Any]) -> str | None:
+    try:
+        for tables in by_seed.values():
+            claim.parts(tables, settings)
+    except Absent as lack:
+        return str(lack)
+    return None
+
+
+def _tested(claim: Claim, by_seed: dict[int, Tables], settings: dict[str, Any]) -> Finding:
+    samples = {seed: claim.parts(tables, settings) for seed, tables in by_seed.items()}
+    every, statistic = list(samples.values()), claim.computed
+    each = {seed: _estimate(statistic.of, [parts], claim.null, settings) for seed, parts in samples.items()}
+    pooled = _estimate(statistic.of, every, claim.null, settings) if len(each) > 1 else next(iter(each.values()))
+    together = _together(every)
+    defined = np.isfinite(pooled.value)
+    found = Finding(
+        id=claim.id,
+        question=claim.question,
+        claim=claim.claim,
+        statistic=claim.statistic,
+        value=pooled.value,
+        ci_low=pooled.low,
+        ci_high=pooled.high,
+        p_value=pooled.p_value,
+        n=statistic.n(*together),
+        verdict=claim.verdict(pooled),
+        effect=float(statistic.effect(*together)) if defined else None,
+        effect_name=statistic.effect_name,
+        by_seed=[
+            {"seed": seed, "value": e.value, "ci_low": e.low, "ci_high": e.high, "verdict": claim.verdict(e)}
+            for seed, e in each.items()
+        ],
+        seeds_sd=float(np.std([e.value for e in each.values()], ddof=1)) if len(each) > 1 else None,
+        figure=claim.figure,
+        controls=list(claim.controls),
+        unit=claim.unit,
     )
-
-    e = estimate(pearson, columns(features, "complexity", "temporal_decoding_score"))
-    add(
-        "q2.emergence",
-        "2",
-        "complex features become decodable later in training",
-        "Pearson r(complexity, temporal decoding score)",
-        e,
-        len(features),
-        _above(e, 0),
-    )
-
-    e = estimate(mean_change, columns(first, "complexity"), columns(last, "complexity"))
-    add(
-        "q2.growth",
-        "2",
-        "features grow more complex from the first epoch to the last",
-        "mean complexity, last − first epoch",
-        e,
-        len(first) + len(last),
-        _above(e, 0),
-    )
-
-    early = features.merge(earliness(branch_cka).rename("earliness").reset_index()).dropna(subset=["earliness"])
-    e = estimate(pearson, columns(early, "complexity", "earliness"))
-    add(
-        "q3.teleport",
-        "3",
-        "the simpler a feature, the earlier the skip branch carries what of it the last block's does",
-        "Pearson r(complexity, mean skip CKA as share of the last block's)",
-        e,
-        len(early),
-        _below(e, 0),
-    )
-
-    e = estimate(pearson, columns(features, "complexity", "importance"))
-    add(
-        "q4.simplicity_bias",
-        "4",
-        "at the last epoch, simpler features are more important",
-        "Pearson r(complexity, importance)",
-        e,
-        len(features),
-        _below(e, 0),
-    )
-
-    e = estimate(pearson, columns(first, "complexity", "importance"))
-    add(
-        "q4.simplicity_bias_initial",
-        "4",
-        f"at the first epoch, complexity and importance are unrelated (r within ±{UNRELATED})",
-        "Pearson r(complexity, importance)",
-        e,
-        len(first),
-        _near_zero(e, UNRELATED),
-    )
-
-    tops = [
-        most_important(t, settings["top_share"])
-        for _, t in by_checkpoint[by_checkpoint["epoch"] > 0].groupby(["seed", "epoch"])
-    ]
-    e = estimate(
-        lambda *groups: pearson(np.concatenate(groups)),
-        *(columns(t, "epoch", "complexity") for t in tops),
-    )
-    add(
-        "q4.sedimentation",
-        "4",
-        "the most important features grow simpler during training",
-        "Pearson r(epoch, complexity) of the most important features",
-        e,
-        sum(len(t) for t in tops),
-        _below(e, 0),
-    )
-
-    shuffled = control_vinfo[control_vinfo["control"] == "shuffled"].dropna()
-    layers = [
-        estimate(lambda x: float(x.mean()), columns(t, "vinfo"), null=NOTHING)
-        for _, t in shuffled.groupby("layer", sort=False)
-    ]
-    e = max(layers, key=lambda layer: layer.high)
-    add(
-        "control.shuffled",
-        "control",
-        f"codes shuffled over images are not decodable: V-information is below {NOTHING} in every layer",
-        "mean V-information, the layer whose interval reaches highest",
-        e,
-        len(shuffled.drop_duplicates(["seed", "feature"])),
-        _worst([_below(layer, NOTHING) for layer in layers]),
-    )
-
-    deepest = list(dict.fromkeys(control_vinfo["layer"]))[-1]
-    untrained = control_vinfo[(control_vinfo["control"] == "untrained") & (control_vinfo["layer"] == deepest)]
-    both = features.merge(untrained, on=["seed", "feature"])
-    e = estimate(lambda x: float((x[:, 0] - x[:, 1]).mean()), columns(both, f"vinfo_{deepest}", "vinfo"))
-    add(
-        "control.untrained",
-        "control",
-        "training makes the features decodable: the last layer tells more of them than the untrained network's",
-        "mean V-information, trained − untrained network",
-        e,
-        len(both),
-        _above(e, 0),
-    )
+    if statistic.ranked:
+        e = _estimate(statistic.ranked, every, claim.null, settings)
+        found.spearman, found.spearman_low, found.spearman_high = e.value, e.low, e.high
+    if claim.of_images and "by_fold" in next(iter(by_seed.values())) and defined:
+        found.images_low, found.images_high = _over_images(claim, by_seed, settings, pooled.value)
     return found
 
 
-def write_findings(found: Sequence[Finding], notes: Sequence[str], run: str, folder: str | Path) -> None:
-    """Write findings.json and findings.md."""
-    folder = Path(folder)
-    plain = [{k: None if v != v else v for k, v in asdict(f).items()} for f in found]  # no NaN in JSON
-    content = json.dumps(plain, indent=1, allow_nan=False) + "\n"
-    store.write_bytes(folder / "findings.json", content.encode())
-    rows = [("id", "claim", "statistic", "value [interval]", "n", "verdict")]
+def _estimate(
+    statistic: Callable[..., np.ndarray], samples: Sequence[Parts], null: Null, settings: dict[str, Any]
+) -> Estimate:
+    """Estimate a statistic of the parts of all seeds, resampling within each part of each seed."""
+    size = len(samples[0])
+
+    def of_all(*groups: np.ndarray) -> np.ndarray:
+        return statistic(*_together([groups[i : i + size] for i in range(0, len(groups), size)]))
+
+    groups = [part for parts in samples for part in parts]
+    return bootstrap(of_all, groups, null, settings["bootstrap"], settings["confidence"], settings["seed"])
+
+
+def _together(samples: Sequence[Parts]) -> Parts:
+    """Join the seeds' rows, part by part."""
+    return tuple(np.concatenate(parts, axis=-2) for parts in zip(*samples, strict=True))
+
+
+def _over_images(
+    claim: Claim, by_seed: dict[int, Tables], settings: dict[str, Any], whole: float
+) -> tuple[float, float]:
+    """Return the jackknife interval over images; of a correlation, on Fisher's z, so that it stays within ±1."""
+    folds = sorted({fold for tables in by_seed.values() for fold in tables["by_fold"]["fold"]})
+    without = []
+    for fold in folds:
+        samples = [claim.parts(_without_fold(tables, fold), settings) for tables in by_seed.values()]
+        without.append(float(claim.computed.of(*_together(samples))))
+    if claim.computed is CORRELATION:
+        low, high = jackknife(np.arctanh(whole), np.arctanh(without).tolist(), settings["confidence"])
+        return float(np.tanh(low)), float(np.tanh(high))
+    return jackknife(whole, without, settings["confidence"])
+
+
+def _without_fold(tables: Tables, fold: int) -> Tables:
+    """Return the tables with the features' scalars as they are without one fold of images."""
+    own = tables["by_fold"][tables["by_fold"]["fold"] == fold].drop(columns=["fold"])
+    replaced = own.columns.difference(["seed", "feature"])
+    return {**tables, "features": tables["features"].drop(columns=replaced).merge(own, on=["seed", "feature"])}
+
+
+def _gated(found: list[Finding]) -> list[Finding]:
+    """Leave undecided, whatever its value, what rests on a control that does not hold."""
+    holds = {f.id: f.verdict == "supported" for f in found}
     for f in found:
-        defined = f.value == f.value
-        value = f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" if defined else "not defined"
-        rows.append((f.id, f.claim, f.statistic, value, str(f.n), f"**{f.verdict}**"))
-    lines = [
-        f"# Findings of run {run}",
-        "",
-        *_markdown_table(rows),
-        "",
-        *(f"- {note}" for note in notes),
-        "",
-    ]
-    store.write_bytes(folder / "findings.md", "\n".join(lines).encode())
-
-
-def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in rows]
-    return [lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]]
-
-
-def _above(e: Estimate, null: float) -> str:
-    return "supported" if e.low > null else "not supported" if e.high < null else "undecided"
-
-
-def _below(e: Estimate, null: float) -> str:
-    return "supported" if e.high < null else "not supported" if e.low > null else "undecided"
-
-
-def _worst(verdicts: Sequence[str]) -> str:
-    """Return the verdict on a claim that has to hold in every layer."""
-    return next((v for v in ("not supported", "undecided") if v in verdicts), "supported")
-
-
-def _near_zero(e: Estimate, margin: float) -> str:
-    if -margin < e.low and e.high < margin:
-        return "supported"
-    return "not supported" if e.low > margin or e.high < -margin else "undecided"
+        f.controls = [control for control in f.controls if control in holds]
+        if not all(holds[control] for control in f.controls):
+            f.verdict = "undecided"
+            f.by_seed = [{**seed, "verdict": "undecided"} for seed in f.by_seed]
+    return found
 
 
 def notes(features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame) -> list[str]:

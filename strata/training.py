@@ -59,6 +59,7 @@ def train(
     """
     device = models.device()
     classes, steps, images = _census(shards, training["batch_size"])
+    labels = shuffled_labels(shards, seed) if training["shuffle_labels"] else None
     network = models.build(model_config["source"], model_config["arguments"], classes, seed).to(device)
     optimiser = torch.optim.SGD(
         network.parameters(),
@@ -75,7 +76,7 @@ def train(
     for epoch in range(len(history), training["epochs"] + 1):
         began = time.perf_counter()
         if epoch:
-            _one_epoch(network, optimiser, schedule, scaler, shards, model_config, training, seed, epoch, steps)
+            _one_epoch(network, optimiser, schedule, scaler, shards, labels, model_config, training, seed, epoch, steps)
         loss, accuracy = evaluate(network, shards, model_config, training["batch_size"])
         if not np.isfinite(loss):
             raise StrataError(f"training diverged in epoch {epoch}; lower training.learning_rate")
@@ -118,6 +119,22 @@ def evaluate(
     return loss / count, correct / count
 
 
+def shuffled_labels(shards: Sequence[str | Path], seed: int) -> list[np.ndarray]:
+    """Return the labels of every shard, those of the training images permuted among them: a control.
+
+    A label then tells nothing of what an image shows; every class keeps its number of images, test images their labels.
+    """
+    labels, train = [], []
+    for path in shards:
+        with store.Shard(path, kind="images") as shard:
+            labels.append(shard.read("labels"))
+            train.append(shard.read("train"))
+    everything, of_training = np.concatenate(labels), np.concatenate(train)
+    rng = np.random.default_rng([seed, 0])  # epochs that draw an order begin at 1
+    everything[of_training] = rng.permutation(everything[of_training])
+    return np.split(everything, np.cumsum([len(own) for own in labels])[:-1])
+
+
 def augmented(images: Tensor, scale: Sequence[float], flip: bool, rng: torch.Generator) -> Tensor:
     """Crop and mirror every image at random, with one affine resampling for the whole batch.
 
@@ -149,6 +166,7 @@ def _one_epoch(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     scaler: torch.amp.GradScaler,
     shards: Sequence[str | Path],
+    labels: Sequence[np.ndarray] | None,
     model_config: dict[str, Any],
     training: dict[str, Any],
     seed: int,
@@ -160,13 +178,13 @@ def _one_epoch(
     order = np.random.default_rng([seed, epoch])
     torch.manual_seed(int(order.integers(2**62)))  # dropout, where a network has it
     rng = torch.Generator().manual_seed(int(order.integers(2**62)))
-    batches = _batches(shards, training["batch_size"], train=True, order=order)
-    for images, labels in progress(batches, f"epoch {epoch}/{training['epochs']}", total=steps):
+    batches = _batches(shards, training["batch_size"], train=True, order=order, labels=labels)
+    for images, target in progress(batches, f"epoch {epoch}/{training['epochs']}", total=steps):
         x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
         x = augmented(x, **training["augment"], rng=rng)
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast(device.type, enabled=device.type == "cuda"):
-            loss = functional.cross_entropy(network(x), labels.to(device))
+            loss = functional.cross_entropy(network(x), target.to(device))
         scaler.scale(loss).backward()
         scaler.step(optimiser)
         scaler.update()
@@ -178,17 +196,22 @@ def _batches(
     batch_size: int,
     train: bool,
     order: np.random.Generator | None = None,
+    labels: Sequence[np.ndarray] | None = None,
 ) -> Iterator[Batch]:
-    """Yield batches of uint8 images and labels; with `order`, shards and the images in them are shuffled."""
+    """Yield batches of uint8 images and labels (every shard's own, unless others are given).
+
+    With `order`, shards and the images in them are shuffled.
+    """
     ranks = order.permutation(len(shards)) if order else np.arange(len(shards))
     for rank in ranks:
         with store.Shard(shards[rank], kind="images") as shard:
-            images, labels = shard.read("images"), shard.read("labels")
+            images = shard.read("images")
+            target = shard.read("labels") if labels is None else labels[rank]
             rows = np.flatnonzero(shard.read("train") == train)
         if order:
             rows = order.permutation(rows)
         for part in np.array_split(rows, _steps(len(rows), batch_size)) if len(rows) else []:
-            yield torch.from_numpy(images[part]), torch.from_numpy(labels[part]).long()
+            yield torch.from_numpy(images[part]), torch.from_numpy(target[part]).long()
 
 
 def _steps(images: int, batch_size: int) -> int:

@@ -1,5 +1,6 @@
 """All claims at a glance, the training, and the controls."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -8,32 +9,51 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from strata.figures.drawing import BLUE, GREY, ORANGE, VERDICTS, Drawn, band, mean
-from strata.questions import Finding
+from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, VERDICTS, Drawn, band, mean
+from strata.findings import Finding
 
 
 def findings(found: Sequence[Finding]) -> Drawn:
-    """Draw every claim as a value with its interval, coloured by its verdict."""
-    figure, ax = plt.subplots(figsize=(7, 0.36 * len(found) + 1))
+    """Draw every claim as a value with its interval, coloured by its verdict; each seed's value as a small mark."""
+    figure, ax = plt.subplots(figsize=(7, 0.34 * len(found) + 1))
     rows = np.arange(len(found))[::-1]
     for row, f in zip(rows, found, strict=True):
-        if f.value is None:
+        colour = VERDICTS[f.verdict]
+        if f.value is None or f.value != f.value:
+            ax.annotate("not defined", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
             continue
-        ax.plot(
-            [f.ci_low, f.ci_high],
-            [row, row],
-            color=VERDICTS[f.verdict],
-            lw=2,
-            solid_capstyle="butt",
-        )
-        ax.plot(f.value, row, "o", color=VERDICTS[f.verdict], ms=5)
+        ax.plot([f.ci_low, f.ci_high], [row, row], color=colour, lw=2, solid_capstyle="butt")
+        ax.plot(f.value, row, "o", color=colour, ms=5)
+        if f.images_low is not None:
+            ax.plot(np.array([f.images_low, f.images_high], float), [row + 0.25] * 2, "|-", color="black", lw=0.7, ms=4)
+        if len(f.by_seed) > 1:
+            values = [seed["value"] for seed in f.by_seed if seed["value"] is not None]
+            ax.plot(values, [row - 0.25] * len(values), "o", mfc="none", mec="black", mew=0.6, ms=3)
+        text = f"{f.value:+.2f} [{f.ci_low:+.2f}, {f.ci_high:+.2f}]"
+        ax.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+    for above, row in zip(found[:-1], rows[:-1], strict=True):
+        if above.question != found[len(found) - row].question:
+            ax.axhline(row - 0.5, color="#cccccc", lw=0.5)
     ax.axvline(0, color="black", lw=0.6)
-    ax.set_yticks(rows, [f"{f.id}\n{f.statistic}" for f in found], fontsize=6)
-    ax.set_xlabel("value, with its bootstrap interval")
+    ax.set_yticks(rows, [f"{f.id}\n{textwrap.fill(f.statistic, 64)}" for f in found], fontsize=6)
+    ax.set(
+        ylim=(-0.6, len(found) - 0.4), xlabel="r, or a difference in complexity, V-information or accuracy (no units)"
+    )
     for verdict, colour in VERDICTS.items():
-        ax.plot([], [], "o", color=colour, label=verdict)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1), ncols=3)
-    return figure, pd.DataFrame([asdict(f) for f in found])
+        ax.plot([], [], "o-", color=colour, label=verdict)
+    if any(f.images_low is not None for f in found):
+        ax.plot([], [], "|-", color="black", lw=0.7, ms=4, label="interval over images")
+    if any(len(f.by_seed) > 1 for f in found):
+        ax.plot([], [], "o", mfc="none", mec="black", mew=0.6, ms=3, label="one seed")
+    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, columnspacing=1, handlelength=1.5)
+    return figure, pd.DataFrame([_numbers(f) for f in found])
+
+
+def _numbers(f: Finding) -> dict[str, Any]:
+    """Return a finding as one row, each seed's value in a column of its own."""
+    row = asdict(f)
+    row["controls"] = " ".join(f.controls)
+    return row | {f"value_seed_{seed['seed']}": seed["value"] for seed in row.pop("by_seed")}
 
 
 def training(history: pd.DataFrame) -> Drawn:
@@ -57,24 +77,33 @@ def training(history: pd.DataFrame) -> Drawn:
     return figure, history
 
 
+CONTROLS = {
+    "untrained": ("untrained network (control)", ORANGE),
+    "random": ("random directions (control)", GREEN),
+    "shuffled": ("shuffled codes (control)", GREY),
+}
+
+
 def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
-    """Draw the mean V-information in every layer: trained network, untrained network, shuffled codes."""
+    """Draw the mean V-information in every layer: of features in the trained network, and of every control."""
     layers = [name.removeprefix("vinfo_") for name in map(str, features) if name.startswith("vinfo_")]
+    measured = dict(list(control_vinfo.groupby("control")))
     rows = []
     for layer in layers:
-        own = control_vinfo[control_vinfo["layer"] == layer]
         groups = {"trained network": features[f"vinfo_{layer}"]}
-        groups["untrained network (control)"] = own[own["control"] == "untrained"]["vinfo"]
-        groups["shuffled codes (control)"] = own[own["control"] == "shuffled"]["vinfo"]
-        for group, values in groups.items():
-            rows.append({"layer": layer, "group": group, **mean(values.dropna().rename("vinfo"), settings)})
+        for name, (label, _) in CONTROLS.items():
+            if name in measured:
+                groups[label] = measured[name][measured[name]["layer"] == layer]["vinfo"]
+        for label, values in groups.items():
+            rows.append({"layer": layer, "group": label, **mean(values.dropna().rename("vinfo"), settings)})
     table = pd.DataFrame(rows)
+    colours = {"trained network": BLUE, **dict(CONTROLS.values())}
     figure, ax = plt.subplots(figsize=(5, 3))
-    for (name, line), colour in zip(table.groupby("group", sort=False), (BLUE, ORANGE, GREY), strict=True):
+    for group, line in table.groupby("group", sort=False):
         x = np.arange(len(line))
-        band(ax, x, line, "vinfo", colour, str(name))
+        band(ax, x, line, "vinfo", colours[str(group)], f"{group}, n = {line['n'].iloc[0]}")
     ax.axhline(0, color="black", lw=0.6)
     ax.set_xticks(x, layers, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set(ylabel=f"mean V-information (n = {table['n'].iloc[0]} features)", ylim=(-0.05, 1))
+    ax.set(ylabel="mean V-information (share of variance)", ylim=(min(-0.05, table["ci_low"].min()), 1))
     ax.legend(loc="upper left")
     return figure, table

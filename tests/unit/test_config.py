@@ -103,6 +103,7 @@ REFUSED = [
     ("training.learning_rate", float("inf"), ["found inf"]),
     ("training.augment.scale", [0.5, 1.5], ["training.augment.scale.1", "must be at most 1"]),
     ("training.augment.flip", "no", ["must be of type boolean"]),
+    ("training.shuffle_labels", 1, ["must be of type boolean"]),
     ("training.epochs", 12.0, ["must be of type integer", "found 12.0"]),  # which is no count of epochs in Python
     ("training.checkpoints", [1.0], ["found 1.0"]),
     ("training.checkpoints", "some", ["all", "list"]),

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from strata import questions
+from strata.findings import Finding, write_findings
 
 STRONG = 0.5
 # claim, what makes its effect positive, what makes it negative, the sign that the claim wants
@@ -16,18 +17,81 @@ CLAIMS = [
     ("q3.teleport", {"teleport": STRONG}, {"teleport": -STRONG}, "negative"),
     ("q4.simplicity_bias", {"bias": STRONG}, {"bias": -STRONG}, "negative"),
     ("q4.sedimentation", {"sedimentation": STRONG}, {"sedimentation": -STRONG}, "negative"),
+    ("q4.support", {"together": 0.2}, {"together": -0.2}, "positive"),
+    ("a.redundancy", {"redundancy": STRONG}, {"redundancy": -STRONG}, "negative"),
+    ("a.robustness", {"robustness": STRONG}, {"robustness": -STRONG}, "negative"),
+    ("control.random_directions", {"random": 0.2}, {"random": 1.6}, "positive"),
     ("control.untrained", {"trained": 0.2}, {"trained": -0.2}, "positive"),
 ]
-IDS = [name for name, *_ in CLAIMS] + ["q4.simplicity_bias_initial", "control.shuffled"]
+WITHIN = {"q4.simplicity_bias_initial": "bias_initial", "a.local": "local"}
+IDS = [name for name, *_ in CLAIMS] + [*WITHIN, "a.families", "control.shuffled"]
+RESTS_ON = {  # by hand: what each claim rests on besides the shuffled codes
+    "q1.spectrum": ["control.random_directions"],
+    "q2.emergence": ["control.untrained"],
+    "q2.growth": ["control.untrained"],
+    "q4.sedimentation": ["control.untrained"],
+}
 
 
 @pytest.fixture
-def claims(tables, settings):
-    def claims(**effects):
-        found = questions.findings(**tables(**effects), settings=settings)
-        return {f.id: f for f in found}
+def measured(tables):
+    """A maker of all tables that claims look at, with controls that hold unless they are asked not to."""
 
-    return claims
+    def measured(random=0.1, together=0.0, redundancy=0.0, robustness=0.0, local=0.0, moved=0.02, **effects):
+        t = tables(**{"shuffled": -0.05, "trained": 0.2} | effects)
+        features, rng = t["features"], np.random.default_rng(9)
+        n, k = len(features), features["complexity"].to_numpy()
+        for name, slope in (("redundancy", redundancy), ("robustness", robustness), ("hoyer", local)):
+            features[name] = 0.5 + slope * k + 0.05 * rng.normal(size=n)
+        t["control_vinfo"] = pd.concat([t["control_vinfo"], random_directions(n, random, rng)], ignore_index=True)
+        scalars = features[["seed", "feature", "complexity", "temporal_decoding_score"]]
+        t["by_fold"] = pd.concat(
+            scalars.assign(fold=fold, complexity=k + 0.02 * rng.normal(size=n)) for fold in range(5)
+        )
+        t["support"] = support(features, together, rng)
+        ranks = scalars[["seed", "feature"]]
+        by_family = {"linear": k, "mlp": 0.9 * k + 0.5 * moved * rng.normal(size=n)}
+        t["by_family"] = pd.concat(ranks.assign(family=name, complexity=own) for name, own in by_family.items())
+        return t
+
+    return measured
+
+
+def random_directions(n, spread, rng):
+    vinfo = 0.5 + spread * (rng.permutation(n) / n - 0.5)
+    layers = ("stem", "block-01", "penultimate")
+    key = {"seed": 0, "feature": np.arange(n), "control": "random"}
+    return pd.concat(
+        pd.DataFrame({**key, "layer": layer, "vinfo": 0.9 if layer == "penultimate" else vinfo}) for layer in layers
+    )
+
+
+def support(features, together, rng):
+    """Accuracy falls in a line without random features, and by `together` more than theirs without the complex half."""
+    share = np.linspace(0, 1, 21)
+    ranked = features.sort_values("complexity")["importance"].to_numpy()
+    weight = ranked[len(ranked) // 2 :].sum() / ranked.sum()
+    sag = 0.8 * (1 - weight) - together - 0.8 * 0.5
+    rows = [("complex first", 0, 0.1 + 0.8 * share + 4 * sag * share * (1 - share))]
+    rows += [("random", i, 0.1 + 0.8 * share + 0.02 * rng.normal() * share * (1 - share)) for i in range(10)]
+    return pd.concat(
+        pd.DataFrame({"seed": 0, "order": order, "draw": draw, "share_kept": share, "accuracy": accuracy, "n": 400})
+        for order, draw, accuracy in rows
+    )
+
+
+def two_seeds(t, other):
+    """Put the tables of two seeds together."""
+    return {name: pd.concat([t[name], other[name].assign(seed=1)], ignore_index=True) for name in t}
+
+
+def by_id(t, settings):
+    return {f.id: f for f in questions.findings(settings, **t)}
+
+
+@pytest.fixture
+def claims(measured, settings):
+    return lambda **effects: by_id(measured(**effects), settings)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +103,7 @@ def claims(tables, settings):
             (name, positive, "supported" if wanted == "positive" else "not supported"),
             (name, negative, "supported" if wanted == "negative" else "not supported"),
         )
+        if case[:2] != ("q1.spectrum", {"spread": 0.02})  # then random directions spread more; see the gate
     ],
 )
 def test_a_strong_effect_decides_its_claim_by_its_interval(claims, name, effects, verdict):
@@ -50,41 +115,101 @@ def test_a_strong_effect_decides_its_claim_by_its_interval(claims, name, effects
     assert f.p_value < 0.05
 
 
+def test_a_narrow_spectrum_is_refuted(measured, settings):
+    t = measured(spread=0.02)
+    t["control_vinfo"] = t["control_vinfo"][t["control_vinfo"]["control"] != "random"]
+    assert by_id(t, settings)["q1.spectrum"].verdict == "not supported"
+
+
 @pytest.mark.parametrize("name", [name for name, *_ in CLAIMS])
 def test_no_effect_leaves_a_claim_undecided(claims, name):
-    # a spectrum just as wide as the claim's margin, and nothing but noise elsewhere
-    f = claims(spread=0.125, seed=3)[name]
+    # a spectrum just as wide as the claim's margin, random directions just as wide, and nothing but noise elsewhere
+    f = claims(spread=0.125, random=0.125, trained=0.0, seed=3)[name]
     assert f.verdict == "undecided"
     null = questions.SPREAD if name == "q1.spectrum" else 0
     assert f.ci_low <= null <= f.ci_high
     assert f.p_value > 0.02
 
 
+@pytest.mark.parametrize("name", WITHIN)
 @pytest.mark.parametrize(
-    ("effects", "verdict"),
+    ("slope", "n", "verdict"),
     [
-        ({"n": 400}, "supported"),  # the interval is within the margin
-        ({"n": 12}, "undecided"),  # it is wider than the margin, and about zero
-        ({"bias_initial": STRONG}, "not supported"),
-        ({"bias_initial": -STRONG}, "not supported"),
+        (0, 400, "supported"),  # the interval is within the margin
+        (0, 12, "undecided"),  # it is wider than the margin, and about zero
+        (STRONG, 120, "not supported"),
+        (-STRONG, 120, "not supported"),
     ],
 )
-def test_no_relation_is_claimed_only_when_the_interval_is_near_zero(claims, effects, verdict):
-    assert claims(**effects)["q4.simplicity_bias_initial"].verdict == verdict
+def test_no_relation_is_claimed_only_when_the_interval_is_near_zero(claims, name, slope, n, verdict):
+    f = claims(n=n, **{WITHIN[name]: slope})[name]
+    assert f.verdict == verdict
+    assert (f.p_value < 0.05) == (verdict == "supported")  # of equivalence
 
 
-@pytest.mark.parametrize(("shuffled", "verdict"), [(-0.05, "supported"), (0.0, "supported"), (0.1, "not supported")])
+@pytest.mark.parametrize(("shuffled", "verdict"), [(-0.05, "supported"), (0.1, "not supported")])
 def test_shuffled_codes_must_not_be_decodable_in_any_layer(claims, shuffled, verdict):
     assert claims(shuffled=shuffled)["control.shuffled"].verdict == verdict
 
 
-def test_one_layer_that_decodes_shuffled_codes_is_enough_to_refute_the_control(tables, settings):
-    measured = tables(shuffled=-0.05)
-    control = measured["control_vinfo"]
+def test_one_layer_that_decodes_shuffled_codes_is_enough_to_refute_the_control(measured, settings):
+    t = measured()
+    control = t["control_vinfo"]
     leaky = (control["control"] == "shuffled") & (control["layer"] == "block-01")
     control.loc[leaky, "vinfo"] = 0.2
-    f = {f.id: f for f in questions.findings(**measured, settings=settings)}["control.shuffled"]
+    f = by_id(t, settings)["control.shuffled"]
     assert (f.verdict, f.value) == ("not supported", pytest.approx(0.2))
+
+
+@pytest.mark.parametrize(
+    ("control", "broken", "verdict"),
+    [
+        ("control.shuffled", {"shuffled": 0.1}, "not supported"),
+        ("control.shuffled", {"shuffled": 0.01}, "undecided"),
+        ("control.untrained", {"trained": -0.2}, "not supported"),
+        ("control.random_directions", {"random": 1.6}, "not supported"),
+    ],
+)
+def test_claims_that_rest_on_a_control_are_undecided_unless_it_holds(claims, control, broken, verdict):
+    strong = {"emergence": STRONG, "growth": STRONG, "teleport": -STRONG, "bias": -STRONG, "sedimentation": -STRONG}
+    strong |= {"redundancy": -STRONG, "robustness": -STRONG, "together": 0.2}
+    whole, found = claims(**strong), claims(**strong, **broken)
+    assert {f.verdict for name, f in whole.items() if name not in WITHIN} == {"supported"}
+    assert found[control].verdict == verdict
+    for name, f in found.items():
+        if name == control:
+            continue
+        rests = control == "control.shuffled" or control in RESTS_ON.get(name, [])
+        assert f.verdict == ("undecided" if rests else whole[name].verdict)
+        assert [seed["verdict"] for seed in f.by_seed] == [f.verdict]
+        assert (control in f.controls) == rests
+        if not name.startswith("control"):
+            assert f.value == whole[name].value  # told all the same
+
+
+def test_a_control_that_was_not_measured_gates_nothing(measured, settings):
+    t = measured()
+    t["control_vinfo"] = t["control_vinfo"][t["control_vinfo"]["control"] != "random"]
+    found = by_id(t, settings)
+    assert "control.random_directions" not in found
+    assert found["q1.spectrum"].controls == ["control.shuffled"]
+    assert found["q1.spectrum"].verdict == "supported"
+
+
+def test_what_a_run_has_not_measured_is_left_out_and_said(measured, settings):
+    t = measured()
+    del t["support"]
+    t["features"] = t["features"].drop(columns="hoyer").assign(redundancy=np.nan)
+    gone = {"q4.support": "no table support", "a.local": "no column hoyer", "a.redundancy": "no row"}
+    assert set(by_id(t, settings)) == set(IDS) - set(gone)
+    said = questions.left_out(settings, **t)
+    assert len(said) == len(gone)
+    for name, lack in gone.items():
+        assert any(name in line and lack in line for line in said)
+
+
+def test_nothing_is_left_out_when_all_is_measured(measured, settings):
+    assert questions.left_out(settings, **measured()) == []
 
 
 def test_every_claim_is_tested_once_with_the_same_seed_and_the_same_result(claims):
@@ -92,48 +217,193 @@ def test_every_claim_is_tested_once_with_the_same_seed_and_the_same_result(claim
     assert sorted(first) == sorted(IDS)
     assert first == again
     assert all(f.verdict in {"supported", "not supported", "undecided"} for f in first.values())
-    assert all(f.question in {"1", "2", "3", "4", "control"} for f in first.values())
+    assert all(f.question in {"1", "2", "3", "4", "appendix", "control"} for f in first.values())
 
 
-def test_values_are_those_of_the_tables(tables, settings):
-    t = tables(bias=-0.1, emergence=0.1, growth=0.1, teleport=-0.1)
-    f = {f.id: f for f in questions.findings(**t, settings=settings)}
+def test_values_are_those_of_the_tables(measured, settings):
+    t = measured(bias=-0.1, emergence=0.1, growth=0.1, teleport=-0.1, redundancy=-0.1, random=0.3, together=0.1)
+    f = by_id(t, settings)
     features, by_epoch = t["features"], dict(list(t["by_checkpoint"].groupby("epoch")))
     k = features["complexity"]
     assert f["q1.spectrum"].value == pytest.approx(k.quantile(0.9) - k.quantile(0.1))
     assert f["q2.emergence"].value == pytest.approx(k.corr(features["temporal_decoding_score"]))
     assert f["q4.simplicity_bias"].value == pytest.approx(k.corr(features["importance"]))
+    assert f["a.redundancy"].value == pytest.approx(k.corr(features["redundancy"]))
+    assert f["a.local"].value == pytest.approx(k.corr(features["hoyer"]))
     assert f["q2.growth"].value == pytest.approx(by_epoch[3]["complexity"].mean() - by_epoch[1]["complexity"].mean())
     assert f["q4.simplicity_bias_initial"].value == pytest.approx(
         by_epoch[1]["complexity"].corr(by_epoch[1]["importance"])
     )
     untrained = t["control_vinfo"].query("control == 'untrained' and layer == 'penultimate'")["vinfo"].to_numpy()
     assert f["control.untrained"].value == pytest.approx((features["vinfo_penultimate"] - untrained).mean())
+    # the complexity of random directions is over the layers without the penultimate one
+    random = 1 - t["control_vinfo"].query("control == 'random' and layer == 'stem'")["vinfo"]
+    width = random.quantile(0.9) - random.quantile(0.1)
+    assert f["control.random_directions"].value == pytest.approx(f["q1.spectrum"].value - width)
     assert f["q2.emergence"].n == len(features)
     assert f["q4.sedimentation"].n == 3 * 5
 
 
-def test_features_without_v_information_are_left_out(tables, settings):
-    t = tables(bias=-STRONG, emergence=STRONG)
+def test_ranks_are_correlated_for_every_correlation(measured, settings):
+    t = measured(emergence=0.1, bias=-0.1)
+    f = by_id(t, settings)
+    for name, column in (("q2.emergence", "temporal_decoding_score"), ("q4.simplicity_bias", "importance")):
+        expected = t["features"]["complexity"].corr(t["features"][column], method="spearman")
+        assert f[name].spearman == pytest.approx(expected)
+        assert f[name].spearman_low < expected < f[name].spearman_high
+    correlations = {name for name, own in f.items() if own.statistic.startswith("Pearson")}
+    assert {name for name, own in f.items() if own.spearman is not None} == correlations
+
+
+def test_effects_tell_sizes(measured, settings):
+    t = measured(growth=0.3, random=0.3)
+    f = by_id(t, settings)
+    by_epoch = dict(list(t["by_checkpoint"].groupby("epoch")["complexity"]))
+    first, last = by_epoch[1], by_epoch[3]
+    pooled = np.sqrt((first.var() + last.var()) / 2)
+    assert f["q2.growth"].effect == pytest.approx((last.mean() - first.mean()) / pooled)
+    assert f["q2.emergence"].effect == f["q2.emergence"].value
+    assert f["q1.spectrum"].effect == pytest.approx(f["q1.spectrum"].value / questions.SPREAD)
+    assert f["control.random_directions"].effect > 1
+    assert all(own.effect_name for own in f.values())
+
+
+def test_support_compares_the_complex_half_with_random_features_of_equal_importance(measured, settings):
+    t = measured(bias=-0.5, together=0.15)
+    f = by_id(t, settings)["q4.support"]
+    features, own = t["features"], t["support"].set_index(["order", "share_kept"])["accuracy"]
+    heavy = features["complexity"] >= features["complexity"].median()
+    weight = features["importance"][heavy].sum() / features["importance"].sum()
+    assert weight < 0.5  # complex features matter less one by one
+    random = own["random"].groupby("share_kept").mean()
+    expected = np.interp(1 - weight, random.index, random) - own["complex first", 0.5]
+    assert f.value == pytest.approx(expected)
+    assert f.value == pytest.approx(0.15, abs=0.01)
+    assert f.effect == pytest.approx(own["complex first", 1.0] - own["complex first", 0.5])
+    assert (f.n, f.unit) == (400, "test images")
+    # two accuracies of 400 images each
+    variances = [p * (1 - p) / 400 for p in (own["complex first", 0.5], expected + own["complex first", 0.5])]
+    assert f.ci_high - f.ci_low == pytest.approx(2 * 1.96 * np.sqrt(sum(variances)), rel=0.2)
+
+
+@pytest.mark.parametrize(("moved", "verdict"), [(0.02, "supported"), (1.0, "not supported")])
+def test_the_order_of_complexity_is_compared_between_families(measured, settings, moved, verdict):
+    t = measured(moved=moved)
+    f = by_id(t, settings)["a.families"]
+    wide = t["by_family"].pivot(index="feature", columns="family", values="complexity")
+    assert f.value == pytest.approx(wide["linear"].corr(wide["mlp"], method="spearman"))
+    assert f.verdict == verdict
+
+
+def test_findings_from_elsewhere_are_corrected_and_gated_with_the_others(measured, settings):
+    other = Finding("truth.x", "truth", "c", "s", 1.0, 0.5, 1.5, 0.03, 9, "supported", controls=["control.untrained"])
+    alone = by_id(measured(), settings)
+    found = {f.id: f for f in questions.findings(settings, also=[other], **measured(trained=-0.2))}
+    assert found["truth.x"].verdict == "undecided"
+    assert found["truth.x"].p_adjusted > 0.03
+    changed = [f.id for f in alone.values() if f.p_adjusted != found[f.id].p_adjusted]
+    assert "q3.teleport" in changed  # one more in the family
+    assert list(found)[-4:] == ["truth.x", "control.shuffled", "control.random_directions", "control.untrained"]
+
+
+def test_p_values_are_corrected_over_the_claims_and_not_the_controls(claims):
+    f = claims(bias=-STRONG)
+    family = {name: own for name, own in f.items() if not name.startswith("control")}
+    ranked = sorted(own.p_value for own in family.values())
+    for own in family.values():
+        expected = min(1.0, *(len(ranked) * p / (i + 1) for i, p in enumerate(ranked) if p >= own.p_value))
+        assert own.p_adjusted == pytest.approx(expected)
+    assert all(own.p_adjusted is None for name, own in f.items() if name not in family)
+
+
+def test_intervals_over_images_come_from_the_folds(measured, settings):
+    t = measured(emergence=0.3)
+    f = by_id(t, settings)
+    assert {name for name, own in f.items() if own.images_low is not None} == {
+        "q1.spectrum",
+        "q2.emergence",
+        "q4.simplicity_bias",
+    }
+    folds = [own for _, own in t["by_fold"].groupby("fold")]
+    widths = np.array([own["complexity"].quantile(0.9) - own["complexity"].quantile(0.1) for own in folds])
+    half = 2.776 * np.sqrt(4 / 5 * ((widths - widths.mean()) ** 2).sum())  # Student's t, 4 degrees of freedom
+    spectrum = f["q1.spectrum"]
+    assert (spectrum.images_low, spectrum.images_high) == pytest.approx(
+        (spectrum.value - half, spectrum.value + half), rel=1e-3
+    )
+    z = np.arctanh([own["complexity"].corr(own["temporal_decoding_score"]) for own in folds])
+    half = 2.776 * np.sqrt(4 / 5 * ((z - z.mean()) ** 2).sum())
+    expected = np.tanh([np.arctanh(f["q2.emergence"].value) - half, np.arctanh(f["q2.emergence"].value) + half])
+    assert (f["q2.emergence"].images_low, f["q2.emergence"].images_high) == pytest.approx(expected, rel=1e-3)
+
+
+def test_folds_that_agree_leave_no_doubt_over_images(measured, settings):
+    t = measured()
+    k = t["features"].set_index("feature")["complexity"]
+    t["by_fold"] = t["by_fold"].assign(complexity=t["by_fold"]["feature"].map(k))
+    f = by_id(t, settings)["q1.spectrum"]
+    assert (f.images_low, f.images_high) == pytest.approx((f.value, f.value))
+
+
+def test_without_folds_there_is_no_interval_over_images(measured, settings):
+    t = measured()
+    del t["by_fold"]
+    assert all(f.images_low is None for f in by_id(t, settings).values())
+
+
+def test_every_seed_is_told_beside_all_together(measured, settings):
+    one, other = measured(bias=-STRONG), measured(bias=STRONG, seed=5)
+    alone = [by_id(t, settings) for t in (one, other)]
+    pooled = by_id(two_seeds(one, other), settings)
+    for name, f in pooled.items():
+        assert [seed["seed"] for seed in f.by_seed] == [0, 1]
+        for told, own in zip(f.by_seed, (alone[0][name], alone[1][name]), strict=True):
+            assert (told["value"], told["ci_low"], told["ci_high"]) == (own.value, own.ci_low, own.ci_high)
+        values = [seed["value"] for seed in f.by_seed]
+        assert f.seeds_sd == pytest.approx(abs(values[0] - values[1]) / np.sqrt(2))
+        assert f.n == 2 * alone[0][name].n
+    bias = pooled["q4.simplicity_bias"]
+    assert [seed["verdict"] for seed in bias.by_seed] == ["supported", "not supported"]
+    both = pd.concat([one["features"], other["features"]])
+    assert bias.value == pytest.approx(both["complexity"].corr(both["importance"]))
+
+
+def test_one_seed_has_no_spread_between_seeds(claims):
+    f = claims(emergence=STRONG)["q2.emergence"]
+    assert f.seeds_sd is None
+    assert f.by_seed == [{"seed": 0, "value": f.value, "ci_low": f.ci_low, "ci_high": f.ci_high, "verdict": f.verdict}]
+
+
+def test_features_are_resampled_within_their_seed(measured, settings):
+    """Otherwise the interval of a change would grow with the distance between seeds, which every change cancels."""
+    one, other = measured(growth=0.1), measured(growth=0.1, seed=5)
+    near = by_id(two_seeds(one, other), settings)["q2.growth"]
+    other["by_checkpoint"]["complexity"] += 10
+    far = by_id(two_seeds(one, other), settings)["q2.growth"]
+    assert far.value == pytest.approx(near.value)
+    assert (far.ci_low, far.ci_high) == pytest.approx((near.ci_low, near.ci_high))
+
+
+def test_features_without_v_information_are_left_out(measured, settings):
+    t = measured(bias=-STRONG, emergence=STRONG)
     gone = t["features"]["feature"] < 20
-    whole = questions.findings(**t, settings=settings)
+    whole = by_id(t, settings)
     for name, column in (("features", "complexity"), ("by_checkpoint", "complexity"), ("branch_cka", "cka")):
         t[name].loc[t[name]["feature"] < 20, column] = np.nan
     t["control_vinfo"].loc[t["control_vinfo"]["feature"] < 20, "vinfo"] = np.nan
+    t["by_fold"].loc[t["by_fold"]["feature"] < 20, "complexity"] = np.nan
     t["features"].loc[gone, ["temporal_decoding_score", "vinfo_penultimate"]] = np.nan
-    found = {f.id: f for f in questions.findings(**t, settings=settings)}
-    assert found["q2.emergence"].n == 100
-    assert found["q3.teleport"].n == 100
-    assert found["control.untrained"].n == 100
-    assert found["control.shuffled"].n == 100
+    found = by_id(t, settings)
+    for name in ("q2.emergence", "q3.teleport", "control.untrained", "control.shuffled", "a.local"):
+        assert found[name].n == 100
     assert all(math.isfinite(f.value) for f in found.values())
-    assert [found[f.id].verdict for f in whole] == [f.verdict for f in whole]
+    assert {name: f.verdict for name, f in found.items()} == {name: f.verdict for name, f in whole.items()}
 
 
 @pytest.fixture
-def one_epoch(tables, settings):
+def one_epoch(measured, settings):
     """Findings of a training of one epoch: sedimentation is not defined."""
-    found = questions.findings(**tables(epochs=(0, 1)), settings=settings)
+    found = questions.findings(settings, **measured(epochs=(0, 1)))
     assert math.isnan({f.id: f for f in found}["q4.sedimentation"].value)
     return found
 
@@ -142,44 +412,110 @@ def test_what_cannot_be_defined_is_undecided(one_epoch):
     assert {f.id: f for f in one_epoch}["q4.sedimentation"].verdict == "undecided"
 
 
-def test_findings_are_json_without_nan(one_epoch, tmp_path):
-    questions.write_findings(one_epoch, [], "tiny", tmp_path)
+def test_findings_are_json_without_nan(one_epoch, settings, tmp_path):
+    write_findings(one_epoch, [], "tiny", settings, tmp_path)
 
     def refuse(constant):
         raise AssertionError(constant)
 
     read = json.loads((tmp_path / "findings.json").read_text(), parse_constant=refuse)
     keys = ["id", "question", "claim", "statistic", "value", "ci_low", "ci_high", "p_value", "n", "verdict"]
-    assert [list(f) for f in read] == [keys] * len(IDS)
+    assert [list(f)[:10] for f in read] == [keys] * len(IDS)
     undefined = next(f for f in read if f["id"] == "q4.sedimentation")
-    assert [undefined[k] for k in ("value", "ci_low", "ci_high", "p_value")] == [None] * 4
+    assert [undefined[k] for k in ("value", "ci_low", "ci_high", "p_value", "effect")] == [None] * 5
+    assert undefined["by_seed"][0]["value"] is None
     for f, plain in zip(one_epoch, read, strict=True):
         if f.id != "q4.sedimentation":
-            assert questions.Finding(**plain) == f
+            assert Finding(**plain) == f
 
 
-def test_findings_read_as_a_table_and_notes(one_epoch, tmp_path):
-    questions.write_findings(one_epoch, ["accuracy 0.99", "all is well"], "tiny", tmp_path)
-    lines = (tmp_path / "findings.md").read_text().splitlines()
+def page(found, settings, folder, notes=()):
+    write_findings(found, notes, "tiny", settings, folder)
+    return (folder / "findings.md").read_text()
+
+
+def paragraph(text, f):
+    """Return the lines about a claim, in one."""
+    return " ".join(text[text.index(f"**{f.claim[0].upper()}{f.claim[1:]}: ") :].split("\n\n")[0].split())
+
+
+def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(one_epoch, settings, tmp_path):
+    text = page(one_epoch, settings, tmp_path, ["accuracy 0.99", "all is well"])
+    lines = text.splitlines()
     assert lines[0] == "# Findings of run tiny"
-    rows = [line for line in lines if line.startswith("|")]
+    headings = [line for line in lines if line.startswith("## ")]
+    assert headings[0].startswith("## 1. ")
+    assert headings[3].startswith("## 4. ")
+    assert headings[-3:] == ["## Controls", "## All claims", "## Notes"]
+    assert max(map(len, lines)) <= 125  # for a terminal
+    for f in one_epoch:
+        told = paragraph(text, f)
+        assert f.statistic in told
+        assert f"n = {f.n} {f.unit}" in told
+        if f.id != "q4.sedimentation":
+            assert told.split("**")[1].endswith(f": {f.verdict}.")
+            assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in told
+            assert f"(figures/{f.figure}.png)" in told
+            assert f"p = {f.p_value:.2g}" in told
+        if f.p_adjusted is not None and not math.isnan(f.p_adjusted):
+            assert f"adjusted {f.p_adjusted:.2g}" in told
+        if f.spearman is not None and f.id != "q4.sedimentation":
+            assert f"Spearman {f.spearman:+.3f} [{f.spearman_low:+.3f}, {f.spearman_high:+.3f}]" in told
+        if f.images_low is not None:
+            assert f"over images [{f.images_low:+.3f}, {f.images_high:+.3f}]" in told
+        if f.effect is not None and f.effect != f.value:
+            assert f"{f.effect:.2f} ({f.effect_name})" in told
+        assert "seed" not in told
+    assert lines[-2:] == ["- accuracy 0.99", "- all is well"]
+
+
+def test_the_table_of_findings_has_a_row_a_claim(one_epoch, settings, tmp_path):
+    rows = [line for line in page(one_epoch, settings, tmp_path).splitlines() if line.startswith("|")]
     assert len(rows) == len(one_epoch) + 2
     assert len({line.count("|") for line in rows}) == 1
     assert len({len(line) for line in rows}) == 1  # columns are aligned for those who read the text itself
     for f, row in zip(one_epoch, rows[2:], strict=True):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[0] == f.id
-        assert f.claim in cells
         assert f"**{f.verdict}**" in cells
         if f.id != "q4.sedimentation":
             assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in cells
-    assert lines[-2:] == ["- accuracy 0.99", "- all is well"]
 
 
-def test_an_undefined_value_is_said_in_words(one_epoch, tmp_path):
-    questions.write_findings(one_epoch, [], "tiny", tmp_path)
-    row = next(line for line in (tmp_path / "findings.md").read_text().splitlines() if "q4.sedimentation" in line)
-    assert "nan" not in row
+def test_the_page_begins_with_how_many_claims_hold_and_whether_the_controls_do(claims, settings, tmp_path):
+    found = list(claims(bias=-STRONG, emergence=-STRONG).values())
+    verdicts = [f.verdict for f in found if f.question != "control"]
+    start = " ".join(page(found, settings, tmp_path).split())
+    assert f"Of {len(verdicts)} claims: {verdicts.count('supported')} supported, " in start
+    assert f"{verdicts.count('not supported')} not supported, " in start
+    assert "all 3 controls hold" in start
+    broken = list(claims(trained=-0.2).values())
+    assert "not all controls hold: control.untrained (not supported)" in " ".join(
+        page(broken, settings, tmp_path).split()
+    )
+
+
+def test_a_claim_whose_control_fails_says_why_it_is_undecided(claims, settings, tmp_path):
+    found = claims(trained=-0.2, emergence=STRONG)
+    text = page(list(found.values()), settings, tmp_path)
+    told = paragraph(text, found["q2.emergence"])
+    assert ": undecided.**" in told
+    assert "rests on control.untrained (not supported)" in told
+    assert "rests on" not in paragraph(text, found["q1.spectrum"])
+
+
+def test_seeds_are_told_on_the_page(measured, settings, tmp_path):
+    found = by_id(two_seeds(measured(emergence=STRONG), measured(emergence=STRONG, seed=5)), settings)
+    told = paragraph(page(list(found.values()), settings, tmp_path), found["q2.emergence"])
+    for seed in found["q2.emergence"].by_seed:
+        assert f"{seed['seed']}: {seed['value']:+.3f} [" in told
+    assert f"standard deviation between seeds {found['q2.emergence'].seeds_sd:.3f}" in told
+
+
+def test_an_undefined_value_is_said_in_words(one_epoch, settings, tmp_path):
+    text = page(one_epoch, settings, tmp_path)
+    assert "not defined in this run" in paragraph(text, {f.id: f for f in one_epoch}["q4.sedimentation"])
+    assert "nan" not in text
 
 
 def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():

@@ -158,6 +158,7 @@ training.train({[str(p) for p in digit_shards]}, {model_config}, {training_confi
         {"epochs_kept": [0, 4]},
         {"augment": {"scale": [1.0, 1.0], "flip": True}},
         {"shards": 1},
+        {"shuffle_labels": True},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -214,6 +215,54 @@ def test_every_image_of_the_split_is_seen_once_an_epoch(digit_shards, train, bat
     shuffled = [ids(np.random.default_rng([0, epoch])) for epoch in (1, 2)]
     assert all(sorted(s) == sorted(expected) for s in shuffled)
     assert shuffled[0] != shuffled[1]
+
+
+def split(shards):
+    """Return labels and whether they are of training images, shard after shard."""
+    parts = [store.read(path)[0] for path in shards]
+    return [np.concatenate([part[name] for part in parts]) for name in ("labels", "train")]
+
+
+def test_shuffled_labels_are_those_of_the_training_images_in_another_order(digit_shards):
+    labels, train = split(digit_shards)
+    found = training.shuffled_labels(digit_shards, seed=0)
+    assert [len(own) for own in found] == [len(store.read(path)[0]["labels"]) for path in digit_shards]
+    shuffled = np.concatenate(found)
+    np.testing.assert_array_equal(shuffled[~train], labels[~train])
+    np.testing.assert_array_equal(np.bincount(shuffled[train]), np.bincount(labels[train]))
+    agree = (shuffled[train] == labels[train]).mean()  # 1/3 by chance, with 36 images
+    assert 0.05 < agree < 0.65
+
+
+def test_the_seed_decides_how_labels_are_shuffled(digit_shards):
+    first, again, other = (np.concatenate(training.shuffled_labels(digit_shards, seed)) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_every_epoch_trains_on_the_same_shuffled_labels(run, digit_shards, monkeypatch):
+    labels = np.concatenate(training.shuffled_labels(digit_shards, 0))
+    images = np.concatenate([store.read(path)[0]["images"] for path in digit_shards])
+    expected = sorted((image.tobytes(), label) for image, label in zip(images, labels, strict=True))
+    seen = {True: [], False: []}
+    batches = training._batches
+
+    def watched(shards, batch_size, train, **more):
+        for x, y in batches(shards, batch_size, train, **more):
+            seen[train] += [(image.tobytes(), int(label)) for image, label in zip(x.numpy(), y, strict=True)]
+            yield x, y
+
+    monkeypatch.setattr(training, "_batches", watched)
+    run("a", epochs_kept=[0, 2], epochs=2, shuffle_labels=True)
+    assert sorted(set(seen[True]) | set(seen[False])) == sorted(set(expected))
+    assert len(seen[True]) == 2 * len(set(seen[True]))  # two epochs; then three evaluations
+    assert len(seen[False]) == 3 * len(set(seen[False]))
+
+
+def test_with_shuffled_labels_nothing_is_learned_of_the_classes(run):
+    """The same training with the true labels reaches 90 % (above)."""
+    history, _ = run("a", epochs_kept=[0, 16], epochs=16, shuffle_labels=True)
+    assert history["accuracy"].iloc[-1] < 0.65  # of three classes
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.workflow
 REPORT = {"report"}
 FIGURES = {"figures", *REPORT}
 FINDINGS = {"findings", *FIGURES}
-MEASUREMENTS = {"measurements", *FINDINGS}
+MEASUREMENTS = {"measurements", "support", *FINDINGS}
 PROBES = {"probes", *MEASUREMENTS}
 IMPORTANCE = {"importance", *MEASUREMENTS}
 SHUFFLED = {"shuffled_codes", *PROBES}
@@ -31,6 +31,7 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("figures.dpi", 60, FIGURES),
         ("figures.examples", 9, FIGURES),
         ("questions.bootstrap", 200, FINDINGS),
+        ("questions.importance_target", "label", MEASUREMENTS),
         ("questions.seed", 1, SHUFFLED),
         ("probes.penalties", [0.001, 1.0], PROBES),
         ("probes.folds", 4, PROBES),
@@ -70,6 +71,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("figures/truth", FIGURES),
         ("questions", FINDINGS),
         ("truth", FINDINGS),
+        ("findings", FINDINGS),
         ("statistics", FINDINGS),
         ("measurements", IMPORTANCE),
         ("probes", PROBES),

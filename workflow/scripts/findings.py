@@ -6,21 +6,19 @@ import pandas as pd
 
 from strata import questions, truth
 from strata.errors import one_line
+from strata.findings import write_findings
 
 with one_line():
-    p = snakemake.params
-    tables = {
-        name: pd.read_csv(snakemake.input[name])
-        for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo")
-    }
-    found = questions.findings(**tables, settings=p.settings)
-    if hasattr(snakemake.input, "truth_errors"):  # images that are made here
-        known = [pd.read_csv(snakemake.input[name]) for name in ("truth_errors", "truth_swaps")]
-        found += truth.findings(*known, p.layers, p.correlation, p.settings)
+    p, i = snakemake.params, snakemake.input
+    tables = {name: pd.read_csv(i[name]) for name in questions.TABLES if name in i.keys()}  # noqa: SIM118
     notes = questions.notes(
         tables["features"],
-        pd.read_csv(snakemake.input.code_quality),
-        pd.concat(pd.read_csv(f) for f in snakemake.input.history),
-        pd.concat(pd.read_csv(f) for f in snakemake.input.skipped),
+        pd.read_csv(i.code_quality),
+        pd.concat(pd.read_csv(f) for f in i.history),
+        pd.concat(pd.read_csv(f) for f in i.skipped),
     )
-    questions.write_findings(found, notes, p.run, Path(snakemake.output[0]).parent)
+    notes += questions.left_out(p.settings, **tables)
+    known = [pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps") if hasattr(i, name)]
+    also = truth.findings(*known, p.layers, p.correlation, p.settings) if known else []
+    found = questions.findings(p.settings, also, **tables)
+    write_findings(found, notes, p.run, p.settings, Path(snakemake.output[0]).parent)
