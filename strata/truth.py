@@ -20,7 +20,7 @@ from strata.findings import Finding
 from strata.layers import PENULTIMATE
 from strata.measurements import complexity, read_vinfo
 from strata.shapes import COUNTS, VALUES
-from strata.statistics import bootstrap, jackknife
+from strata.statistics import Estimate, bootstrap, jackknife, mean_difference
 
 DECODABLE = 0.5  # a factor whose penultimate V-information is at least this counts as decodable
 
@@ -100,77 +100,82 @@ def findings(
     settings
         The section `questions` of the configuration.
     """
-    ranked = complexities(errors, layers, settings["confidence"])
-    found = [_ranking(ranked, errors["fold"].nunique(), int(errors["images"].iloc[0]), settings["confidence"])]
+    about: dict[str, Any] = {"question": "truth", "figure": "ground_truth", "unit": "images"}
+    ranked = _of_seeds(lambda e: _ranking(e, layers, settings["confidence"]), errors)
+    found = [
+        Finding(
+            id="truth.ranking",
+            claim=f"the complexity of known factors rises from {' to '.join(VALUES)}, intervals apart",
+            statistic="complexity, the smaller step between neighbours",
+            n=int(errors["images"].iloc[0]),
+            controls=["control.shuffled"],
+            **ranked,
+            **about,
+        )
+    ]
     if correlation:
-        known = ranked.set_index("factor")["complexity"]
+        known = complexities(errors, layers, settings["confidence"]).set_index("factor")["complexity"]
         simple, complex_ = sorted(correlation["between"], key=lambda factor: known[factor])
-        found.append(_shortcut(swaps, simple, complex_, settings))
+        found.append(
+            Finding(
+                id="truth.shortcut",
+                claim=f"the network takes the shortcut: it relies on {simple}, the simpler of two correlated factors, "
+                f"more than on {complex_}",
+                statistic=f"share of predictions that change with {simple} alone − with {complex_} alone",
+                n=swaps["image"].nunique(),
+                **_of_seeds(lambda s: _shortcut(s, simple, complex_, settings), swaps),
+                **about,
+            )
+        )
     return found
 
 
-def _ranking(ranked: pd.DataFrame, folds: int, images: int, confidence: float) -> Finding:
-    """Test that the complexity of the factors rises in the order in which `VALUES` has them.
+def _of_seeds(statistic: Callable[[pd.DataFrame], Estimate], table: pd.DataFrame) -> dict[str, Any]:
+    """Return what a finding says of a statistic over all seeds, and of each alone."""
+    whole = statistic(table)
+    each = {int(seed): statistic(table[table["seed"] == seed]) for seed in table["seed"].unique()}
+    return {
+        "value": whole.value,
+        "ci_low": whole.low,
+        "ci_high": whole.high,
+        "p_value": whole.p_value,
+        "verdict": _verdict(whole),
+        "images_low": whole.low,
+        "images_high": whole.high,
+        "by_seed": [
+            {"seed": seed, "value": e.value, "ci_low": e.low, "ci_high": e.high, "verdict": _verdict(e)}
+            for seed, e in each.items()
+        ],
+        "seeds_sd": float(np.std([e.value for e in each.values()], ddof=1)) if len(each) > 1 else None,
+    }
 
-    The interval of a difference is as wide as both factors' own together, so that it excludes 0 just where theirs do
-    not overlap; the smallest of several differences lies between the smallest lower and the smallest upper end.
+
+def _ranking(errors: pd.DataFrame, layers: Sequence[str], confidence: float) -> Estimate:
+    """Return by how much complexity rises from a factor to the next in the order of `VALUES`, the smaller step.
+
+    The interval of a step is as wide as both factors' own together, so that it excludes 0 just where theirs do not
+    overlap; the smallest of several steps lies between the smallest lower and the smallest upper end.
     """
-    k = ranked.set_index("factor").loc[list(VALUES)]
-    gaps = np.diff(k["complexity"])
+    k = complexities(errors, layers, confidence).set_index("factor").loc[list(VALUES)]
+    steps = np.diff(k["complexity"])
     halves = (k["ci_high"] - k["ci_low"]).rolling(2).sum().to_numpy()[1:] / 2
-    low, high = float((gaps - halves).min()), float((gaps + halves).min())
-    free = folds - 1
-    with np.errstate(divide="ignore"):
-        t = np.abs(gaps) / halves * stats.t.ppf((1 + confidence) / 2, free)
-    return Finding(
-        id="truth.ranking",
-        question="truth",
-        claim=f"the known factors rank as they should: complexity rises from {' to '.join(VALUES)}, intervals apart",
-        statistic="complexity, the smaller step between neighbours",
-        value=float(gaps.min()),
-        ci_low=low,
-        ci_high=high,
-        p_value=float((2 * stats.t.sf(t, free)).max()),
-        n=images,
-        verdict=_verdict(low, high),
-        figure="ground_truth",
-        controls=["control.shuffled"],
-        unit="images",
-    )
+    free = errors["fold"].nunique() - 1
+    t = np.abs(steps) / halves * stats.t.ppf((1 + confidence) / 2, free)
+    p_value = (2 * stats.t.sf(t, free)).max()
+    return Estimate(float(steps.min()), float((steps - halves).min()), float((steps + halves).min()), float(p_value))
 
 
-def _shortcut(swaps: pd.DataFrame, simple: str, complex_: str, settings: dict[str, Any]) -> Finding:
-    """Test which of two correlated factors the network's predictions follow when only one of them changes."""
+def _shortcut(swaps: pd.DataFrame, simple: str, complex_: str, settings: dict[str, Any]) -> Estimate:
+    """Return how much more often predictions change with one factor alone than with the other, at the last epoch."""
     last = swaps[swaps["epoch"] == swaps["epoch"].max()]
     flips = last.pivot_table(index="image", columns="factor", values="flipped", aggfunc="mean")
     pairs = flips[[simple, complex_]].to_numpy(float)
-    e = bootstrap(
-        lambda rows: (rows[..., 0] - rows[..., 1]).mean(-1),
-        [pairs],
-        0.0,
-        settings["bootstrap"],
-        settings["confidence"],
-        settings["seed"],
-    )
-    return Finding(
-        id="truth.shortcut",
-        question="truth",
-        claim=f"the network takes the shortcut: it relies on {simple}, the simpler of two correlated factors, "
-        f"more than on {complex_}",
-        statistic=f"share of predictions that change with {simple} alone − with {complex_} alone",
-        value=e.value,
-        ci_low=e.low,
-        ci_high=e.high,
-        p_value=e.p_value,
-        n=len(pairs),
-        verdict=_verdict(e.low, e.high),
-        figure="ground_truth",
-        unit="images",
-    )
+    how = (settings["bootstrap"], settings["confidence"], settings["seed"])
+    return bootstrap(mean_difference, [pairs], 0.0, *how)
 
 
-def _verdict(low: float, high: float) -> str:
-    return "supported" if low > 0 else "not supported" if high < 0 else "undecided"
+def _verdict(e: Estimate) -> str:
+    return "supported" if e.low > 0 else "not supported" if e.high < 0 else "undecided"
 
 
 def _estimates(

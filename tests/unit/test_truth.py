@@ -178,6 +178,7 @@ def test_the_ranking_is_supported_just_where_intervals_lie_apart(settings, compl
     assert apart == (verdict == "supported")
     assert ranking.value == pytest.approx(np.diff(k["complexity"]).min())
     assert ranking.ci_low <= ranking.value <= ranking.ci_high
+    assert [(own["seed"], own["value"]) for own in ranking.by_seed] == [(0, ranking.value)]
     assert (ranking.p_value < 0.05) == (verdict != "undecided")
 
 

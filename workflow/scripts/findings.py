@@ -11,10 +11,6 @@ from strata.findings import write_findings
 with one_line():
     p, i = snakemake.params, snakemake.input
     tables = {name: pd.read_csv(i[name]) for name in questions.TABLES if name in i.keys()}  # noqa: SIM118
-    known = []
-    if hasattr(i, "truth_errors"):  # images that are made here
-        truths = [pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps")]
-        known = truth.findings(*truths, p.layers, p.correlation, p.settings)
     notes = questions.notes(
         tables["features"],
         pd.read_csv(i.code_quality),
@@ -23,5 +19,7 @@ with one_line():
         p.superclasses,
     )
     notes += questions.left_out(p.settings, **tables)
-    found = questions.findings(p.settings, known, **tables)
+    known = [pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps") if hasattr(i, name)]
+    also = truth.findings(*known, p.layers, p.correlation, p.settings) if known else []
+    found = questions.findings(p.settings, also, **tables)
     write_findings(found, notes, p.run, p.settings, Path(snakemake.output[0]).parent)
