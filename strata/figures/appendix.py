@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from strata.figures.drawing import BLUE, GREY, Drawn, band, mean, scatter
+from strata.figures.drawing import BLUE, GREY, Drawn, above_r, band, mean, scatter
 from strata.statistics import Estimate, bootstrap, pearson
 
 # What is told apart in one map: eight colours that colour-blind readers can (Okabe & Ito 2008), less grey for the rest.
@@ -22,7 +22,7 @@ def a_redundancy(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     for ax, (column, measure) in zip(axes, columns.items(), strict=True):
         scatter(ax, features.dropna(subset=["complexity", column]), "complexity", column, settings)
         ax.set(xlabel="complexity K", ylabel=f"{measure} with {share} of the units\n/ with all units", ylim=(0, None))
-        ax.set_title(measure, loc="left", pad=16)
+        above_r(ax, measure)
     return figure, features[["seed", "feature", "complexity", *columns]]
 
 
@@ -46,8 +46,8 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
     table = pd.DataFrame(rows)
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scatter(axes[0], known.dropna(subset=["robustness"]), "complexity", "robustness", settings)
-    axes[0].set(xlabel="complexity K", ylabel="robustness (share of variance between images)")
-    axes[0].set_title("mean over levels", loc="left", pad=16)
+    axes[0].set(xlabel="complexity K", ylabel="robustness\n(share of variance between images)")
+    above_r(axes[0], "mean over levels")
     levels = table["level"].nunique()
     for i, (level, line) in enumerate(table.groupby("level")):
         colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, levels - 1))))
@@ -55,7 +55,7 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
         band(axes[1], line["complexity"], line, "robustness", colour, f"σ = {level:g}: r = {r}")
     size = both.groupby("level").size().max() / 10
     axes[1].set(xlabel=f"mean complexity K of a tenth (n ≈ {size:.0f} features)", ylabel="mean robustness")
-    axes[1].set_title("by noise level", loc="left", pad=16)
+    above_r(axes[1], "by noise level")
     axes[1].legend(loc="lower left")
     return figure, table
 

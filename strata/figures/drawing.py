@@ -110,6 +110,11 @@ def draw_map(ax: Axes, features: pd.DataFrame, column: str, label: str, colours:
     ax.figure.colorbar(points, ax=ax, label=label, shrink=0.8)
 
 
+def above_r(ax: Axes, title: str) -> None:
+    """Title some axes of a scatter, one line above its correlation."""
+    ax.set_title(f"{title}\n", loc="left")
+
+
 def band(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: Any, label: str | None = None) -> None:
     """Draw a column of means as a line, with the interval around it as a band."""
     ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, Drawn, scatter
+from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, Drawn, above_r, scatter
 
 TARGETS = {"predicted": "predicted class", "label": "class of the label", "all": "all classes"}
 
@@ -21,7 +21,7 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Draw
         scatter(ax, own, "complexity", "importance", settings)
         _mark_inhibiting(ax, own)
         ax.set(xlabel="complexity K", ylabel="importance Γ (mean |z ∂y/∂z|, logits)", ylim=(0, None))
-        ax.set_title(f"{name} epoch ({epoch})", loc="left", pad=16)
+        above_r(ax, f"{name} epoch ({epoch})")
     axes[0].legend(loc="upper right")
     return figure, known[known["epoch"].isin([epochs[0], epochs[-1]])]
 
@@ -36,7 +36,7 @@ def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, setting
         scatter(ax, own, "complexity", "importance", settings)
         _mark_inhibiting(ax, own)
         ax.set(xlabel="complexity K", ylim=(0, None))
-        ax.set_title(title, loc="left", pad=14)
+        above_r(ax, title)
     axes[0].set_ylabel("importance Γ (mean |z ∂y/∂z|, logits)")
     axes[-1].legend(loc="upper right")
     return figure, table
@@ -49,7 +49,11 @@ def q4_support(support: pd.DataFrame) -> Drawn:
     summary = support.groupby(["order", "share_kept"])["accuracy"].agg(["mean", "min", "max", "size"]).reset_index()
     for order, colour in colours.items():
         own = summary[summary["order"] == order]
-        label = f"at random ({own['size'].iloc[0]} draws)" if order == "random" else f"most {order}"
+        label = (
+            f"at random ({own['size'].iloc[0]} draws)"
+            if order == "random"
+            else f"the most {order.removesuffix(' first')}"
+        )
         ax.plot(own["share_kept"], own["mean"], "o-", ms=2.5, color=colour, label=label)
         ax.fill_between(own["share_kept"], own["min"], own["max"], color=colour, alpha=0.2, lw=0)
     ax.set(xlabel="share of features kept", ylabel=f"accuracy (n = {support['n'].iloc[0]} test images)", ylim=(0, 1.02))

@@ -71,7 +71,7 @@ def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], settings: d
         band(right, own["epoch"], own, "decodable_from", colour, f"{name} (n = {_range(own['n'])})")
     right.set(xlabel="epoch (0: untrained)")
     right.tick_params(labelleft=False)
-    right.set_title("mean first layer with half of the best layer's V-information", fontsize=7.5)
+    right.set_title("mean layer from which on they are decodable", fontsize=7.5)
     right.legend()
     return figure, table
 
