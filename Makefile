@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint gallery bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it.
@@ -30,6 +30,13 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
+
+# The pictures of the README, from the committed configurations.
+gallery: .venv/installed
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason --configfile config/shapes.yaml
+	cp $(addprefix results/digits/figures/,q1_spectrum.png q2_emergence.png q4_importance.png q4_support.png) docs/
+	cp $(addprefix results/shapes/figures/,ground_truth.png q1_meta_features.png) docs/
 
 # The peers that Strata is measured beside are no dependencies of it.
 bench: .venv/installed
