@@ -46,7 +46,7 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
     table = pd.DataFrame(rows)
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scatter(axes[0], known.dropna(subset=["robustness"]), "complexity", "robustness", settings)
-    axes[0].set(xlabel="complexity K", ylabel="robustness (share of variance between images)")
+    axes[0].set(xlabel="complexity K", ylabel="robustness\n(share of variance between images)")
     axes[0].set_title("mean over levels", loc="left", pad=16)
     levels = table["level"].nunique()
     for i, (level, line) in enumerate(table.groupby("level")):
