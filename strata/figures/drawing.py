@@ -54,7 +54,8 @@ def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
 
 def _settle(figure: Figure) -> None:
     """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
-    figure.draw_without_rendering()
+    for _ in range(2):  # the first pass knows no tick labels
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))

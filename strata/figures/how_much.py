@@ -20,7 +20,11 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Draw
         own = known[known["epoch"] == epoch]
         scatter(ax, own, "complexity", "importance", settings)
         _mark_inhibiting(ax, own)
-        ax.set(xlabel="complexity K", ylabel="importance Γ (mean |z ∂y/∂z|, logits)", ylim=(0, None))
+        ax.set(
+            xlabel="complexity K",
+            ylabel="importance Γ (mean |z ∂y/∂z|, logits)",
+            ylim=(0, 1.15 * own["importance"].max()),
+        )
         above_r(ax, f"{name} epoch ({epoch})")
     axes[0].legend(loc="upper right")
     return figure, known[known["epoch"].isin([epochs[0], epochs[-1]])]
@@ -35,7 +39,7 @@ def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, setting
         own = table[table["target"] == target]
         scatter(ax, own, "complexity", "importance", settings)
         _mark_inhibiting(ax, own)
-        ax.set(xlabel="complexity K", ylim=(0, None))
+        ax.set(xlabel="complexity K", ylim=(0, 1.15 * own["importance"].max()))
         above_r(ax, title)
     axes[0].set_ylabel("importance Γ (mean |z ∂y/∂z|, logits)")
     axes[-1].legend(loc="upper right")

@@ -16,7 +16,7 @@ rule index:
 
 rule superclasses:
     input:
-        index=rules.index.output,
+        images=rules.index.output[0],
         table=config["data"]["superclasses"] or [],
     output:
         f"{RUN}/images/superclasses.csv",
