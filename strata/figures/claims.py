@@ -35,7 +35,7 @@ def findings(found: Sequence[Finding]) -> Drawn:
         if above.question != found[len(found) - row].question:
             ax.axhline(row - 0.5, color="#cccccc", lw=0.5)
     ax.axvline(0, color="black", lw=0.6)
-    ax.set_yticks(rows, [f"{f.id}\n{textwrap.fill(f.statistic, 46)}" for f in found], fontsize=6)
+    ax.set_yticks(rows, [f"{f.id}\n{textwrap.fill(f.statistic, 60)}" for f in found], fontsize=6)
     ax.set(
         ylim=(-0.6, len(found) - 0.4), xlabel="r, or a difference in complexity, V-information or accuracy (no units)"
     )

@@ -43,6 +43,7 @@ def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
     """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder."""
     figure, table = drawn
     folder = Path(folder)
+    figure.set_dpi(dpi)  # letters are not as wide at another resolution
     _settle(figure)
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
         drawing = io.BytesIO()
@@ -54,8 +55,7 @@ def save(drawn: Drawn, name: str, folder: str | Path, dpi: int) -> None:
 
 def _settle(figure: Figure) -> None:
     """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
-    for _ in range(2):  # the first pass knows no tick labels
-        figure.draw_without_rendering()
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))
