@@ -10,7 +10,7 @@ from timing import median, side_by_side
 from strata.codes import encode
 
 IMAGES, UNITS = 2_000, 512
-SCIPY_ROWS = 40  # rows that scipy is timed on; its time is proportional to their number
+SCIPY_ROWS = 20  # rows that scipy is timed on; its time is proportional to their number
 
 
 def activations(features: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -46,10 +46,12 @@ def compare(features: int, images: int = IMAGES, runs: int = 5) -> list[dict]:
         model._set_fitted()
         return model.encode(ta.float(), max_iter=iterations).detach().numpy()
 
+    # With ten thousand features, one iteration of HALS takes seconds and all have the same cost: few are timed.
+    hals = 300 if features <= 1000 else 3
     work = {
         "Strata": lambda: encode(ta, td, 1e-6, 200).z.numpy(),
         "scipy nnls": lambda: np.stack([nnls(d.T, row)[0] for row in a[:SCIPY_ROWS]]),
-        "overcomplete HALS": lambda: overcomplete("hals", 300),
+        "overcomplete HALS": lambda: overcomplete("hals", hals),
         "overcomplete MU": lambda: overcomplete("mu", 300),
         "scikit-learn non_negative_factorization": lambda: non_negative_factorization(
             a, n_components=features, H=d, update_H=False, init=None, max_iter=300
@@ -57,13 +59,14 @@ def compare(features: int, images: int = IMAGES, runs: int = 5) -> list[dict]:
     }
     seconds, results = side_by_side(work, runs)
     best = objective(results["scipy nnls"])
-    scale = {"scipy nnls": images / SCIPY_ROWS}
-    return [
-        {
-            "tool": name + (f" (timed on {SCIPY_ROWS} rows)" if name in scale else ""),
-            "seconds": median(times) * scale.get(name, 1),
-            "objective": objective(results[name]),
-            "objective over scipy's": objective(results[name]) / best - 1,
-        }
-        for name, times in seconds.items()
-    ]
+    rows = []
+    for name, times in seconds.items():
+        row = {"tool": name, "seconds": median(times)}
+        if name == "scipy nnls":
+            row = {"tool": f"{name} (timed on {SCIPY_ROWS} rows)", "seconds": median(times) * images / SCIPY_ROWS}
+        if name == "overcomplete HALS" and hals < 300:
+            rows.append({"tool": f"{name} (timed on {hals} of 300 iterations)", "seconds": median(times) * 300 / hals})
+            continue
+        reached = objective(results[name])
+        rows.append({**row, "objective": reached, "objective over scipy's": reached / best - 1})
+    return rows

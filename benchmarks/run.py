@@ -13,9 +13,10 @@ import factorisation
 import matplotlib.pyplot as plt
 import probes
 import torch
-import whole_demo
+import whole_runs
 
 HERE = Path(__file__).parent
+STORE = HERE / "results.json"
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "himalaya", "overcomplete", "h5py", "snakemake")
 
 
@@ -29,12 +30,12 @@ def sections() -> dict[str, tuple[str, object]]:
         ),
         "scaling": ("The same from shards on disk, by number of images", probes.scaling),
         "codes-1000": (
-            f"Codes: 500 images, {codes.UNITS} units, 1,000 features",
-            lambda: codes.compare(1000, images=500),
+            f"Codes: 200 images, {codes.UNITS} units, 1,000 features",
+            lambda: codes.compare(1000, images=200),
         ),
         "codes-10000": (
-            f"Codes: 100 images, {codes.UNITS} units, 10,000 features",
-            lambda: codes.compare(10_000, images=100),
+            f"Codes: 50 images, {codes.UNITS} units, 10,000 features",
+            lambda: codes.compare(10_000, images=50),
         ),
         "factorisation": (
             f"Factorisation: {factorisation.CLASSES} classes of {factorisation.IMAGES} × {factorisation.UNITS}, "
@@ -50,7 +51,12 @@ def sections() -> dict[str, tuple[str, object]]:
             lambda: caching.compare("torchvision:resnet18", {}, 224, 128),
         ),
         "store": ("A shard of 20,000 × 1,024 float32 (82 MB) written and read back", caching.compare_store),
-        "demo": ("The whole demo", whole_demo.measure),
+        "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),
+        "larger": (
+            f"ResNet-18 on {whole_runs.CLASSES * whole_runs.IMAGES:,} JPEG files of {whole_runs.SIDE} × "
+            f"{whole_runs.SIDE}, 3 epochs, {10 * whole_runs.CLASSES} features, likewise",
+            whole_runs.larger,
+        ),
     }
 
 
@@ -100,25 +106,26 @@ def picture(results: dict[str, list[dict]], titles: dict[str, str]) -> None:
 
 def main(wanted: list[str]) -> None:
     """Run the named benchmarks, or all; those that are not run keep their last results."""
-    store = HERE / "results.json"
-    saved = json.loads(store.read_text()) if store.exists() else {}
-    results, titles = saved.get("results", {}), {}
+    results = json.loads(STORE.read_text())["results"] if STORE.exists() else {}
+    titles = {name: title for name, (title, _) in sections().items()}
     torch.set_num_threads(2)
     for name, (title, work) in sections().items():
-        titles[name] = title
         if not wanted or name in wanted:
             print(f"{title} …", flush=True)
             results[name] = work()
             print("\n".join(table(results[name])), flush=True)
-    results = {name: results[name] for name in titles if name in results}
-    store.write_text(json.dumps({"machine": machine(), "results": results}, indent=1) + "\n")
+            write({name: results[name] for name in titles if name in results}, titles)
+
+
+def write(results: dict[str, list[dict]], titles: dict[str, str]) -> None:
+    """Write what is measured so far."""
+    STORE.write_text(json.dumps({"machine": machine(), "results": results}, indent=1) + "\n")
     lines = ["# Benchmarks", "", "Written by `make bench`; medians of five runs, taken in turn in one process.", ""]
     lines += [f"- {key}: {value}" for key, value in machine().items()]
     for name, rows in results.items():
         lines += ["", f"## {titles[name]}", "", *table(rows)]
-    notes = HERE / "notes.md"
-    lines += ["", notes.read_text().strip()] if notes.exists() else []
-    (HERE / "results.md").write_text("\n".join(lines) + "\n")
+    notes = (HERE / "notes.md").read_text().strip()
+    (HERE / "results.md").write_text("\n".join([*lines, "", notes]) + "\n")
     picture(results, titles)
 
 

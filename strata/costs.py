@@ -148,7 +148,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     rule("robustness", seeds, seeds * again, 0, 5 * sample * pixels + codes_at_once)
     rule("shuffled_codes", seeds * shards, 0, seeds * studied * 4 * k, 12 * per_shard * k)
     rule("importance", seeds, passes * per_shard * 4 * k / rates["disk"], 0, 16 * per_shard * k)
-    rule("measurements to report", 4 + (config["data"]["superclasses"] is not None), 30 * rates["start"], 0, 400 * k)
+    rule("measurements to report", 5 + (config["data"]["superclasses"] is not None), 30 * rates["start"], 0, 400 * k)
     table = pd.DataFrame(rows)
     return pd.concat([table, _total(table)], ignore_index=True)
 

@@ -6,6 +6,7 @@ the whole population changes.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,129 @@ def complexity(vinfo: np.ndarray) -> np.ndarray:
 def temporal_decoding_score(vinfo: np.ndarray) -> np.ndarray:
     """Return Δ = 1 − mean over epochs of I_V in the penultimate layer (epochs × features)."""
     return 1 - np.clip(vinfo, 0, 1).mean(0)
+
+
+def decodable_from(vinfo: np.ndarray, share: float = 0.5) -> np.ndarray:
+    """Return the number of the first layer, from 1, with a share of the best layer's V-information (layers × features).
+
+    NaN where no layer tells anything.
+    """
+    best = vinfo.max(0)
+    first = (vinfo >= share * best).argmax(0) + 1.0
+    return np.where(best > 0, first, np.nan)
+
+
+def without_each_fold(sse: np.ndarray, sst: np.ndarray) -> np.ndarray:
+    """Return V-information from all held-out folds but one, for every fold in turn (folds before features).
+
+    What an estimate does without some of the images tells how uncertain it is over images (the jackknife).
+    """
+    return 1 - (sse.sum(-2, keepdims=True) - sse) / (sst.sum(-2, keepdims=True) - sst)
+
+
+def support_curve(
+    codes: np.ndarray, gradients: np.ndarray, bias: np.ndarray, labels: np.ndarray, removed: np.ndarray, steps: int
+) -> np.ndarray:
+    """Return the accuracy of the head on z D when features are removed one after the other.
+
+    Parameters
+    ----------
+    codes
+        Z of test images, images × features.
+    gradients
+        D Wᵀ, features × classes.
+    bias
+        What is never removed: the head's bias (classes), or with it the part of other features (images × classes).
+    labels
+        True classes.
+    removed
+        All features, in the order in which they are removed.
+    steps
+        Equal steps from all features to none.
+
+    Returns
+    -------
+    ndarray
+        Accuracy with the share 0, 1/steps, …, 1 of the features kept (steps + 1).
+    """
+    kept = removed[::-1]
+    ends = np.round(np.linspace(0, len(kept), steps + 1)).astype(int)
+    logits = np.broadcast_to(bias, (len(codes), gradients.shape[1])).astype(float)
+    accuracy = [(logits.argmax(1) == labels).mean()]
+    for start, end in pairwise(ends):
+        own = kept[start:end]
+        logits += codes[:, own] @ gradients[own]
+        accuracy.append((logits.argmax(1) == labels).mean())
+    return np.array(accuracy)
+
+
+def support_of_seed(
+    table: pd.DataFrame,
+    features: str | Path,
+    code_shards: Sequence[str | Path],
+    image_shards: Sequence[str | Path],
+    draws: int,
+    seed: int,
+    steps: int = 20,
+) -> pd.DataFrame:
+    """Measure the accuracy of the head on z D with ever fewer features, in several orders of removal.
+
+    Parameters
+    ----------
+    table
+        One row a feature: feature, complexity, importance. Features without complexity are never removed.
+    draws
+        Number of random orders.
+
+    Returns
+    -------
+    DataFrame
+        order (what is removed first: complex, simple, important or random features), draw, share_kept, accuracy,
+        n (test images).
+    """
+    found, _ = store.read(features, kind="features")
+    gradients = found["dictionary"] @ found["head_weight"].T
+    codes, labels = _test_images(code_shards, image_shards)
+    known = table.dropna(subset=["complexity"])
+    always = np.setdiff1d(table["feature"], known["feature"])
+    bias = codes[:, always] @ gradients[always] + found["head_bias"]
+    rng = np.random.default_rng(seed)
+    orders = [
+        ("complex first", known.sort_values("complexity", ascending=False, kind="stable")["feature"].to_numpy()),
+        ("simple first", known.sort_values("complexity", kind="stable")["feature"].to_numpy()),
+        ("important first", known.sort_values("importance", ascending=False, kind="stable")["feature"].to_numpy()),
+        *(("random", rng.permutation(known["feature"].to_numpy())) for _ in range(draws)),
+    ]
+    parts, drawn = [], 0
+    for name, removed in orders:
+        parts.append(
+            pd.DataFrame(
+                {
+                    "order": name,
+                    "draw": drawn if name == "random" else 0,
+                    "share_kept": np.linspace(0, 1, steps + 1),
+                    "accuracy": support_curve(codes, gradients, bias, labels, removed, steps),
+                    "n": len(labels),
+                }
+            )
+        )
+        drawn += name == "random"
+    return pd.concat(parts)
+
+
+def _test_images(
+    code_shards: Sequence[str | Path], image_shards: Sequence[str | Path]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes and labels of the images that training never saw."""
+    codes, labels = [], []
+    for code_shard, image_shard in zip(code_shards, image_shards, strict=True):
+        with store.Shard(image_shard, kind="images") as images:
+            test, truth = ~images.read("train"), images.read("labels")
+            of = images.attributes["images"]
+        with store.Shard(code_shard, kind="codes", images=of) as shard:
+            codes.append(shard.read("codes")[test])
+        labels.append(truth[test])
+    return np.concatenate(codes), np.concatenate(labels)
 
 
 def read_vinfo(paths: Sequence[str | Path], layers: Sequence[str], name: str = "vinfo") -> np.ndarray:
@@ -94,34 +218,47 @@ def importance(codes: np.ndarray, gradients: np.ndarray, classes: np.ndarray) ->
 
 
 def importance_of_checkpoint(
-    features: str | Path, code_shards: Sequence[str], activation_shards: Sequence[str]
+    features: str | Path,
+    code_shards: Sequence[str | Path],
+    activation_shards: Sequence[str | Path],
+    image_shards: Sequence[str | Path],
 ) -> pd.DataFrame:
-    """Return Γ of every feature for the class that the network predicts, averaged over the studied images.
+    """Return Γ of every feature, averaged over the studied images, for each class that it can be asked of.
 
     Returns
     -------
     DataFrame
-        One row a feature: feature, importance (mean of |z ∂y/∂z|), signed_importance (mean of z ∂y/∂z).
+        One row a target and feature: target (whose logit y is: predicted, label or all), feature, importance (mean of
+        |z ∂y/∂z|),
+        signed_importance (mean of z ∂y/∂z). For all classes, both are also means over the classes.
     """
     found, about = store.read(features, kind="features")
     own = store.digest(found["dictionary"].tobytes())
     gradients = found["dictionary"] @ found["head_weight"].T
-    absolute = signed = np.zeros(len(gradients))
+    sums = {target: np.zeros((2, len(gradients))) for target in ("predicted", "label", "all")}
     images = 0
-    for code_shard, activation_shard in zip(code_shards, activation_shards, strict=True):
+    for code_shard, activation_shard, image_shard in zip(code_shards, activation_shards, image_shards, strict=True):
         with store.Shard(code_shard, kind="codes", features=own) as shard:
             codes, of = shard.read("codes"), shard.attributes["images"]
         expected = {"layer": PENULTIMATE, "images": of, "checkpoint": about["checkpoint"]}
         with store.Shard(activation_shard, **expected) as shard:
             logits = shard.read("activations") @ found["head_weight"].T + found["head_bias"]
-        a, s = importance(codes, gradients, logits.argmax(1))
-        absolute, signed, images = absolute + a, signed + s, images + len(codes)
-    return pd.DataFrame(
-        {
-            "feature": np.arange(len(gradients)),
-            "importance": absolute / images,
-            "signed_importance": signed / images,
-        }
+        with store.Shard(image_shard, kind="images", images=of) as shard:
+            labels = shard.read("labels")
+        sums["predicted"] += importance(codes, gradients, logits.argmax(1))
+        sums["label"] += importance(codes, gradients, labels)
+        sums["all"] += codes.sum(0) * np.stack([np.abs(gradients).mean(1), gradients.mean(1)])
+        images += len(codes)
+    return pd.concat(
+        pd.DataFrame(
+            {
+                "target": target,
+                "feature": np.arange(len(gradients)),
+                "importance": absolute / images,
+                "signed_importance": signed / images,
+            }
+        )
+        for target, (absolute, signed) in sums.items()
     )
 
 
@@ -190,3 +327,19 @@ def earliness(branch_cka: pd.DataFrame) -> pd.Series:
     skip = branch_cka[branch_cka["layer"].str.endswith("-skip")]
     skip = skip.pivot(index=["seed", "feature"], columns="layer", values="cka")
     return skip.mean(axis=1) / skip.iloc[:, -1].where(skip.iloc[:, -1] > 0)
+
+
+def teleport_block(branch_cka: pd.DataFrame, share: float = 0.9) -> pd.Series:
+    """Return the number of the first block at which the skip branch holds a share of its final CKA with a feature.
+
+    Parameters
+    ----------
+    branch_cka
+        Linear CKA with the branches: seed, layer, feature, cka.
+    """
+    skip = branch_cka[branch_cka["layer"].str.endswith("-skip")]
+    skip = skip.pivot(index=["seed", "feature"], columns="layer", values="cka")
+    blocks = skip.columns.str.extract(r"(\d+)", expand=False).astype(float)
+    reached = skip.to_numpy() >= share * skip.iloc[:, [-1]].to_numpy()
+    first = np.where(skip.iloc[:, -1] > 0, blocks.to_numpy()[reached.argmax(1)], np.nan)
+    return pd.Series(first, skip.index, name="teleport_block")

@@ -23,7 +23,7 @@ from strata import models, store
 from strata.errors import StrataError
 from strata.progress import progress
 
-_ROWS = 8192  # images that are read and multiplied at a time
+_ROWS = 4096  # images that are read and multiplied at a time
 _CACHED_ROWS = 1024  # images of a fold that are multiplied at a time: they stay in the processor's cache
 _ROWS_OF_GRAM = 64
 _BLOCK = 256  # features that are treated at a time: their working arrays stay in the processor's cache
@@ -59,8 +59,21 @@ class Moments:
     zz: Tensor
 
     @staticmethod
-    def of(x: Tensor, z: Tensor, fold: Tensor, folds: int, like: "Moments | None" = None) -> "Moments":
-        """Return the moments of some images.
+    def empty(origin_x: Tensor, origin_z: Tensor, folds: int) -> "Moments":
+        """Return the moments of no images about an origin, to which images are added."""
+        d, k = len(origin_x), len(origin_z)
+        sizes = ((folds,), (folds, d), (folds, k), (folds, d, d), (folds, d, k), (folds, k))
+        return Moments(origin_x, origin_z, *(origin_x.new_zeros(size) for size in sizes))
+
+    @staticmethod
+    def of(x: Tensor, z: Tensor, fold: Tensor, folds: int) -> "Moments":
+        """Return the moments of some images about roughly their mean (see `add`)."""
+        moments = Moments.empty(_middle(x), _middle(z), folds)
+        moments.add(x, z, fold)
+        return moments
+
+    def add(self, x: Tensor, z: Tensor, fold: Tensor) -> None:
+        """Add some images, in place.
 
         Parameters
         ----------
@@ -70,27 +83,23 @@ class Moments:
             `torch.backends.cuda.matmul.allow_tf32` asks for less.
         fold
             The fold of every image.
-        like
-            Moments whose origin to take; else it is about the images' mean.
         """
         dtype = x.dtype if x.dtype == torch.float64 else torch.float32
         x, z = x.to(dtype), z.to(dtype)
-        origin_x, origin_z = (like.origin_x, like.origin_z) if like else (_middle(x), _middle(z))
-        near_x, near_z = origin_x.to(dtype), origin_z.to(dtype)
-        d, k = x.shape[1], z.shape[1]
-        n = torch.bincount(fold, minlength=folds).double()
-        sums_x, sums_z, squares = (x.new_zeros(folds, size, dtype=torch.float64) for size in (d, k, k))
-        xx, xz = x.new_zeros(folds, d, d, dtype=torch.float64), x.new_zeros(folds, d, k)
-        for f in range(folds):
-            for rows in torch.nonzero(fold == f).squeeze(1).split(_CACHED_ROWS):
+        near_x, near_z = self.origin_x.to(dtype), self.origin_z.to(dtype)
+        for f in range(len(self.n)):
+            own = torch.nonzero(fold == f).squeeze(1)
+            xz = x.new_zeros(self.xz.shape[1:])
+            for rows in own.split(_CACHED_ROWS):
                 xf, zf = x[rows].sub_(near_x), z[rows].sub_(near_z)
                 wide = xf.double()
-                sums_x[f] += wide.sum(0)
-                sums_z[f] += zf.sum(0)
-                xx[f].addmm_(wide.T, wide)
-                xz[f].addmm_(xf.T, zf)
-                squares[f] += zf.square_().sum(0)
-        return Moments(origin_x, origin_z, n, sums_x, sums_z, xx, xz.double(), squares)
+                self.x[f] += wide.sum(0)
+                self.z[f] += zf.sum(0)
+                self.xx[f].addmm_(wide.T, wide)
+                xz.addmm_(xf.T, zf)
+                self.zz[f] += zf.square_().sum(0)
+            self.xz[f] += xz
+            self.n[f] += len(own)
 
     def about(self, origin_x: Tensor, origin_z: Tensor) -> "Moments":
         """Return the same moments about another origin."""
@@ -272,8 +281,10 @@ def accumulate(
     total: Moments | None = None
     for block in _read_ahead(_blocks(activation_shards, code_shards, layer, folds, seed, features)):
         x, z, fold = (torch.from_numpy(part).to(device) for part in block)
-        new = Moments.of(x, z, fold, folds, like=total)
-        total = total + new if total else new
+        if total is None:
+            total = Moments.of(x, z, fold, folds)
+        else:
+            total.add(x, z, fold)
     if total is None or float(total.n.min()) < 2:
         raise StrataError(f"config key probes.folds: {folds} folds leave fewer than 2 images a fold")
     return total

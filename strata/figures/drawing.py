@@ -60,13 +60,16 @@ def _settle(figure: Figure) -> None:
         ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))
 
 
-def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any]) -> None:
-    """Draw points with a linear fit, and Pearson's r with its interval as the title."""
+def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, Any], jitter: float = 0) -> None:
+    """Draw points with a linear fit, and Pearson's r with its interval as the title.
+
+    Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
+    """
     pairs = table[[x, y]].to_numpy(float)
     xs, ys = pairs.T
     ax.scatter(
         xs,
-        ys,
+        ys + jitter * np.random.default_rng(0).uniform(-1, 1, len(ys)),
         c=table["complexity"],
         cmap="viridis",
         vmin=0,
@@ -87,7 +90,7 @@ def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, A
     )
 
 
-def band(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: str, label: str) -> None:
+def band(ax: Axes, x: Any, table: pd.DataFrame, column: str, colour: Any, label: str | None = None) -> None:
     """Draw a column of means as a line, with the interval around it as a band."""
     ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)
     ax.fill_between(x, table["ci_low"], table["ci_high"], color=colour, alpha=0.2, lw=0)
@@ -104,3 +107,29 @@ def mean(values: pd.Series, settings: dict[str, Any]) -> dict[str, float]:
         settings["seed"],
     )
     return {"n": len(values), str(values.name): e.value, "ci_low": e.low, "ci_high": e.high}
+
+
+def by_decile(
+    features: pd.DataFrame, long: pd.DataFrame, keys: list[str], column: str, settings: dict[str, Any]
+) -> pd.DataFrame:
+    """Return the mean of a column of a long table (seed, feature, …) by decile of complexity and by some keys.
+
+    Returns
+    -------
+    DataFrame
+        decile (0: simplest), complexity (its mean), the keys, n, the column, ci_low, ci_high.
+    """
+    known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
+    deciles = np.floor(known["complexity"].rank(method="first", pct=True).sub(1e-9) * 10).astype(int)
+    joined = long.merge(known.assign(decile=deciles), on=["seed", "feature"])
+    rows = []
+    for values, own in joined.groupby(["decile", *keys]):
+        named = dict(zip(["decile", *keys], values, strict=True))
+        rows.append({**named, "complexity": own["complexity"].mean(), **mean(own[column], settings)})
+    return pd.DataFrame(rows)
+
+
+def complexity_bar(figure: Figure, ax: Axes) -> None:
+    """Draw the scale of complexity beside some axes."""
+    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), "viridis")
+    figure.colorbar(scale, ax=ax, label="complexity K")

@@ -4,17 +4,62 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 
-from strata.figures.drawing import Drawn, scatter
+from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, Drawn, scatter
+
+TARGETS = {"predicted": "predicted class", "label": "class of the label", "all": "all classes"}
 
 
 def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
-    """Draw complexity against importance at the first and the last trained epoch."""
+    """Draw complexity against importance at the first and the last trained epoch, inhibiting features marked."""
     known = by_checkpoint.dropna(subset=["complexity"])
     epochs = [e for e in sorted(known["epoch"].unique()) if e > 0]
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     for ax, epoch, name in zip(axes, (epochs[0], epochs[-1]), ("first", "last"), strict=True):
-        scatter(ax, known[known["epoch"] == epoch], "complexity", "importance", settings)
+        own = known[known["epoch"] == epoch]
+        scatter(ax, own, "complexity", "importance", settings)
+        _mark_inhibiting(ax, own)
         ax.set(xlabel="complexity K", ylabel="importance Γ (mean |z ∂y/∂z|, logits)", ylim=(0, None))
         ax.set_title(f"{name} epoch ({epoch})", loc="left", pad=16)
+    axes[0].legend(loc="upper right")
     return figure, known[known["epoch"].isin([epochs[0], epochs[-1]])]
+
+
+def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw complexity against importance for the predicted class, the class of the label, and all classes."""
+    known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
+    table = importance_targets.merge(known, on=["seed", "feature"])
+    figure, axes = plt.subplots(1, 3, figsize=(7, 2.6))
+    for ax, (target, title) in zip(axes, TARGETS.items(), strict=True):
+        own = table[table["target"] == target]
+        scatter(ax, own, "complexity", "importance", settings)
+        _mark_inhibiting(ax, own)
+        ax.set(xlabel="complexity K", ylim=(0, None))
+        ax.set_title(title, loc="left", pad=14)
+    axes[0].set_ylabel("importance Γ (mean |z ∂y/∂z|, logits)")
+    axes[-1].legend(loc="upper right")
+    return figure, table
+
+
+def q4_support(support: pd.DataFrame) -> Drawn:
+    """Draw the accuracy of the head on z D against the share of features kept, by the order of removal."""
+    colours = {"complex first": ORANGE, "simple first": BLUE, "important first": GREEN, "random": GREY}
+    figure, ax = plt.subplots(figsize=(4.4, 3))
+    summary = support.groupby(["order", "share_kept"])["accuracy"].agg(["mean", "min", "max", "size"]).reset_index()
+    for order, colour in colours.items():
+        own = summary[summary["order"] == order]
+        label = f"at random ({own['size'].iloc[0]} draws)" if order == "random" else f"most {order}"
+        ax.plot(own["share_kept"], own["mean"], "o-", ms=2.5, color=colour, label=label)
+        ax.fill_between(own["share_kept"], own["min"], own["max"], color=colour, alpha=0.2, lw=0)
+    ax.set(xlabel="share of features kept", ylabel=f"accuracy (n = {support['n'].iloc[0]} test images)", ylim=(0, 1.02))
+    ax.set_xlim(1.01, -0.01)
+    ax.legend(title="removed first", loc="lower left")
+    return figure, summary
+
+
+def _mark_inhibiting(ax: Axes, table: pd.DataFrame) -> None:
+    """Ring the features that on average lower the logit that they explain."""
+    own = table[table["signed_importance"] < 0]
+    label = f"inhibiting (Γ < 0, n = {len(own)})"
+    ax.scatter(own["complexity"], own["importance"], s=34, fc="none", ec=ORANGE, lw=0.9, label=label)

@@ -3,9 +3,10 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
-from strata.figures.drawing import BLUE, ORANGE, Drawn, band, mean, scatter
+from strata.figures.drawing import BLUE, ORANGE, Drawn, band, by_decile, complexity_bar, mean, scatter
 from strata.questions import most_important
 
 
@@ -18,18 +19,73 @@ def q2_emergence(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     return figure, table[["seed", "feature", "complexity", "temporal_decoding_score"]]
 
 
+def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw the V-information in the penultimate layer by epoch, a line a decile of complexity."""
+    table = by_decile(features, decoding, ["epoch"], "vinfo", settings)
+    figure, ax = plt.subplots(figsize=(4.4, 3))
+    for _, own in table.groupby("decile"):
+        band(ax, own["epoch"], own, "vinfo", plt.get_cmap("viridis")(own["complexity"].iloc[0]))
+    ax.set(
+        xlabel="epoch", ylabel="mean V-information in the penultimate layer", ylim=(min(0, table["ci_low"].min()), 1)
+    )
+    ax.set_title(f"deciles of complexity, n = {_range(table['n'])} features each", fontsize=7.5)
+    complexity_bar(figure, ax)
+    return figure, table
+
+
 def q2_growth(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     """Draw the mean complexity of the features discovered at each epoch, the most important ones apart."""
     known = by_checkpoint.dropna(subset=["complexity"])
+    table = _all_and_important(known, "complexity", settings)
+    figure, ax = plt.subplots(figsize=(4.4, 3))
+    for (name, own), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
+        band(ax, own["epoch"], own, "complexity", colour, f"{name} (n = {_range(own['n'])} an epoch)")
+    ax.set(xlabel="epoch (0: untrained)", ylabel="mean complexity K", ylim=(0, 1))
+    ax.legend()
+    return figure, table
+
+
+def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], settings: dict[str, Any]) -> Drawn:
+    """Draw the layer from which on features of each epoch are decodable: the most important ones, and all."""
+    known = by_checkpoint.dropna(subset=["decodable_from"])
+    table = _all_and_important(known, "decodable_from", settings)
+    tops = known.groupby(["seed", "epoch"], group_keys=False)[known.columns.tolist()].apply(
+        lambda t: most_important(t, settings["top_share"])
+    )
+    depths = np.arange(1, len(layers) + 1)
+    shares = pd.DataFrame(
+        {epoch: [(own <= depth).mean() for depth in depths] for epoch, own in tops.groupby("epoch")["decodable_from"]}
+    )
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
+    epochs = shares.columns.to_numpy()
+    drawn = left.pcolormesh(np.arange(len(epochs) + 1) - 0.5, np.arange(len(layers) + 1) + 0.5, shares, cmap="cividis")
+    drawn.set_clim(0, 1)
+    marked = np.unique(np.linspace(0, len(epochs) - 1, 7).round().astype(int))
+    left.set_xticks(marked, epochs[marked])
+    left.set_yticks(depths, layers, fontsize=6)
+    left.set(xlabel="epoch (0: untrained)", ylabel="layer, first to last")
+    n = table[table["group"] == "most important"]["n"]
+    left.set_title(f"most important features, n = {_range(n)} an epoch", fontsize=7.5)
+    figure.colorbar(drawn, ax=left, label="share decodable by this layer")
+    for (name, own), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
+        band(right, own["epoch"], own, "decodable_from", colour, f"{name} (n = {_range(own['n'])})")
+    right.set(xlabel="epoch (0: untrained)")
+    right.tick_params(labelleft=False)
+    right.set_title("mean first layer with half of the best layer's V-information", fontsize=7.5)
+    right.legend()
+    return figure, table
+
+
+def _all_and_important(known: pd.DataFrame, column: str, settings: dict[str, Any]) -> pd.DataFrame:
+    """Return the mean of a column by epoch, over all features and over the most important ones of each seed."""
     rows = []
     for epoch, at_epoch in known.groupby("epoch"):
         top = pd.concat(most_important(t, settings["top_share"]) for _, t in at_epoch.groupby("seed"))
         for group, table in (("all features", at_epoch), ("most important", top)):
-            rows.append({"epoch": epoch, "group": group, **mean(table["complexity"], settings)})
-    table = pd.DataFrame(rows)
-    figure, ax = plt.subplots(figsize=(4.4, 3))
-    for (name, line), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
-        band(ax, line["epoch"], line, "complexity", colour, f"{name} (n = {line['n'].iloc[0]})")
-    ax.set(xlabel="epoch (0: untrained)", ylabel="mean complexity K", ylim=(0, 1))
-    ax.legend()
-    return figure, table
+            rows.append({"epoch": epoch, "group": group, **mean(table[column], settings)})
+    return pd.DataFrame(rows)
+
+
+def _range(counts: pd.Series) -> str:
+    """Return one number, or the smallest and the largest."""
+    return str(counts.min()) if counts.nunique() == 1 else f"{counts.min()}–{counts.max()}"

@@ -3,29 +3,37 @@
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 
-from strata.figures.drawing import BLUE, ORANGE, Drawn, band, mean
-from strata.questions import tenths
+from strata.figures.drawing import Drawn, band, by_decile, complexity_bar, scatter
+from strata.measurements import teleport_block
 
 
 def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
-    """Draw the linear CKA with main and skip branch of every block, for the simplest and the most complex tenth."""
-    known = features.dropna(subset=["complexity"])
-    rows = []
-    for group, members in zip(("simplest tenth", "most complex tenth"), tenths(known), strict=True):
-        own = branch_cka.merge(members[["seed", "feature"]], on=["seed", "feature"])
-        for layer, table in own.groupby("layer", sort=True):
-            block, branch = str(layer).rsplit("-", 1)
-            rows.append({"group": group, "block": block, "branch": branch, **mean(table["cka"], settings)})
-    table = pd.DataFrame(rows)
+    """Draw the linear CKA with skip and main branch of every block, a line a decile of complexity."""
+    long = branch_cka.assign(
+        block=branch_cka["layer"].str.extract(r"block-(\d+)", expand=False).astype(int),
+        branch=branch_cka["layer"].str.rsplit("-", n=1).str[1],
+    )
+    table = by_decile(features, long, ["branch", "block"], "cka", settings)
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
-    for ax, (name, own) in zip(axes, table.groupby("group", sort=False), strict=True):
-        for branch, colour in (("skip", BLUE), ("main", ORANGE)):
-            line = own[own["branch"] == branch]
-            x = line["block"].str.removeprefix("block-").astype(int).to_numpy()
-            band(ax, x, line, "cka", colour, f"{branch} branch")
-        ax.set(xlabel="block", xticks=x, title=f"{name} (n = {own['n'].iloc[0]})")
-    axes[0].set(ylabel="linear CKA with the feature", ylim=(0, None))
-    axes[0].legend()
+    for ax, branch in zip(axes, ("skip", "main"), strict=True):
+        for _, own in table[table["branch"] == branch].groupby("decile"):
+            band(ax, own["block"], own, "cka", plt.get_cmap("viridis")(own["complexity"].iloc[0]))
+        ax.set(xlabel="block", title=f"{branch} branch", ylim=(0, None))
+        ax.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].set(ylabel=f"linear CKA with the feature\n(mean, n = {table['n'].min()} a decile)")
+    complexity_bar(figure, axes[1])
+    return figure, table
+
+
+def q3_teleport(features: pd.DataFrame, branch_cka: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+    """Draw the block at which the skip branch holds 90 % of its final CKA with a feature, against its complexity."""
+    blocks = teleport_block(branch_cka).reset_index()
+    table = features[["seed", "feature", "complexity"]].merge(blocks).dropna()
+    figure, ax = plt.subplots(figsize=(3.9, 3.1))
+    scatter(ax, table, "complexity", "teleport_block", settings, jitter=0.15)
+    ax.set(xlabel="complexity K", ylabel="teleport block\n(skip branch holds 90 % of its final CKA)")
+    ax.set_yticks(np.arange(1, table["teleport_block"].max() + 1))
     return figure, table

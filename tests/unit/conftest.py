@@ -171,7 +171,8 @@ def _tables(
         if sedimentation:
             weight[top] += 10.0
             grown[top] = 0.5 + sedimentation * (done - 0.5) + 0.02 * rng.normal(size=5)
-        by_checkpoint.append(pd.DataFrame({**key, "epoch": epoch, "complexity": grown, "importance": weight}))
+        more = {"signed_importance": weight - 1, "decodable_from": 1.0 + np.arange(n) % 2}
+        by_checkpoint.append(pd.DataFrame({**key, "epoch": epoch, "complexity": grown, "importance": weight, **more}))
     early = noisy(0.5 + teleport * (k - 0.5))
     branches = [
         pd.DataFrame({**key, "layer": f"block-{b:02d}-{branch}", "cka": cka})

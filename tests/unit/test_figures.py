@@ -15,12 +15,36 @@ def spectrum(t, settings, walk):
     return what.q1_spectrum(features, walk.images, walk.codes, 4)
 
 
+def decoding(t):
+    k = t["features"]
+    return pd.concat(k[["seed", "feature"]].assign(epoch=e, vinfo=1 - k["complexity"] / e) for e in (1, 2, 3))
+
+
+def targets(t):
+    own = t["features"][["seed", "feature", "importance", "signed_importance"]]
+    return pd.concat(own.assign(target=target) for target in ("predicted", "label", "all"))
+
+
+def support():
+    orders = [("complex first", 0), ("simple first", 0), ("important first", 0), ("random", 0), ("random", 1)]
+    shares = np.linspace(0, 1, 5)
+    tables = [
+        pd.DataFrame({"order": o, "draw": d, "share_kept": shares, "accuracy": shares - d / 10}) for o, d in orders
+    ]
+    return pd.concat(tables).assign(seed=0, n=360)
+
+
 DRAW = {
     "findings": lambda t, settings, walk: claims.findings(questions.findings(**t, settings=settings)),
     "training": lambda t, settings, walk: claims.training(walk.history.assign(seed=0)),
     "q1_spectrum": spectrum,
     "q2_emergence": lambda t, settings, walk: when.q2_emergence(t["features"], settings),
     "q2_growth": lambda t, settings, walk: when.q2_growth(t["by_checkpoint"], settings),
+    "q2_deciles": lambda t, settings, walk: when.q2_deciles(t["features"], decoding(t), settings),
+    "q2_sedimentation": lambda t, settings, walk: when.q2_sedimentation(t["by_checkpoint"], ["stem", "a"], settings),
+    "q3_teleport": lambda t, settings, walk: where.q3_teleport(t["features"], t["branch_cka"], settings),
+    "q4_targets": lambda t, settings, walk: how_much.q4_targets(t["features"], targets(t), settings),
+    "q4_support": lambda t, settings, walk: how_much.q4_support(support()),
     "q3_flow": lambda t, settings, walk: where.q3_flow(t["features"], t["branch_cka"], settings),
     "q4_importance": lambda t, settings, walk: how_much.q4_importance(t["by_checkpoint"], settings),
     "controls": lambda t, settings, walk: claims.controls(t["features"], t["control_vinfo"], settings),
@@ -155,17 +179,57 @@ def test_growth_shows_the_mean_and_its_interval_of_all_and_of_the_most_important
     assert (table["complexity"] <= table["ci_high"]).all()
 
 
-def test_flow_shows_the_cka_of_the_simplest_and_the_most_complex_tenth(tables, settings):
+def test_flow_shows_the_cka_of_every_decile_of_complexity(tables, settings):
     t = tables(teleport=-0.5)
     _, table = where.q3_flow(t["features"], t["branch_cka"], settings)
-    assert len(table) == 2 * 2 * 2
-    ranked = t["features"].sort_values("complexity")["feature"]
-    groups = {"simplest tenth": ranked[:12], "most complex tenth": ranked[-12:]}
+    assert len(table) == 10 * 2 * 2
+    ranked = t["features"].sort_values("complexity")["feature"].to_numpy().reshape(10, 12)
     for row in table.itertuples():
         own = t["branch_cka"]
-        own = own[(own["layer"] == f"{row.block}-{row.branch}") & own["feature"].isin(groups[row.group])]
+        own = own[(own["layer"] == f"block-{row.block:02d}-{row.branch}") & own["feature"].isin(ranked[row.decile])]
         assert row.cka == pytest.approx(own["cka"].mean())
         assert row.n == 12
+
+
+def test_deciles_are_followed_over_the_epochs(tables, settings):
+    t = tables()
+    _, table = when.q2_deciles(t["features"], decoding(t), settings)
+    assert len(table) == 10 * 3
+    simplest = t["features"].nsmallest(12, "complexity")["complexity"].mean()
+    own = table[table["decile"] == 0].set_index("epoch")["vinfo"]
+    assert own[2] == pytest.approx(1 - simplest / 2)
+
+
+def test_sedimentation_shows_the_first_layers_of_all_and_of_the_most_important(tables, settings):
+    t = tables()["by_checkpoint"]
+    figure, table = when.q2_sedimentation(t, ["stem", "block-01"], settings)
+    for epoch, own in t.groupby("epoch"):
+        shown = table[table["epoch"] == epoch].set_index("group")["decodable_from"]
+        assert shown["all features"] == pytest.approx(own["decodable_from"].mean())
+        assert shown["most important"] == pytest.approx(own.nlargest(5, "importance")["decodable_from"].mean())
+    shares = figure.axes[0].collections[0].get_array()
+    assert (shares[-1] == 1).all()  # by the last layer, all are decodable
+
+
+def test_the_teleport_block_is_drawn_where_it_is_though_moved_a_little(tables, settings):
+    t = tables()
+    figure, table = where.q3_teleport(t["features"], t["branch_cka"], settings)
+    drawn = figure.axes[0].collections[0].get_offsets()
+    assert np.abs(drawn[:, 1] - table["teleport_block"]).max() <= 0.15
+    np.testing.assert_allclose(drawn[:, 0], table["complexity"])
+
+
+def test_inhibiting_features_are_ringed(tables, settings):
+    figure, table = how_much.q4_importance(tables(bias=-0.5)["by_checkpoint"], settings)
+    for ax, epoch in zip(figure.axes, (1, 3), strict=True):
+        own = table[(table["epoch"] == epoch) & (table["signed_importance"] < 0)]
+        assert len(ax.collections[-1].get_offsets()) == len(own)
+
+
+def test_support_shows_the_mean_and_the_range_of_random_orders():
+    _, table = how_much.q4_support(support())
+    own = table[(table["order"] == "random") & (table["share_kept"] == 1)].iloc[0]
+    assert (own["mean"], own["min"], own["max"], own["size"]) == pytest.approx((0.95, 0.9, 1.0, 2))
 
 
 def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, settings):

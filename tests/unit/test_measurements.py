@@ -65,15 +65,17 @@ def importances(walk, **changes):
         "features": walk.features,
         "code_shards": walk.codes,
         "activation_shards": walk.activations["penultimate"],
+        "image_shards": walk.images,
     }
-    return measurements.importance_of_checkpoint(**arguments | changes)
+    table = measurements.importance_of_checkpoint(**arguments | changes)
+    return {target: own.reset_index(drop=True) for target, own in table.groupby("target")}
 
 
 def test_features_csv_has_a_row_a_feature_with_every_scalar(walk):
     probed = layers.probed_layers(walk.blocks)
     vinfo = dict(zip(probed, measurements.read_vinfo([walk.vinfo], probed), strict=True))
     decoding = np.stack([vinfo["penultimate"] / 2, vinfo["penultimate"]])
-    table = measurements.features_of_seed(4, walk.features, importances(walk), vinfo, walk.blocks, decoding)
+    table = measurements.features_of_seed(4, walk.features, importances(walk)["all"], vinfo, walk.blocks, decoding)
     scalars = ["seed", "feature", "class", "complexity", "temporal_decoding_score", "importance", "signed_importance"]
     scalars += ["hoyer"]
     assert list(table.columns) == [*scalars, *(f"vinfo_{layer}" for layer in probed)]
@@ -103,18 +105,22 @@ def test_importance_is_gradient_times_input_by_autograd():
     np.testing.assert_allclose(signed, product.sum(0), rtol=1e-10, atol=1e-12)
 
 
-def test_importance_of_a_checkpoint_is_gradient_times_input_of_the_predicted_class_by_autograd(walk):
+@pytest.mark.parametrize("target", ["predicted", "label", "all"])
+def test_importance_of_a_checkpoint_is_gradient_times_input_by_autograd(walk, target):
     network = models.build(walk.model["source"], walk.model["arguments"], 3)
     models.load(walk.checkpoint, network)
     d = torch.from_numpy(store.read(walk.features)[0]["dictionary"]).float()
     products = []
-    for codes, activations in zip(walk.codes, walk.activations["penultimate"], strict=True):
+    for codes, activations, images in zip(walk.codes, walk.activations["penultimate"], walk.images, strict=True):
         z = torch.from_numpy(store.read(codes)[0]["codes"]).requires_grad_()
         predicted = network.head(torch.from_numpy(store.read(activations)[0]["activations"])).argmax(1)
-        network.head(z @ d).gather(1, predicted[:, None]).sum().backward()
-        products.append((z.grad * z).detach())
+        labels = torch.from_numpy(store.read(images)[0]["labels"]).long()
+        for c in range(3):
+            wanted = {"predicted": predicted == c, "label": labels == c, "all": torch.ones(len(z), dtype=bool)}[target]
+            (gradient,) = torch.autograd.grad(network.head(z @ d)[:, c].sum(), z)
+            products.append((gradient * z)[wanted].detach())
     product = torch.cat(products).double().numpy()
-    table = importances(walk)
+    table = importances(walk)[target]
     assert list(table["feature"]) == list(range(6))
     np.testing.assert_allclose(table["importance"], np.abs(product).mean(0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(table["signed_importance"], product.mean(0), rtol=1e-4, atol=1e-6)
@@ -125,3 +131,53 @@ def test_importance_of_codes_and_activations_that_do_not_belong_together_is_refu
         importances(walk, code_shards=walk.codes[::-1])
     with pytest.raises(StrataError, match="its layer is 'stem'"):
         importances(walk, activation_shards=walk.activations["stem"])
+
+
+def test_a_feature_is_decodable_from_the_first_layer_with_half_of_the_best_layers_v_information():
+    vinfo = np.array([[0.1, 0.5, -0.2, np.nan], [0.3, 0.2, -0.1, np.nan], [0.6, 0.9, -0.3, np.nan]])
+    np.testing.assert_array_equal(measurements.decodable_from(vinfo), [2, 1, np.nan, np.nan])
+
+
+def test_v_information_without_each_fold_is_that_of_the_others():
+    rng = np.random.default_rng(0)
+    sse, sst = rng.random((3, 5, 7)), 1 + rng.random((3, 5, 7))
+    found = measurements.without_each_fold(sse, sst)
+    assert found.shape == (3, 5, 7)
+    for fold in range(5):
+        kept = [f for f in range(5) if f != fold]
+        np.testing.assert_allclose(found[:, fold], 1 - sse[:, kept].sum(1) / sst[:, kept].sum(1))
+
+
+def test_the_support_curve_is_the_accuracy_of_the_head_on_what_is_kept():
+    rng = np.random.default_rng(0)
+    codes, gradients, bias = rng.random((50, 8)), rng.normal(size=(8, 3)), rng.normal(size=3)
+    labels, removed = rng.integers(0, 3, 50), rng.permutation(8)
+    found = measurements.support_curve(codes, gradients, bias, labels, removed, 4)
+    for step, accuracy in enumerate(found):
+        kept = removed[8 - 2 * step :]
+        assert accuracy == ((codes[:, kept] @ gradients[kept] + bias).argmax(1) == labels).mean()
+
+
+def test_support_starts_from_all_features_whatever_the_order(walk):
+    table = pd.DataFrame({"feature": range(6), "complexity": [0.5, 0.1, np.nan, 0.3, 0.2, 0.9], "importance": range(6)})
+    found = measurements.support_of_seed(table, walk.features, walk.codes, walk.images, draws=3, seed=0, steps=5)
+    orders = found.groupby("order")["draw"].nunique()
+    assert orders.to_dict() == {"complex first": 1, "simple first": 1, "important first": 1, "random": 3}
+    assert found[found["share_kept"] == 1]["accuracy"].nunique() == 1
+    assert found[found["share_kept"] == 0]["accuracy"].nunique() == 1
+    tests = sum(int((~store.read(path)[0]["train"]).sum()) for path in walk.images)
+    assert (found["n"] == tests).all()
+    again = measurements.support_of_seed(table, walk.features, walk.codes, walk.images, draws=3, seed=0, steps=5)
+    pd.testing.assert_frame_equal(found, again)
+
+
+def test_the_teleport_block_is_the_first_with_nine_tenths_of_the_last_skip_branch():
+    cka = {0: [0.1, 0.5, 0.55, 0.6], 1: [0.59, 0.1, 0.2, 0.6], 2: [0.0, 0.0, 0.0, 0.0]}
+    rows = [
+        (0, feature, f"block-{block:02d}-{branch}", value if branch == "skip" else 1.0)
+        for feature, values in cka.items()
+        for block, value in zip((1, 2, 3, 4), values, strict=True)
+        for branch in ("skip", "main")
+    ]
+    found = measurements.teleport_block(pd.DataFrame(rows, columns=["seed", "feature", "layer", "cka"]))
+    np.testing.assert_array_equal(found, [3, 1, np.nan])

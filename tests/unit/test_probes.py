@@ -199,11 +199,11 @@ def assert_same(found, expected, **tolerance):
 def test_moments_of_whole_numbers_add_up_exactly():
     rng = np.random.default_rng(0)
     x, z = rng.integers(0, 256, (50, 6)).astype(np.float32), rng.integers(0, 99, (50, 4)).astype(np.float32)
-    origin = probes.Moments(*(torch.full((k,), 7.0, dtype=torch.float64) for k in (6, 4)), *[torch.empty(0)] * 6)
+    origin = [torch.full((k,), 7.0, dtype=torch.float64) for k in (6, 4)]
+    whole, first, rest = (probes.Moments.empty(*origin, folds=3) for _ in range(3))
     fold = folds_of(50, 3)
-    whole, first, rest = (
-        moments_of(x[rows], z[rows], fold[rows], like=origin) for rows in (slice(None), slice(0, 17), slice(17, None))
-    )
+    for moments, rows in ((whole, slice(None)), (first, slice(0, 17)), (rest, slice(17, None))):
+        moments.add(*(torch.from_numpy(part[rows]) for part in (x, z, fold)))
     assert_same(first + rest, whole, rtol=0, atol=0)
     assert_same(rest + first, whole, rtol=0, atol=0)
     assert {getattr(whole, name).dtype for name in SUMS} == {torch.float64}
@@ -215,7 +215,7 @@ def test_moments_about_different_origins_add_up_to_those_of_all_images(dtype):
     fold = folds_of(50, 3)
     parts = [moments_of(x[rows], z[rows], fold[rows]) for rows in (slice(0, 10), slice(10, 30), slice(30, None))]
     assert not torch.equal(parts[0].origin_x, parts[1].origin_x)
-    whole = moments_of(x, z, fold, like=parts[0])
+    whole = moments_of(x, z, fold).about(parts[0].origin_x, parts[0].origin_z)
     assert_same(parts[0] + parts[1] + parts[2], whole, rtol=1e-5, atol=1e-4)
 
 
@@ -313,8 +313,8 @@ def test_moments_of_two_shards_are_those_of_all_their_images(shards, monkeypatch
     found = probes.accumulate(layer, codes, "stem", 4, seed=0)
     x, z = (np.concatenate(parts) for parts in zip(*content, strict=True))
     fold = np.concatenate([probes.fold_of(n, 4, 0, f"images {i}") for i, n in enumerate((30, 20))])
-    origin = probes.Moments(found.origin_x.cpu(), found.origin_z.cpu(), *[torch.empty(0)] * 6)
-    assert_same(found, moments_of(x, z, fold, like=origin), rtol=1e-5, atol=1e-5)
+    expected = moments_of(x, z, fold).about(found.origin_x.cpu(), found.origin_z.cpu())
+    assert_same(found, expected, rtol=1e-5, atol=1e-4)
 
 
 def test_some_features_can_be_taken_alone(shards):

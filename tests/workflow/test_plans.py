@@ -28,6 +28,7 @@ def test_the_tiny_run_is_planned_whole(fresh):
         "robustness": 1,
         "importance": 1,
         "measurements": 1,
+        "support": 1,
         "findings": 1,
         "figures": 1,
         "report": 1,

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.workflow
 REPORT = {"report"}
 FIGURES = {"figures", *REPORT}
 FINDINGS = {"findings", *FIGURES}
-MEASUREMENTS = {"measurements", *FINDINGS}
+MEASUREMENTS = {"measurements", "support", *FINDINGS}
 REDUNDANCY = {"redundancy", *MEASUREMENTS}
 ROBUSTNESS = {"robustness", *MEASUREMENTS}
 PROBES = {"probes", *REDUNDANCY}
@@ -37,6 +37,7 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("questions.redundancy.share", 0.5, REDUNDANCY),
         ("questions.noise", [0.1], ROBUSTNESS),
         ("questions.noise_images", 20, ROBUSTNESS),
+        ("questions.importance_target", "label", MEASUREMENTS),
         ("probes.penalties", [0.001, 1.0], PROBES),
         ("probes.folds", 4, PROBES),
         ("codes.tolerance", 1e-5, CODES),

@@ -17,14 +17,20 @@ FIGURES = (
     "training",
     "q1_spectrum",
     "q2_emergence",
+    "q2_deciles",
     "q2_growth",
+    "q2_sedimentation",
     "q3_flow",
+    "q3_teleport",
     "q4_importance",
+    "q4_targets",
+    "q4_support",
     "controls",
     "a_redundancy",
     "a_robustness",
     "a_local",
 )
+TABLES = ("by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "support")
 FINDINGS = {
     "q1.spectrum",
     "q2.emergence",
@@ -68,6 +74,7 @@ def outputs_of_the_contract():
     for name in FIGURES:
         yield from (f"{RUN}/figures/{name}.{kind}" for kind in ("svg", "png"))
         yield f"{RUN}/tables/{name}.csv"
+    yield from (f"{RUN}/tables/{name}.csv" for name in TABLES)
     yield f"{RUN}/report.html"
 
 
@@ -93,7 +100,7 @@ def test_a_run_leaves_no_temporary_file_and_no_training_state(finished):
 def test_jobs_run_the_package_of_the_copy(finished):
     """Otherwise no test here would see a module that it edits."""
     compiled = {path.name.split(".")[0] for path in finished.path("strata/__pycache__").glob("*.pyc")}
-    assert {"config", "training", "probes", "figures"} <= compiled
+    assert {"config", "training", "probes", "questions"} <= compiled
 
 
 def test_features_of_every_checkpoint_are_probed_in_their_own_and_the_last_ones_in_all(finished):
@@ -184,7 +191,7 @@ def two_seeds(finished, tmp_path_factory):
             for layer in PROBED:
                 file[f"{layer}/vinfo"][:] = 0.999
     changes = {"seeds": [0, 1]}
-    assert place.plan(changes=changes) == dict.fromkeys(("measurements", "findings", "figures", "report"), 1)
+    assert place.plan(changes=changes) == dict.fromkeys(("measurements", "support", "findings", "figures", "report"), 1)
     done = place.make(changes=changes)
     assert done.code == 0, done.output
     return place

@@ -1,6 +1,15 @@
 """Measurements: every scalar that the questions use, one row a feature."""
 
-TABLES = ["by_checkpoint", "branch_cka", "control_vinfo", "code_quality", "robustness"]
+TABLES = [
+    "by_checkpoint",
+    "by_fold",
+    "decoding",
+    "importance_targets",
+    "branch_cka",
+    "control_vinfo",
+    "code_quality",
+    "robustness",
+]
 
 
 rule importance:
@@ -14,6 +23,7 @@ rule importance:
             for checkpoint in CHECKPOINTS
             for path in activations(checkpoint, names.PENULTIMATE)
         ],
+        images=images(STUDIED),
     output:
         f"{SEED}/importance.csv",
     params:
@@ -53,8 +63,27 @@ rule measurements:
         seeds=config["seeds"],
         epochs=EPOCHS,
         layers=LAYERS,
+        target=config["questions"]["importance_target"],
         digest=source_digest("measurements.py"),
     message:
         "Gathering what was measured of every feature"
     script:
         "../scripts/measurements.py"
+
+
+rule support:
+    input:
+        table=rules.measurements.output.features,
+        features=expand(f"{SEED}/features/{LAST}.h5", seed=config["seeds"]),
+        codes=expand(codes(LAST), seed=config["seeds"]),
+        images=images(STUDIED),
+    output:
+        f"{RUN}/tables/support.csv",
+    params:
+        seeds=config["seeds"],
+        seed=config["questions"]["seed"],
+        digest=source_digest("support.py"),
+    message:
+        "Removing features from the head"
+    script:
+        "../scripts/support.py"

@@ -6,9 +6,14 @@ FIGURES = {
     "training": ("The network", "Loss and accuracy by epoch"),
     "q1_spectrum": ("1 What do features look like?", "The spectrum of complexity"),
     "q2_emergence": ("2 When are they learned?", "Complexity against temporal decoding score"),
+    "q2_deciles": ("2 When are they learned?", "V-information by epoch, simple to complex"),
     "q2_growth": ("2 When are they learned?", "Complexity by epoch"),
-    "q3_flow": ("3 Where do they flow?", "Main and skip branch, simple and complex features"),
+    "q2_sedimentation": ("2 When are they learned?", "The depth at which features are decodable"),
+    "q3_flow": ("3 Where do they flow?", "Skip and main branch, simple to complex"),
+    "q3_teleport": ("3 Where do they flow?", "The block at which the skip branch has it"),
     "q4_importance": ("4 How does complexity relate to importance?", "First and last epoch"),
+    "q4_targets": ("4 How does complexity relate to importance?", "For other classes"),
+    "q4_support": ("4 How does complexity relate to importance?", "Accuracy without some features"),
     "controls": ("Controls", "V-information by layer"),
     "a_redundancy": ("Appendix", "Complexity against redundancy"),
     "a_robustness": ("Appendix", "Complexity against robustness to noise"),
@@ -34,6 +39,7 @@ def figure(name):
 rule findings:
     input:
         **rules.measurements.output,
+        support=rules.support.output[0],
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
         skipped=expand(f"{RUN}/images/{{shard}}-skipped.csv", shard=SHARDS),
     output:
@@ -53,6 +59,7 @@ rule findings:
 rule figures:
     input:
         **rules.measurements.output,
+        support=rules.support.output[0],
         findings=f"{RUN}/findings.json",
         history=expand(f"{SEED}/training.csv", seed=config["seeds"]),
         images=images(STUDIED),
@@ -65,6 +72,7 @@ rule figures:
     params:
         settings=config["figures"],
         questions=config["questions"],
+        layers=LAYERS,
         digest=source_digest("figures.py"),
     message:
         "Drawing the figures"

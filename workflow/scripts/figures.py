@@ -14,7 +14,16 @@ with one_line():
     p, i = snakemake.params, snakemake.input
     t = {
         name: pd.read_csv(i[name], dtype={"class": str}, keep_default_na=False, na_values=[""])
-        for name in ("features", "by_checkpoint", "branch_cka", "control_vinfo", "robustness")
+        for name in (
+            "features",
+            "by_checkpoint",
+            "decoding",
+            "importance_targets",
+            "branch_cka",
+            "control_vinfo",
+            "robustness",
+            "support",
+        )
     }
     found = [Finding(**f) for f in json.loads(Path(i.findings).read_text())]
     history = pd.concat(pd.read_csv(f).assign(seed=int(Path(f).parent.name.removeprefix("seed-"))) for f in i.history)
@@ -23,9 +32,14 @@ with one_line():
         "training": claims.training(history),
         "q1_spectrum": what.q1_spectrum(t["features"], i.images, i.last_codes, p.settings["examples"]),
         "q2_emergence": when.q2_emergence(t["features"], p.questions),
+        "q2_deciles": when.q2_deciles(t["features"], t["decoding"], p.questions),
         "q2_growth": when.q2_growth(t["by_checkpoint"], p.questions),
+        "q2_sedimentation": when.q2_sedimentation(t["by_checkpoint"], p.layers, p.questions),
         "q3_flow": where.q3_flow(t["features"], t["branch_cka"], p.questions),
+        "q3_teleport": where.q3_teleport(t["features"], t["branch_cka"], p.questions),
         "q4_importance": how_much.q4_importance(t["by_checkpoint"], p.questions),
+        "q4_targets": how_much.q4_targets(t["features"], t["importance_targets"], p.questions),
+        "q4_support": how_much.q4_support(t["support"]),
         "controls": claims.controls(t["features"], t["control_vinfo"], p.questions),
         "a_redundancy": appendix.a_redundancy(t["features"], p.questions),
         "a_robustness": appendix.a_robustness(t["features"], t["robustness"], p.questions),

@@ -7,16 +7,16 @@ from strata import measurements, store
 from strata.errors import one_line
 
 with one_line():
-    epochs = snakemake.params.epochs
+    epochs, i = snakemake.params.epochs, snakemake.input
     by_epoch = [
-        measurements.importance_of_checkpoint(features, list(codes), list(activations)).assign(epoch=epoch)
+        measurements.importance_of_checkpoint(features, list(codes), list(activations), i.images).assign(epoch=epoch)
         for epoch, features, codes, activations in zip(
             epochs,
-            snakemake.input.features,
-            np.array_split(np.array(snakemake.input.codes), len(epochs)),
-            np.array_split(np.array(snakemake.input.activations), len(epochs)),
+            i.features,
+            np.array_split(np.array(i.codes), len(epochs)),
+            np.array_split(np.array(i.activations), len(epochs)),
             strict=True,
         )
     ]
-    table = pd.concat(by_epoch)[["epoch", "feature", "importance", "signed_importance"]]
+    table = pd.concat(by_epoch)[["epoch", "target", "feature", "importance", "signed_importance"]]
     store.write_bytes(snakemake.output[0], table.to_csv(index=False).encode())

@@ -27,16 +27,26 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     epochs = {epoch: f"epoch-{epoch:03d}" for epoch in p.epochs}
     first, last = epochs[p.epochs[0]], epochs[p.epochs[-1]]
     probed = names.probed_layers(p.layers)
-    importance = pd.read_csv(here / "importance.csv")
+    targets = pd.read_csv(here / "importance.csv")
+    importance = targets[targets["target"] == p.target]
     robustness = pd.read_csv(here / "robustness.csv")
     in_last = dict(zip(probed, vinfo(snakemake.input.last_in_all, last, last, probed), strict=True))
-    decoding = np.concatenate(
-        [
-            vinfo(snakemake.input.last_in_all, last, checkpoint, [names.PENULTIMATE])
-            for epoch, checkpoint in epochs.items()
-            if epoch > 0
-        ]
-    )
+    trained = {epoch: checkpoint for epoch, checkpoint in epochs.items() if epoch > 0}
+
+    def of_penultimate(name):
+        """Return a measurement of the last features in the penultimate layer of every trained checkpoint."""
+        parts = [vinfo(snakemake.input.last_in_all, last, c, [names.PENULTIMATE], name) for c in trained.values()]
+        return np.concatenate(parts)
+
+    def without_each_fold(read):
+        return measurements.without_each_fold(read("sse"), read("sst"))
+
+    decoding = of_penultimate("vinfo")
+    by_layer = without_each_fold(lambda name: vinfo(snakemake.input.last_in_all, last, last, p.layers, name))
+    by_epoch = without_each_fold(of_penultimate)
+    afresh = {
+        epoch: vinfo(snakemake.input.afresh, checkpoint, checkpoint, p.layers) for epoch, checkpoint in epochs.items()
+    }
     return {
         "features": measurements.features_of_seed(
             seed,
@@ -52,10 +62,28 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
         "by_checkpoint": pd.concat(
             importance[importance["epoch"] == epoch].assign(
                 seed=seed,
-                complexity=measurements.complexity(vinfo(snakemake.input.afresh, checkpoint, checkpoint, p.layers)),
+                complexity=measurements.complexity(vinfos),
+                decodable_from=measurements.decodable_from(vinfos),
             )
-            for epoch, checkpoint in epochs.items()
-        )[["seed", "epoch", "feature", "complexity", "importance"]],
+            for epoch, vinfos in afresh.items()
+        )[["seed", "epoch", "feature", "complexity", "importance", "signed_importance", "decodable_from"]],
+        "by_fold": pd.concat(
+            pd.DataFrame(
+                {
+                    "seed": seed,
+                    "fold": fold,
+                    "feature": np.arange(by_layer.shape[2]),
+                    "complexity": measurements.complexity(by_layer[:, fold]),
+                    "temporal_decoding_score": measurements.temporal_decoding_score(by_epoch[:, fold]),
+                }
+            )
+            for fold in range(by_layer.shape[1])
+        ),
+        "decoding": pd.concat(
+            pd.DataFrame({"seed": seed, "epoch": epoch, "feature": np.arange(len(values)), "vinfo": values})
+            for epoch, values in zip(trained, decoding, strict=True)
+        ),
+        "importance_targets": targets[targets["epoch"] == p.epochs[-1]].drop(columns="epoch").assign(seed=seed),
         "branch_cka": measurements.long_table(
             vinfo(snakemake.input.branches, last, last, names.branches_of(p.layers), "cka"),
             names.branches_of(p.layers),

@@ -1,0 +1,121 @@
+"""Whole runs in a fresh copy of the repository: time, memory, Snakemake's share, how near the estimate comes."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from torch.nn import functional
+from torchvision.io import write_jpeg
+
+from strata import costs
+from strata.config import checked
+
+ROOT = Path(__file__).parents[1]
+PARTS = ("Snakefile", "config", "workflow", "profiles", "strata")
+CLASSES, IMAGES, SIDE = 20, 200, 64
+LARGER: dict[str, Any] = {
+    "run": "larger",
+    "data": {"source": "folder", "path": "photographs", "size": SIDE, "shards": 4},
+    "model": {"source": "torchvision:resnet18"},
+    "training": {"epochs": 3},
+    "probes": {"layers_per_job": 4},
+}
+
+
+def demo() -> list[dict]:
+    """Run the demo."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [_measured(folder, {})]
+
+
+def larger() -> list[dict]:
+    """Run ResNet-18 on generated JPEG files, as a second point for the estimate."""
+    with tempfile.TemporaryDirectory() as folder:
+        _photographs(Path(folder) / "photographs")
+        return [_measured(folder, LARGER)]
+
+
+def _photographs(folder: Path) -> None:
+    """Make classes of JPEG files: a pattern a class, varied and noisy."""
+    rng = np.random.default_rng(0)
+    for label in range(CLASSES):
+        (folder / f"class-{label:02d}").mkdir(parents=True)
+        pattern = rng.uniform(0, 255, (3, 8, 8))
+        varied = torch.from_numpy(pattern + 60 * rng.standard_normal((IMAGES, 3, 8, 8))).float()
+        large = functional.interpolate(varied, (SIDE, SIDE), mode="bicubic").clamp(0, 255).byte()
+        for i, image in enumerate(large):
+            write_jpeg(image, str(folder / f"class-{label:02d}" / f"{i:03d}.jpg"))
+
+
+def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
+    """Run on two cores, and beside it a dry run of the same plan and the estimate of the same configuration."""
+    for part in PARTS:
+        source = ROOT / part
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, Path(folder) / part)
+    Path(folder, "overlay.yaml").write_text(yaml.safe_dump(overlay))
+    snakemake = ["--cores", "2", *(["--configfile", "overlay.yaml"] if overlay else [])]
+    estimated = _estimated(folder, overlay)
+    planning = _timed([*snakemake, "--dry-run", "--quiet"], folder)
+    run = _timed(snakemake, folder)
+    files = [f.stat().st_size for f in (Path(folder) / "results").rglob("*") if f.is_file()]
+    return {
+        "wall seconds": run["wall"],
+        "processor seconds": run["cpu"],
+        "estimated": estimated["hours"] * 3600,
+        "disk, MiB": sum(files) / 2**20,
+        "estimated disk, MiB": estimated["disk"] / 2**20,
+        "peak memory of the largest process, MiB": run["peak"],
+        "jobs": run["jobs"],
+        "seconds to plan": planning["wall"],
+        "share of Snakemake's own process": run["own"] / run["cpu"],
+    }
+
+
+def _estimated(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
+    config = checked(overlay, ROOT / "workflow/schemas/config.schema.yaml")
+    if "path" in overlay.get("data", {}):
+        config["data"]["path"] = str(Path(folder) / config["data"]["path"])
+    rates = costs.read_rates()["2 CPU cores, measured"]
+    table = costs.estimate(config, costs.shapes(config), rates)
+    return table.set_index("rule").loc["all"].to_dict()
+
+
+# Snakemake in a process that tells at its end how much of the processor was its own, and how much its jobs'.
+TELLING = """
+import atexit, resource, sys
+from timing import peak_mb
+def tell():
+    own, jobs = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print("used", own.ru_utime + own.ru_stime, peak_mb(), file=sys.stderr)
+    print("used", jobs.ru_utime + jobs.ru_stime, jobs.ru_maxrss / 1024, file=sys.stderr)
+atexit.register(tell)
+from snakemake.cli import main
+main()
+"""
+
+
+def _timed(arguments: list[str], folder: str) -> dict[str, float]:
+    began = time.perf_counter()
+    command = [sys.executable, "-c", TELLING, *arguments]
+    paths = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run(command, cwd=folder, env=paths, check=True, capture_output=True, text=True)
+    wall = time.perf_counter() - began
+    own, jobs = ([float(x) for x in pair] for pair in re.findall(r"^used (\S+) (\S+)$", done.stderr, re.M))
+    steps = re.findall(r"of (\d+) steps", done.stderr)
+    return {
+        "wall": wall,
+        "cpu": own[0] + jobs[0],
+        "own": own[0],
+        "peak": max(own[1], jobs[1]),
+        "jobs": int(steps[-1]) if steps else 0,
+    }
