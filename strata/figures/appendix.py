@@ -40,8 +40,8 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
     table = by_decile(known, by_level.dropna(), ["level"], "robustness", settings).merge(pd.DataFrame(related))
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scatter(axes[0], known.dropna(subset=["robustness"]), "complexity", "robustness", settings)
-    axes[0].set(xlabel="complexity K", ylabel="robustness\n(share of variance between images)")
-    axes[0].set_title("mean over levels", loc="left", pad=16)
+    axes[0].set(xlabel="complexity K", ylabel="mean robustness over levels")
+    axes[0].set_title("all levels", loc="left", pad=16)
     lines = list(table.groupby("level"))
     for i, (level, line) in enumerate(lines):
         colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, len(lines) - 1))))
