@@ -87,7 +87,7 @@ def test_redundancy_shows_both_measures_with_their_correlations(measured, settin
         assert "10 %" in ax.get_ylabel()
 
 
-def test_robustness_is_shown_by_level_and_tenth(measured, settings):
+def test_robustness_is_shown_by_level_and_decile(measured, settings):
     features, by_level, _ = measured()
     _, table = appendix.a_robustness(features, by_level, settings)
     assert len(table) == 2 * 10

@@ -43,7 +43,8 @@ def measured(tables):
         n, k = len(features), features["complexity"].to_numpy()
         for name, slope in (("redundancy", redundancy), ("robustness", robustness), ("hoyer", local)):
             features[name] = 0.5 + slope * k + 0.05 * rng.normal(size=n)
-        t["control_vinfo"] = pd.concat([t["control_vinfo"], random_directions(n, random, rng)], ignore_index=True)
+        others = t["control_vinfo"][t["control_vinfo"]["control"] != "random"]
+        t["control_vinfo"] = pd.concat([others, random_directions(n, random, rng)], ignore_index=True)
         scalars = features[["seed", "feature", "complexity", "temporal_decoding_score"]]
         t["by_fold"] = pd.concat(
             scalars.assign(fold=fold, complexity=k + 0.02 * rng.normal(size=n)) for fold in range(5)
