@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from strata.figures.drawing import BLUE, GREY, Drawn, above_r, band, mean, scatter
-from strata.statistics import Estimate, bootstrap, pearson
+from strata.figures.drawing import BLUE, GREY, Drawn, above_r, band, by_decile, mean, scatter
+from strata.statistics import bootstrap, pearson
 
-# What is told apart in one map: eight colours that colour-blind readers can (Okabe & Ito 2008), less grey for the rest.
+# What is told apart in one map: seven colours that colour-blind readers can (Okabe & Ito 2008); grey is the rest's.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 
 
@@ -27,7 +27,7 @@ def a_redundancy(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
 
 
 def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
-    """Draw complexity against mean robustness, and the robustness of every tenth by complexity, a line a noise level.
+    """Draw complexity against mean robustness, and the robustness of each of its deciles, a line a noise level.
 
     Parameters
     ----------
@@ -35,26 +35,20 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
         Robustness at every noise level: seed, level, feature, robustness.
     """
     known = features.dropna(subset=["complexity"])
-    both = by_level.merge(known[["seed", "feature", "complexity"]], on=["seed", "feature"]).dropna()
-    rows = []
-    for level, own in both.groupby("level"):
-        e = _correlation(own, "robustness", settings)
-        for tenth, members in own.groupby(_tenth(own["complexity"])):
-            row = {"level": level, "r": e.value, "r_low": e.low, "r_high": e.high, "tenth": tenth}
-            row["complexity"] = members["complexity"].mean()
-            rows.append({**row, **mean(members["robustness"], settings)})
-    table = pd.DataFrame(rows)
+    both = by_level.dropna().merge(known[["seed", "feature", "complexity"]], on=["seed", "feature"])
+    related = [{"level": level, **_correlation(own, "robustness", settings)} for level, own in both.groupby("level")]
+    table = by_decile(known, by_level.dropna(), ["level"], "robustness", settings).merge(pd.DataFrame(related))
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scatter(axes[0], known.dropna(subset=["robustness"]), "complexity", "robustness", settings)
-    axes[0].set(xlabel="complexity K", ylabel="robustness\n(share of variance between images)")
-    above_r(axes[0], "mean over levels")
-    levels = table["level"].nunique()
-    for i, (level, line) in enumerate(table.groupby("level")):
-        colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, levels - 1))))
-        r = "{r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
-        band(axes[1], line["complexity"], line, "robustness", colour, f"σ = {level:g}: r = {r}")
-    size = both.groupby("level").size().max() / 10
-    axes[1].set(xlabel=f"mean complexity K of a tenth (n ≈ {size:.0f} features)", ylabel="mean robustness")
+    axes[0].set(xlabel="complexity K", ylabel="mean robustness over levels")
+    above_r(axes[0], "all levels")
+    lines = list(table.groupby("level"))
+    for i, (level, line) in enumerate(lines):
+        colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, len(lines) - 1))))
+        r = "r = {r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
+        band(axes[1], line["complexity"], line, "robustness", colour, f"σ = {level:g}: {r}")
+    size = table["n"].mean()
+    axes[1].set(xlabel=f"mean complexity K of a decile (n ≈ {size:.0f} features)", ylabel="mean robustness")
     above_r(axes[1], "by noise level")
     axes[1].legend(loc="lower left")
     return figure, table
@@ -119,12 +113,8 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, settings:
     return figure, table
 
 
-def _tenth(values: pd.Series) -> pd.Series:
-    """Return the tenth, 1 to 10, that each value falls in by rank."""
-    return ((values.rank(method="first") - 1) * 10 // len(values)).astype(int) + 1
-
-
-def _correlation(table: pd.DataFrame, column: str, settings: dict[str, Any]) -> Estimate:
-    """Return Pearson's r of a column with complexity."""
+def _correlation(table: pd.DataFrame, column: str, settings: dict[str, Any]) -> dict[str, float]:
+    """Return Pearson's r of a column with complexity, and its interval."""
     pairs = table[["complexity", column]].to_numpy(float)
-    return bootstrap(pearson, [pairs], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"])
+    e = bootstrap(pearson, [pairs], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"])
+    return {"r": e.value, "r_low": e.low, "r_high": e.high}
