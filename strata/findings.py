@@ -138,7 +138,8 @@ def _told(f: Finding, verdicts: dict[str, str]) -> str:
     said = "; ".join(parts) + "."
     if len(f.by_seed) > 1:
         values = ", ".join(f"{s['seed']}: {_interval(s['value'], s['ci_low'], s['ci_high'])}" for s in f.by_seed)
-        said += f" By seed, {values}; standard deviation between seeds {f.seeds_sd:.3f}."
+        between = f"; standard deviation between seeds {f.seeds_sd:.3f}" if _defined(f.seeds_sd) else ""
+        said += f" By seed, {values}{between}."
     failed = [f"{control} ({verdicts[control]})" for control in f.controls if verdicts[control] != "supported"]
     if failed:
         said += f" Undecided whatever the value, because it rests on {' and '.join(failed)}."
@@ -148,7 +149,7 @@ def _told(f: Finding, verdicts: dict[str, str]) -> str:
 def _table_rows(found: Sequence[Finding]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [("id", "value [interval]", "n", "adjusted p", "verdict")]
     for f in found:
-        value = _interval(f.value, f.ci_low, f.ci_high) if _defined(f.value) else "not defined"
+        value = _interval(f.value, f.ci_low, f.ci_high)
         rows.append((f.id, value, f"{f.n:,}", _p(f.p_adjusted) if _defined(f.p_adjusted) else "", f"**{f.verdict}**"))
     return rows
 
@@ -158,7 +159,7 @@ def _defined(value: float | None) -> bool:
 
 
 def _interval(value: Any, low: Any, high: Any) -> str:
-    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]" if _defined(value) else "not defined"
 
 
 def _p(value: Any) -> str:

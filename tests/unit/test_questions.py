@@ -512,6 +512,18 @@ def test_seeds_are_told_on_the_page(measured, settings, tmp_path):
     assert f"standard deviation between seeds {found['q2.emergence'].seeds_sd:.3f}" in told
 
 
+def test_a_seed_in_which_a_claim_is_not_defined_is_said_in_words(measured, settings, tmp_path):
+    constant = measured(seed=5)
+    constant["features"]["importance"] = 1.0
+    found = by_id(two_seeds(measured(bias=-STRONG), constant), settings)
+    bias = found["q4.simplicity_bias"]
+    assert bias.verdict == "supported"
+    told = paragraph(page(list(found.values()), settings, tmp_path), bias)
+    assert "1: not defined." in told
+    assert "nan" not in told
+    assert json.loads((tmp_path / "findings.json").read_text())[4]["seeds_sd"] is None
+
+
 def test_an_undefined_value_is_said_in_words(one_epoch, settings, tmp_path):
     text = page(one_epoch, settings, tmp_path)
     assert "not defined in this run" in paragraph(text, {f.id: f for f in one_epoch}["q4.sedimentation"])
