@@ -45,7 +45,7 @@ def ground_truth(
     _lines(ax, in_layers, "layer", "vinfo", names)
     where = list(dict.fromkeys(in_layers["layer"]))
     ax.set_xticks(range(len(where)), where, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5)
-    ax.set(ylabel="V-information")
+    ax.set(ylabel=f"V-information\n(n = {errors['images'].iloc[0]:,} images)")
     ax.set_title("where it is decodable, at the last epoch", pad=16)
     ax = figure.add_subplot(grid[2, 0])
     since = truth.decodable_from(in_epochs)
@@ -102,24 +102,26 @@ def _spectrum(ax: Axes, complexity: pd.Series, known: pd.DataFrame) -> None:
     counts, edges = np.histogram(complexity, bins=np.linspace(0, 1, 41))
     ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color="#cccccc")
     top = counts.max()
-    for row, (factor, k) in enumerate(known.set_index("factor").iterrows()):
+    # The simplest stands highest, so that no line runs through another's words.
+    for row, (factor, k) in enumerate(known.set_index("factor").sort_values("complexity").iterrows()):
         value, low, high = (float(k[name]) for name in ("complexity", "ci_low", "ci_high"))
-        height, colour = top * (1.12 + 0.16 * row), COLOURS[str(factor)]
+        height, colour = top * (1.44 - 0.16 * row), COLOURS[str(factor)]
         ax.vlines(value, 0, height, color=colour, lw=0.8, ls="--")
         ax.plot([low, high], [height, height], color=colour, lw=2, solid_capstyle="butt")
         ax.plot(value, height, "o", ms=4, color=colour)
         ax.annotate(
-            f"{factor} {value:.2f} [{low:.2f}, {high:.2f}]",
-            (high, height) if value < 0.5 else (low, height),
-            xytext=(5 if value < 0.5 else -5, 0),
+            f"{factor} {value:.3f} ± {(high - low) / 2:.3f}",
+            (high, height) if value < 0.7 else (low, height),
+            xytext=(5 if value < 0.7 else -5, 0),
             textcoords="offset points",
-            ha="left" if value < 0.5 else "right",
+            ha="left" if value < 0.7 else "right",
             va="center",
             fontsize=6.5,
             color=colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
         )
     ax.set(xlim=(0, 1), ylim=(0, top * 1.6), xlabel="complexity K", ylabel="discovered features")
-    ax.set_title(f"known factors over {len(complexity)} features")
+    ax.set_title(f"known factors above {len(complexity)} features", pad=16)
 
 
 def _examples(ax: Axes, image_shard: str) -> None:

@@ -15,7 +15,7 @@ MLP = {
     "probes.mlp.epochs": 2,
     "probes.mlp.batch_size": 256,
 }
-FOLLOWS = {"measurements", "findings", "figures", "report"}
+FOLLOWS = {"measurements", "support", "decoded", "findings", "figures", "report"}
 SHOWN = ["features.csv", "tables/by_family.csv", "tables/families.csv", "figures/families.*"]
 
 
@@ -23,7 +23,7 @@ SHOWN = ["features.csv", "tables/by_family.csv", "tables/families.csv", "figures
 def perceptrons(finished, tmp_path_factory):
     """The finished run, gone on with perceptrons; tests only read it, or copy it."""
     place = finished.copy(tmp_path_factory.mktemp("workflow") / "perceptrons")
-    assert place.plan(changes=MLP) == {"perceptrons": 6, **dict.fromkeys(FOLLOWS, 1)}
+    assert place.plan(changes=MLP) == {"perceptrons": 7, **dict.fromkeys(FOLLOWS, 1)}
     done = place.make(changes=MLP)
     assert done.code == 0, done.output
     return place
@@ -83,9 +83,9 @@ def test_the_same_configuration_gives_the_same_bytes(perceptrons, more):
 @pytest.mark.parametrize(
     ("key", "value", "rerun"),
     [
-        ("probes.penalties", [0.001, 1.0], {"probes", *FOLLOWS}),
+        ("probes.penalties", [0.001, 1.0], {"probes", "redundancy", *FOLLOWS}),
         ("probes.mlp.width", 9, {"perceptrons", *FOLLOWS}),
-        ("probes.folds", 4, {"probes", "perceptrons", *FOLLOWS}),
+        ("probes.folds", 4, {"probes", "redundancy", "perceptrons", *FOLLOWS}),
         ("probes.family", "linear", FOLLOWS),
     ],
 )

@@ -91,7 +91,7 @@ def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
 
 def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
     plan = fresh.plan(changes={"seeds": [0, 1]})
-    one = {"index", "images", "measurements", "decoded", "findings", "figures", "report"}
+    one = {"index", "images", "measurements", "support", "decoded", "findings", "figures", "report"}
     single = fresh.plan()
     assert plan == {rule: count if rule in one else 2 * count for rule, count in single.items()}
 

@@ -147,7 +147,7 @@ def test_another_epoch_trains_again(again):
 def test_another_seed_leaves_what_the_first_measured(again):
     plan = again.plan(changes={"seeds": [0, 1]})
     alone = again.plan(changes={"seeds": [1]})
-    gathered = dict.fromkeys(("measurements", "decoded", "findings", "figures", "report"), 1)
+    gathered = dict.fromkeys(("measurements", "support", "decoded", "findings", "figures", "report"), 1)
     assert plan == alone
     assert plan == {
         "train": 1,

@@ -14,7 +14,7 @@ with one_line():
     images = sum(len(store.read(f, kind="codes")[0]["codes"]) for f in i.codes)
     errors = [
         truth.errors_of_folds(
-            [f for f in i.vinfo if seed_of[f] == seed and Path(f).parent.name == f"epoch-{epoch:03d}"],
+            [f for f in i.vinfo if seed_of[f] == seed and Path(f).parents[1].name == f"epoch-{epoch:03d}"],
             names.probed_layers(p.layers),
         ).assign(seed=seed, epoch=epoch, images=images)
         for seed in p.seeds
