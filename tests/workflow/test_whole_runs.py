@@ -96,7 +96,7 @@ def test_a_run_leaves_no_temporary_file_and_no_training_state(finished):
 def test_jobs_run_the_package_of_the_copy(finished):
     """Otherwise no test here would see a module that it edits."""
     compiled = {path.name.split(".")[0] for path in finished.path("strata/__pycache__").glob("*.pyc")}
-    assert {"config", "training", "probes", "figures"} <= compiled
+    assert {"config", "training", "probes", "questions"} <= compiled
 
 
 def test_features_of_every_checkpoint_are_probed_in_their_own_and_the_last_ones_in_all(finished):
