@@ -35,8 +35,8 @@ lint: .venv/installed-test
 gallery: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason --configfile config/shapes.yaml
-	cp $(addprefix results/digits/figures/,q1_spectrum.png q2_emergence.png q4_importance.png q4_support.png) docs/
-	cp $(addprefix results/shapes/figures/,ground_truth.png q1_meta_features.png) docs/
+	cp $(addprefix results/digits/figures/,q1_spectrum.png q1_meta_features.png q2_emergence.png q4_importance.png q4_support.png) docs/
+	cp results/shapes/figures/ground_truth.png docs/
 
 # The peers that Strata is measured beside are no dependencies of it.
 bench: .venv/installed

@@ -42,7 +42,7 @@ def table(place, name):
 
 def test_every_probe_is_a_perceptron_but_branches_and_the_last_features_in_the_last_checkpoint(fresh):
     plan = fresh.plan(changes=MLP)
-    assert (plan["perceptrons"], plan["probes"]) == (6, 2)
+    assert (plan["perceptrons"], plan["probes"]) == (7, 2)
 
 
 def test_linear_runs_train_no_perceptron(finished):
