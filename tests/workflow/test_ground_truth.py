@@ -33,7 +33,7 @@ def made(tmp_path_factory):
 
 def test_a_run_on_shapes_measures_the_true_factors(made):
     for checkpoint in CHECKPOINTS:
-        assert made.files(f"seed-0/vinfo/truth/{checkpoint}/*")
+        assert made.files(f"seed-0/vinfo/truth/{checkpoint}/linear/*")
     assert len(made.files("seed-0/codes/truth/*")) == len(SHARDS)
     found = {f["id"]: f for f in json.loads(made.path(f"{RUN}/findings.json").read_text())}
     assert {"truth.ranking", "truth.shortcut"} <= found.keys()
