@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 
 from strata import models, store
-from strata.probes import Ridge, accumulate, fold_of, v_information
+from strata.probes import Ridge, accumulate, in_blocks, v_information
 
 RANKS = {"simple": 0.05, "middle": 0.5, "complex": 0.95}
 
@@ -57,15 +57,11 @@ def decode(
         probes.append(fit.probes(moments.z, moments.xz, fit.shrinkage(found.penalty[fold])))
     weights, constants = (torch.stack(part) for part in zip(*probes, strict=True))  # folds × d × k, folds × k
     prediction = []
-    for activation_shard, code_shard in zip(activation_shards, code_shards, strict=True):
-        with store.Shard(code_shard, kind="codes") as codes:
-            images = codes.attributes["images"]
-        with store.Shard(activation_shard, kind="activations", layer=layer, images=images) as shard:
-            x = torch.from_numpy(shard.read("activations").astype(np.float64)).to(models.device()) - moments.origin_x
-        fold_of_image = torch.from_numpy(fold_of(len(x), folds, seed, images)).to(x.device)
+    for block, _, fold_of_image in in_blocks(activation_shards, code_shards, layer, folds, seed):
+        x = torch.from_numpy(block.astype(np.float64)).to(models.device()) - moments.origin_x
         z = x.new_zeros(len(x), len(features))
         for fold in range(folds):
-            own = fold_of_image == fold
+            own = torch.from_numpy(fold_of_image == fold).to(x.device)
             z[own] = x[own] @ weights[fold] + constants[fold] + moments.origin_z
         prediction.append(z)
     return {

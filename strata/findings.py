@@ -3,12 +3,15 @@
 import json
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from strata import store
+from strata.statistics import Estimate
 
 QUESTIONS = {
     "1": "What do features look like, simple to complex?",
@@ -74,6 +77,22 @@ class Finding:
     figure: str = ""
     controls: list[str] = field(default_factory=list)
     unit: str = "features"
+
+
+def estimated(whole: Estimate, each: dict[int, Estimate], verdict: Callable[[Estimate], str]) -> dict[str, Any]:
+    """Return the fields of a finding that tell its estimate over all seeds, and that of each seed alone."""
+    return {
+        "value": whole.value,
+        "ci_low": whole.low,
+        "ci_high": whole.high,
+        "p_value": whole.p_value,
+        "verdict": verdict(whole),
+        "by_seed": [
+            {"seed": seed, "value": e.value, "ci_low": e.low, "ci_high": e.high, "verdict": verdict(e)}
+            for seed, e in each.items()
+        ],
+        "seeds_sd": float(np.std([e.value for e in each.values()], ddof=1)) if len(each) > 1 else None,
+    }
 
 
 def write_findings(

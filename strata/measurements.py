@@ -340,6 +340,12 @@ def quality_of_codes(path: str | Path) -> dict[str, float]:
         return {name: shard.attributes[name] for name in ("r2", "zeros", "unsolved")}
 
 
+def _skip_cka(branch_cka: pd.DataFrame) -> pd.DataFrame:
+    """Return the CKA with the skip branches: a row a seed and feature, a column a block, first to last."""
+    skip = branch_cka[branch_cka["layer"].str.endswith("-skip")]
+    return skip.pivot(index=["seed", "feature"], columns="layer", values="cka")
+
+
 def earliness(branch_cka: pd.DataFrame) -> pd.Series:
     """Return how early the skip branch carries a feature: mean over blocks of its CKA, as a share of the last block's.
 
@@ -348,8 +354,7 @@ def earliness(branch_cka: pd.DataFrame) -> pd.Series:
     branch_cka
         Linear CKA with the branches: seed, layer, feature, cka.
     """
-    skip = branch_cka[branch_cka["layer"].str.endswith("-skip")]
-    skip = skip.pivot(index=["seed", "feature"], columns="layer", values="cka")
+    skip = _skip_cka(branch_cka)
     return skip.mean(axis=1) / skip.iloc[:, -1].where(skip.iloc[:, -1] > 0)
 
 
@@ -361,8 +366,7 @@ def teleport_block(branch_cka: pd.DataFrame, share: float = 0.9) -> pd.Series:
     branch_cka
         Linear CKA with the branches: seed, layer, feature, cka.
     """
-    skip = branch_cka[branch_cka["layer"].str.endswith("-skip")]
-    skip = skip.pivot(index=["seed", "feature"], columns="layer", values="cka")
+    skip = _skip_cka(branch_cka)
     blocks = skip.columns.str.extract(r"(\d+)", expand=False).astype(float)
     reached = skip.to_numpy() >= share * skip.iloc[:, [-1]].to_numpy()
     first = np.where(skip.iloc[:, -1] > 0, blocks.to_numpy()[reached.argmax(1)], np.nan)

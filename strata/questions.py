@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from strata.findings import Finding
+from strata.findings import Finding, estimated
 from strata.layers import PENULTIMATE
 from strata.measurements import complexity, earliness
 from strata.statistics import (
@@ -124,13 +124,6 @@ class Claim:
 def most_important(table: pd.DataFrame, share: float) -> pd.DataFrame:
     """Return the rows of the most important features: a share of them, but at least 5."""
     return table.nlargest(max(5, int(np.ceil(share * len(table)))), "importance")
-
-
-def tenths(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the simplest and the most complex tenth of the features, at least one each."""
-    ranked = table.sort_values(["complexity", "seed", "feature"])
-    size = max(1, len(ranked) // 10)
-    return ranked.head(size), ranked.tail(size)
 
 
 def complexity_by_family(by_family: pd.DataFrame) -> pd.DataFrame:
@@ -515,22 +508,13 @@ def _tested(claim: Claim, by_seed: dict[int, Tables], settings: dict[str, Any]) 
         question=claim.question,
         claim=claim.claim,
         statistic=claim.statistic,
-        value=pooled.value,
-        ci_low=pooled.low,
-        ci_high=pooled.high,
-        p_value=pooled.p_value,
         n=statistic.n(*together),
-        verdict=claim.verdict(pooled),
         effect=float(statistic.effect(*together)) if defined else None,
         effect_name=statistic.effect_name,
-        by_seed=[
-            {"seed": seed, "value": e.value, "ci_low": e.low, "ci_high": e.high, "verdict": claim.verdict(e)}
-            for seed, e in each.items()
-        ],
-        seeds_sd=float(np.std([e.value for e in each.values()], ddof=1)) if len(each) > 1 else None,
         figure=claim.figure,
         controls=list(claim.controls),
         unit=claim.unit,
+        **estimated(pooled, each, claim.verdict),
     )
     if statistic.ranked:
         e = _estimate(statistic.ranked, every, claim.null, settings)

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from strata.findings import Finding
+from strata.findings import Finding, estimated
 from strata.layers import PENULTIMATE
 from strata.measurements import complexity, read_vinfo
 from strata.shapes import COUNTS, VALUES
@@ -134,20 +134,7 @@ def _of_seeds(statistic: Callable[[pd.DataFrame], Estimate], table: pd.DataFrame
     """Return what a finding says of a statistic over all seeds, and of each alone."""
     whole = statistic(table)
     each = {int(seed): statistic(table[table["seed"] == seed]) for seed in table["seed"].unique()}
-    return {
-        "value": whole.value,
-        "ci_low": whole.low,
-        "ci_high": whole.high,
-        "p_value": whole.p_value,
-        "verdict": _verdict(whole),
-        "images_low": whole.low,
-        "images_high": whole.high,
-        "by_seed": [
-            {"seed": seed, "value": e.value, "ci_low": e.low, "ci_high": e.high, "verdict": _verdict(e)}
-            for seed, e in each.items()
-        ],
-        "seeds_sd": float(np.std([e.value for e in each.values()], ddof=1)) if len(each) > 1 else None,
-    }
+    return {"images_low": whole.low, "images_high": whole.high, **estimated(whole, each, _verdict)}
 
 
 def _ranking(errors: pd.DataFrame, layers: Sequence[str], confidence: float) -> Estimate:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from strata.figures.drawing import BLUE, GREY, Drawn, above_r, band, by_decile, mean, scatter
+from strata.figures.drawing import BLUE, GREY, Drawn, above_r, band, by_decile, first_seed, mean, scatter
 from strata.statistics import bootstrap, pearson
 
 # What is told apart in one map: seven colours that colour-blind readers can (Okabe & Ito 2008); grey is the rest's.
@@ -77,7 +77,7 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, settings:
     superclasses
         class, superclass.
     """
-    own = features[features["seed"] == features["seed"].iloc[0]].merge(superclasses, on="class")
+    own = first_seed(features).merge(superclasses, on="class")
     own = own.dropna(subset=["complexity"])
     place = ["umap_x", "umap_y"]
     around_all = np.linalg.norm(own[place] - own[place].mean(), axis=1).mean()

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, PowerNorm
 
-from strata.figures.drawing import Drawn, draw_map
+from strata.figures.drawing import Drawn, draw_map, first_seed
 from strata.statistics import bootstrap, mean_change
 
 # What a feature is coloured by: its label, and the colours.
@@ -17,7 +17,7 @@ SCALARS = {"complexity": ("complexity K", "viridis"), "importance": ("importance
 
 def a_map(features: pd.DataFrame) -> Drawn:
     """Draw the map of the first seed's features, coloured by complexity and by importance."""
-    own = features[features["seed"] == features["seed"].iloc[0]]
+    own = first_seed(features)
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scales: list[dict[str, Any]] = [{}, {"norm": PowerNorm(0.5)}]  # a few features hold most of the importance
     for ax, (column, (label, colours)), scale in zip(axes, SCALARS.items(), scales, strict=True):
@@ -34,7 +34,7 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, settings: dict[str,
     tree
         Its nodes: branch, height, features (see `strata.atlas`).
     """
-    own = features[features["seed"] == features["seed"].iloc[0]]
+    own = first_seed(features)
     nodes = tree.set_index("branch")
     for column in SCALARS:
         nodes[column] = [own.loc[own["branch"].str.startswith(branch), column].mean() for branch in nodes.index]

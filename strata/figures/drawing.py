@@ -91,6 +91,11 @@ def scatter(ax: Axes, table: pd.DataFrame, x: str, y: str, settings: dict[str, A
     )
 
 
+def first_seed(features: pd.DataFrame) -> pd.DataFrame:
+    """Return the features whose pictures are shown."""
+    return features[features["seed"] == features["seed"].iloc[0]]
+
+
 def draw_map(ax: Axes, features: pd.DataFrame, column: str, label: str, colours: str, **scale: Any) -> None:
     """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing."""
     known = features[features[column].notna()]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from strata import store
-from strata.figures.drawing import Drawn, draw_map
+from strata.figures.drawing import Drawn, draw_map, first_seed
 from strata.measurements import meta_features
 
 
@@ -20,7 +20,7 @@ def q1_spectrum(
 ) -> Drawn:
     """Draw the distribution of complexity, and the most activating images of ten features along it."""
     known = features.dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
-    own = _first_seed(features).dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
+    own = first_seed(features).dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     chosen = own.iloc[np.unique(np.linspace(0, len(own) - 1, 10).round().astype(int))]
     pictures, labels = most_activating(chosen["feature"].to_numpy(), image_shards, code_shards, examples)
     figure = plt.figure(figsize=(7, 3.1))
@@ -55,7 +55,7 @@ def q1_spectrum(
 
 def q1_map(features: pd.DataFrame) -> Drawn:
     """Draw the map of the first seed's features by complexity, with the places of its meta-features."""
-    own = _first_seed(features)
+    own = first_seed(features)
     shown = meta_features(own)
     figure, ax = plt.subplots(figsize=(5.2, 4.2))
     draw_map(ax, own, "complexity", "complexity K", "viridis", vmin=0, vmax=1)
@@ -91,7 +91,7 @@ def q1_meta_features(
     pictures
         The shard of pictures (see `strata.visualisation`), or nothing.
     """
-    own = _first_seed(features)
+    own = first_seed(features)
     shown = meta_features(own)
     members = [own.loc[own["meta_feature"] == m, "feature"].to_numpy() for m in shown["meta_feature"]]
     scores = [_codes(path, lambda z: np.stack([z[:, m].mean(1) for m in members], 1)) for path in code_shards]
@@ -127,7 +127,7 @@ def q1_plate(
     """
     found, about = store.read(decoded, kind="decoded")
     made = [store.read(path, kind="pictures")[0] for path in pictures]
-    own = _first_seed(features).set_index("feature").loc[found["features"]].reset_index()
+    own = first_seed(features).set_index("feature").loc[found["features"]].reset_index()
     own = own[["seed", "feature", "class", "complexity"]].assign(rank=about["ranks"])
     codes = [_codes(path, lambda z: z[:, found["features"]]) for path in code_shards]
     ends = np.cumsum([len(z) for z, _ in codes])[:-1]
@@ -197,10 +197,6 @@ def _codes(path: str, of: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarra
     with store.Shard(path, kind="codes") as shard:
         z = of(shard.read("codes"))
         return np.where(z > 0, z, np.nan), shard.attributes["images"]
-
-
-def _first_seed(features: pd.DataFrame) -> pd.DataFrame:
-    return features[features["seed"] == features["seed"].iloc[0]]
 
 
 def _show(ax: Axes, pictures: Sequence[np.ndarray], complexity: Any) -> None:

@@ -1,6 +1,6 @@
 """What unit tests share: the configuration of a tiny network, and one tiny walk through all stages."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,12 +17,13 @@ ROOT = Path(__file__).parents[2]
 BLOCKS = ["stem", "block-01", "block-02"]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Small arrays gain nothing from more, and sums round the same everywhere."""
+def pytest_runtest_setup() -> None:
+    """Run on one thread: small arrays gain nothing from more, and sums round the same everywhere.
+
+    Before every test, because numba, which UMAP runs on, sets OpenMP's number of threads, and with it torch's.
+    """
     torch.set_num_threads(1)
-    with threadpool_limits(1):
-        yield
+    threadpool_limits(1)
 
 
 @pytest.fixture(scope="session")

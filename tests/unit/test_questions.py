@@ -562,12 +562,3 @@ def test_the_most_important_features_are_a_share_but_at_least_five(n, share, cou
     table = pd.DataFrame({"importance": np.random.default_rng(0).permutation(n)})
     top = questions.most_important(table, share)
     assert sorted(top["importance"]) == list(range(n - count, n))
-
-
-@pytest.mark.parametrize(("n", "size"), [(100, 10), (109, 10), (5, 1)])
-def test_tenths_are_the_simplest_and_the_most_complex(tables, n, size):
-    table = tables(n=n)["features"]
-    simple, complex_ = questions.tenths(table)
-    k = np.sort(table["complexity"])
-    assert sorted(simple["complexity"]) == k[:size].tolist()
-    assert sorted(complex_["complexity"]) == k[-size:].tolist()
