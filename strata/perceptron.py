@@ -7,9 +7,9 @@ The family V of a layer holds the maps from its activations x (d units) to a fea
 a ridge probe and, on what that leaves, a perceptron with one hidden layer. The hidden layer (U, c) is one for all
 features of the layer; the rest is each feature's own. A hidden layer for every feature would cost thousands of times as
 much at thousands of features, where a shared one costs hardly more than its outputs do. Its price is known: features
-compete for its width, so that what is found of one of them is less than a perceptron of its own could tell, by the less
-the wider the layer is. V holds the linear family (V = 0), and training starts there: a feature that gains nothing from
-a hidden layer keeps its ridge probe.
+compete for its width, so that less may be found of one of them than a perceptron of its own could tell, the less so the
+wider the layer is. V holds the linear family (V = 0), and training starts from a ridge probe, which a feature that
+gains nothing from the hidden layer can keep.
 
 Cross-fitting has the folds of the linear family. A perceptron leaves out two folds g and h, neighbours in a ring, and
 is fitted to the others. It predicts g as after the epoch that is best on h, and h as after the epoch that is best on g,
@@ -31,7 +31,7 @@ from torch import Tensor
 
 from strata import models, store
 from strata.errors import StrataError
-from strata.probes import Moments, Ridge, VInformation, in_blocks, is_constant, linear_cka, write_layers
+from strata.probes import Moments, Ridge, VInformation, check_folds, in_blocks, is_constant, linear_cka, write_layers
 from strata.progress import progress
 
 _PENALTIES = [10.0**i for i in range(-6, 4)]  # of the ridge probe, in units of the layer's mean variance
@@ -123,7 +123,8 @@ def probe_layers(
     Raises
     ------
     StrataError
-        If a layer does not fit the memory.
+        If a layer does not fit the memory, or folds are too small; if a shard is damaged, of another layer, or of
+        other images than the codes.
     """
     perceptron = Perceptron(**mlp)
 
@@ -132,6 +133,7 @@ def probe_layers(
         blocks = zip(*in_blocks(shards, code_shards, layer, folds, seed), strict=True)
         x, z, fold = (torch.from_numpy(np.concatenate(parts)).to(models.device()) for parts in blocks)
         moments = Moments.of(x, z, fold, folds)
+        check_folds(moments)
         return {**v_information(x, z, fold, moments, perceptron, seed).arrays(), "cka": linear_cka(moments)}
 
     write_layers(layers, code_shards, measure, output, family="mlp", **mlp)

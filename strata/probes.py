@@ -335,9 +335,16 @@ def accumulate(
             total = Moments.of(x, z, fold, folds)
         else:
             total.add(x, z, fold)
-    if total is None or float(total.n.min()) < 2:
-        raise StrataError(f"config key probes.folds: {folds} folds leave fewer than 2 images a fold")
+    if total is None:
+        raise _too_many(folds)
+    check_folds(total)
     return total
+
+
+def check_folds(moments: Moments) -> None:
+    """Refuse folds that hold fewer than 2 images."""
+    if float(moments.n.min()) < 2:
+        raise _too_many(len(moments.n))
 
 
 def v_information(moments: Moments, penalties: Sequence[float], block: int = _BLOCK) -> VInformation:
@@ -460,6 +467,10 @@ def write_layers(
         for name, values in measure(layer, shards).items():
             arrays[f"{layer}/{name}"] = values.cpu().numpy()
     store.write(output, arrays, kind="vinfo", layers=list(layers), **about, **family)
+
+
+def _too_many(folds: int) -> StrataError:
+    return StrataError(f"config key probes.folds: {folds} folds leave fewer than 2 images a fold")
 
 
 def _made_by(shards: Sequence[str], what: str) -> str:

@@ -182,6 +182,12 @@ def test_results_of_two_shards_are_those_of_all_their_images(walk, tmp_path):
     np.testing.assert_allclose(store.read(output)[0]["stem/sse"], expected, rtol=1e-4)
 
 
+def test_more_folds_than_the_images_allow_are_told(walk, tmp_path):
+    layers, codes = {"stem": walk.activations["stem"][1:]}, walk.codes[1:]
+    with pytest.raises(StrataError, match=r"probes\.folds: 20 folds leave fewer than 2 images"):
+        perceptron.probe_layers(layers, codes, 20, MLP, 0, 256, tmp_path / "vinfo.h5")
+
+
 def test_too_little_memory_is_told(walk, tmp_path):
     with pytest.raises(StrataError, match=r"probes\.memory_mb: 0 is too little for .* 4 units.*at least 1$"):
         perceptron.probe_layers({"stem": walk.activations["stem"]}, walk.codes, 3, MLP, 0, 0, tmp_path / "vinfo.h5")
