@@ -22,7 +22,7 @@ from strata.measurements import complexity, read_vinfo
 from strata.shapes import COUNTS, VALUES
 from strata.statistics import Estimate, bootstrap, jackknife, mean_difference
 
-DECODABLE = 0.5  # a factor whose penultimate V-information is at least this counts as decodable
+DECODABLE = 0.5  # a factor of whose variance at least this share is told, beyond what others tell, counts as decodable
 
 
 def errors_of_folds(paths: Sequence[str | Path], layers: Sequence[str]) -> pd.DataFrame:
@@ -72,9 +72,19 @@ def by_epoch(errors: pd.DataFrame, confidence: float) -> pd.DataFrame:
     return _estimates(own, ["epoch", "factor"], "vinfo", _v_information, confidence)
 
 
-def decodable_from(at_epochs: pd.DataFrame) -> dict[str, int | None]:
-    """Return the first epoch at which each factor is decodable (`DECODABLE`), None where it never is."""
-    reached = at_epochs[at_epochs["vinfo"] >= DECODABLE].groupby("factor")["epoch"].min()
+def told_by_others(correlation: dict[str, Any] | None) -> dict[str, float]:
+    """Return the V-information that the other factors have about each: the squared correlation of their indicators."""
+    return {f: correlation["strength"] ** 2 if correlation and f in correlation["between"] else 0.0 for f in VALUES}
+
+
+def decodable_from(at_epochs: pd.DataFrame, correlation: dict[str, Any] | None) -> dict[str, int | None]:
+    """Return the first epoch at which each factor is decodable, None where it never is.
+
+    It is when its V-information reaches `DECODABLE` of what the other factors do not tell already.
+    """
+    told = at_epochs["factor"].map(told_by_others(correlation))
+    enough = at_epochs["vinfo"] >= told + DECODABLE * (1 - told)
+    reached = at_epochs[enough].groupby("factor")["epoch"].min()
     return {factor: int(reached[factor]) if factor in reached else None for factor in VALUES}
 
 
@@ -82,10 +92,14 @@ def findings(
     errors: pd.DataFrame,
     swaps: pd.DataFrame,
     layers: Sequence[str],
-    correlation: dict[str, Any] | None,
+    shapes: dict[str, Any],
     settings: dict[str, Any],
 ) -> list[Finding]:
     """Test what the known factors let one test.
+
+    Where they are independent, the complexity of those that the label is made of, which a network has to find, must
+    rise in the order of `VALUES`. Where two go together, either also tells of the other, and the question is which one
+    the network goes by.
 
     Parameters
     ----------
@@ -95,39 +109,39 @@ def findings(
         Rows of `strata.swaps.swap`, with seed.
     layers
         Those that complexity is the mean over.
-    correlation
-        `data.shapes.correlation` of the configuration.
+    shapes
+        The section `data.shapes` of the configuration.
     settings
         The section `questions` of the configuration.
     """
     about: dict[str, Any] = {"question": "truth", "figure": "ground_truth", "unit": "images"}
-    ranked = _of_seeds(lambda e: _ranking(e, layers, settings["confidence"]), errors)
-    found = [
-        Finding(
-            id="truth.ranking",
-            claim=f"the complexity of known factors rises from {' to '.join(VALUES)}, intervals apart",
-            statistic="complexity, the smaller step between neighbours",
-            n=int(errors["images"].iloc[0]),
-            controls=["control.shuffled"],
-            **ranked,
+    confidence, correlation = settings["confidence"], shapes["correlation"]
+    if correlation:
+        known = complexities(errors, layers, confidence).set_index("factor")["complexity"]
+        simple, complex_ = sorted(correlation["between"], key=lambda factor: known[factor])
+        shortcut = Finding(
+            id="truth.shortcut",
+            claim=f"the network takes the shortcut: it relies on {simple}, the simpler of two correlated factors, "
+            f"more than on {complex_}",
+            statistic=f"share of predictions that change with {simple} alone − with {complex_} alone",
+            n=swaps["image"].nunique(),
+            **_of_seeds(lambda s: _shortcut(s, simple, complex_, settings), swaps),
             **about,
         )
-    ]
-    if correlation:
-        known = complexities(errors, layers, settings["confidence"]).set_index("factor")["complexity"]
-        simple, complex_ = sorted(correlation["between"], key=lambda factor: known[factor])
-        found.append(
-            Finding(
-                id="truth.shortcut",
-                claim=f"the network takes the shortcut: it relies on {simple}, the simpler of two correlated factors, "
-                f"more than on {complex_}",
-                statistic=f"share of predictions that change with {simple} alone − with {complex_} alone",
-                n=swaps["image"].nunique(),
-                **_of_seeds(lambda s: _shortcut(s, simple, complex_, settings), swaps),
-                **about,
-            )
-        )
-    return found
+        return [shortcut]
+    factors = [factor for factor in VALUES if factor in shapes["label_from"]]
+    if len(factors) == 1:
+        return []
+    ranking = Finding(
+        id="truth.ranking",
+        claim=f"the complexity of known factors rises from {' to '.join(factors)}, intervals apart",
+        statistic="complexity, the smallest step between neighbours",
+        n=int(errors["images"].iloc[0]),
+        controls=["control.shuffled"],
+        **_of_seeds(lambda e: _ranking(e, factors, layers, confidence), errors),
+        **about,
+    )
+    return [ranking]
 
 
 def _of_seeds(statistic: Callable[[pd.DataFrame], Estimate], table: pd.DataFrame) -> dict[str, Any]:
@@ -137,13 +151,13 @@ def _of_seeds(statistic: Callable[[pd.DataFrame], Estimate], table: pd.DataFrame
     return {"images_low": whole.low, "images_high": whole.high, **estimated(whole, each, _verdict)}
 
 
-def _ranking(errors: pd.DataFrame, layers: Sequence[str], confidence: float) -> Estimate:
-    """Return by how much complexity rises from a factor to the next in the order of `VALUES`, the smaller step.
+def _ranking(errors: pd.DataFrame, factors: Sequence[str], layers: Sequence[str], confidence: float) -> Estimate:
+    """Return by how much complexity rises from a factor to the next, the smallest step.
 
     The interval of a step is as wide as both factors' own together, so that it excludes 0 just where theirs do not
     overlap; the smallest of several steps lies between the smallest lower and the smallest upper end.
     """
-    k = complexities(errors, layers, confidence).set_index("factor").loc[list(VALUES)]
+    k = complexities(errors, layers, confidence).set_index("factor").loc[list(factors)]
     steps = np.diff(k["complexity"])
     halves = (k["ci_high"] - k["ci_low"]).rolling(2).sum().to_numpy()[1:] / 2
     free = errors["fold"].nunique() - 1

@@ -22,6 +22,7 @@ def ground_truth(
     errors: pd.DataFrame,
     swaps: pd.DataFrame,
     layers: Sequence[str],
+    correlation: dict[str, Any] | None,
     image_shards: Sequence[str],
     settings: dict[str, Any],
 ) -> Drawn:
@@ -31,6 +32,8 @@ def ground_truth(
     ----------
     errors, swaps, layers
         See `strata.truth.findings`.
+    correlation
+        `data.shapes.correlation` of the configuration.
     """
     confidence = settings["confidence"]
     known = truth.complexities(errors, layers, confidence)
@@ -43,15 +46,16 @@ def ground_truth(
     names = {factor: factor for factor in VALUES}
     ax = figure.add_subplot(grid[1, 1])
     _lines(ax, in_layers, "layer", "vinfo", names)
+    _told(ax, correlation)
     where = list(dict.fromkeys(in_layers["layer"]))
     ax.set_xticks(range(len(where)), where, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5)
     ax.set(ylabel=f"V-information\n(n = {errors['images'].iloc[0]:,} images)")
     ax.set_title("where it is decodable, at the last epoch", pad=16)
     ax = figure.add_subplot(grid[2, 0])
-    since = truth.decodable_from(in_epochs)
+    since = truth.decodable_from(in_epochs, correlation)
     labels = {f: f"{f} (never)" if since[f] is None else f"{f} ({since[f]})" for f in VALUES}
-    ax.axhline(truth.DECODABLE, color=GREY, lw=0.7, ls=":")
     _lines(ax, in_epochs, "epoch", "vinfo", labels)
+    _told(ax, correlation)
     ax.set(ylabel="V-information\nin the penultimate layer")
     ax.set_title("when it becomes decodable (first epoch)", pad=16)
     ax = figure.add_subplot(grid[2, 1])
@@ -96,6 +100,25 @@ def _lines(ax: Axes, table: pd.DataFrame, x: str, y: str, labels: dict[str, str]
         handlelength=1.2,
         handletextpad=0.4,
     )
+
+
+def _told(ax: Axes, correlation: dict[str, Any] | None) -> None:
+    """Mark the V-information that one of two correlated factors alone has about the other."""
+    if correlation:
+        told = max(truth.told_by_others(correlation).values())
+        one, other = correlation["between"]
+        ax.axhline(told, color=GREY, lw=0.8, ls=":")
+        ax.annotate(
+            f"what {one} and {other} tell of each other",
+            (1, told),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=6,
+            color=GREY,
+        )
 
 
 def _spectrum(ax: Axes, complexity: pd.Series, known: pd.DataFrame) -> None:

@@ -12,6 +12,7 @@ FACTORS = list(shapes.VALUES)
 ASKED = {"images": 240, "label_from": ["shape"], "correlation": None, "seed": 0}
 LAYERS = ["stem", "block-01", "penultimate"]
 FOLDS, PENALTY = 4, 0.1
+ALL_THREE = {"label_from": FACTORS, "correlation": None}
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,9 @@ def test_decodable_from_is_the_first_epoch_above_half():
             "vinfo": [0.6, 0.4, 0.9, 0.1, 0.2, 0.3, 0.0, 0.5, 0.4],
         }
     )
-    assert truth.decodable_from(table) == {"colour": 0, "texture": None, "shape": 1}
+    assert truth.decodable_from(table, None) == {"colour": 0, "texture": None, "shape": 1}
+    together = {"between": ["shape", "colour"], "strength": 0.5}  # one tells a quarter of the other
+    assert truth.decodable_from(table, together) == {"colour": 2, "texture": None, "shape": None}
 
 
 def errors_with(complexities, noise, seed=0):
@@ -171,7 +174,7 @@ def swaps_with(flips, n=300, seed=0):
 )
 def test_the_ranking_is_supported_just_where_intervals_lie_apart(settings, complexities, noise, verdict):
     errors = errors_with(complexities, noise)
-    (ranking,) = truth.findings(errors, swaps_with((1, 1, 1)), LAYERS[:2], None, settings)
+    (ranking,) = truth.findings(errors, swaps_with((1, 1, 1)), LAYERS[:2], ALL_THREE, settings)
     assert (ranking.id, ranking.verdict, ranking.n) == ("truth.ranking", verdict, 500)
     k = truth.complexities(errors, LAYERS[:2], 0.95)
     apart = (k["ci_high"].to_numpy()[:-1] < k["ci_low"].to_numpy()[1:]).all()
@@ -182,16 +185,36 @@ def test_the_ranking_is_supported_just_where_intervals_lie_apart(settings, compl
     assert (ranking.p_value < 0.05) == (verdict != "undecided")
 
 
+def test_only_factors_that_the_label_is_made_of_are_ranked(settings):
+    errors, swaps = errors_with((0.1, 0.9, 0.5), 0.01), swaps_with((1, 0, 1))
+    asked = {"label_from": ["shape", "colour"], "correlation": None}
+    (ranking,) = truth.findings(errors, swaps, LAYERS, asked, settings)
+    assert ranking.verdict == "supported"
+    assert "from colour to shape" in ranking.claim
+    k = truth.complexities(errors, LAYERS, 0.95).set_index("factor")["complexity"]
+    assert ranking.value == pytest.approx(k["shape"] - k["colour"])
+    assert truth.findings(errors, swaps, LAYERS, {"label_from": ["shape"], "correlation": None}, settings) == []
+
+
+def test_factors_tell_of_each_other_the_square_of_their_correlation():
+    together = {"between": ["shape", "colour"], "strength": 0.6}
+    factors = shapes.factors_of(np.arange(4000), 0, together)
+    colour, _, shape = ((factors[:, i, None] == np.arange(4)).astype(float) for i in range(3))
+    fit = Ridge(alpha=1e-6).fit(colour, shape)
+    told = 1 - ((shape - fit.predict(colour)) ** 2).sum() / ((shape - shape.mean(0)) ** 2).sum()
+    assert truth.told_by_others(together)["shape"] == pytest.approx(told, abs=0.03)
+    assert truth.told_by_others(together)["texture"] == 0
+    assert set(truth.told_by_others(None).values()) == {0}
+
+
 @pytest.mark.parametrize(
     ("flips", "verdict"), [((0.8, 0, 0.3), "supported"), ((0.1, 0, 0.7), "not supported"), ((0.5, 0, 0.5), "undecided")]
 )
 def test_the_shortcut_is_judged_by_what_predictions_follow(settings, flips, verdict):
-    correlation = {"between": ["shape", "colour"], "strength": 0.9}
+    asked = {"label_from": ["shape"], "correlation": {"between": ["shape", "colour"], "strength": 0.9}}
     swaps = swaps_with(flips)
-    found = truth.findings(errors_with((0.1, 0.3, 0.5), 0.01), swaps, LAYERS, correlation, settings)
-    assert [f.id for f in found] == ["truth.ranking", "truth.shortcut"]
-    shortcut = found[1]
-    assert shortcut.verdict == verdict
+    (shortcut,) = truth.findings(errors_with((0.1, 0.3, 0.5), 0.01), swaps, LAYERS, asked, settings)
+    assert (shortcut.id, shortcut.verdict) == ("truth.shortcut", verdict)
     assert "relies on colour, the simpler of two correlated factors, more than on shape" in shortcut.claim
     last = swaps[swaps["epoch"] == 1].groupby("factor")["flipped"].mean()
     assert shortcut.value == pytest.approx(last["colour"] - last["shape"])
@@ -201,7 +224,7 @@ def test_the_shortcut_is_judged_by_what_predictions_follow(settings, flips, verd
 def test_the_figure_shows_what_the_findings_rest_on(settings, probed):
     errors, swaps = errors_with((0.1, 0.3, 0.5), 0.01), swaps_with((0.9, 0.5, 0.1))
     features = pd.DataFrame({"complexity": np.linspace(0.2, 0.8, 30)})
-    figure, table = drawn.ground_truth(features, errors, swaps, LAYERS, probed[0], settings)
+    figure, table = drawn.ground_truth(features, errors, swaps, LAYERS, None, probed[0], settings)
     counts = table["shown"].value_counts()
     assert counts.to_dict() == {
         "complexity": 3,

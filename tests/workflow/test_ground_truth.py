@@ -36,8 +36,8 @@ def test_a_run_on_shapes_measures_the_true_factors(made):
         assert made.files(f"seed-0/vinfo/truth/{checkpoint}/linear/*")
     assert len(made.files("seed-0/codes/truth/*")) == len(SHARDS)
     found = {f["id"]: f for f in json.loads(made.path(f"{RUN}/findings.json").read_text())}
-    assert {"truth.ranking", "truth.shortcut"} <= found.keys()
-    assert found["truth.ranking"]["n"] == 160
+    assert "truth.ranking" not in found  # factors that are not independent are not ranked
+    assert 0 < found["truth.shortcut"]["n"] < 160  # test images
     assert "truth.shortcut" in made.path(f"{RUN}/findings.md").read_text()
     for kind in ("svg", "png"):
         assert made.path(f"{RUN}/figures/ground_truth.{kind}").stat().st_size > 1000

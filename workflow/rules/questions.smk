@@ -61,7 +61,7 @@ rule findings:
         superclasses=config["data"]["superclasses"] is not None,
         settings=config["questions"],
         layers=LAYERS,
-        correlation=SHAPES and SHAPES["correlation"],
+        shapes=SHAPES,
         digest=source_digest("findings.py"),
     message:
         "Testing the claims"
@@ -90,6 +90,7 @@ rule figures:
         settings=config["figures"],
         questions=config["questions"],
         layers=LAYERS,
+        shapes=SHAPES,
         digest=source_digest("figures.py"),
     message:
         "Drawing the figures"

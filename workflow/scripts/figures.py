@@ -64,7 +64,9 @@ with one_line():
         drawn["a_superclasses"] = appendix.a_superclasses(t["features"], superclasses, p.questions)
     if hasattr(i, "truth_errors"):  # images that are made here
         errors, swaps = (pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps"))
-        drawn["ground_truth"] = known.ground_truth(t["features"], errors, swaps, p.layers, i.images, p.questions)
+        drawn["ground_truth"] = known.ground_truth(
+            t["features"], errors, swaps, p.layers, p.shapes["correlation"], i.images, p.questions
+        )
     run = Path(i.findings).parent
     for name, figure in drawn.items():
         save(figure, name, run, p.settings["dpi"])

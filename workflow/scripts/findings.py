@@ -20,6 +20,6 @@ with one_line():
     )
     notes += questions.left_out(p.settings, **tables)
     known = [pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps") if hasattr(i, name)]
-    also = truth.findings(*known, p.layers, p.correlation, p.settings) if known else []
+    also = truth.findings(*known, p.layers, p.shapes, p.settings) if known else []
     found = questions.findings(p.settings, also, **tables)
     write_findings(found, notes, p.run, p.settings, Path(snakemake.output[0]).parent)
