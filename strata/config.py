@@ -116,5 +116,10 @@ def _check_across_keys(config: Config) -> None:
             f"config key training.checkpoints must not go beyond training.epochs "
             f"({training['epochs']}); found {max(training['checkpoints'])}"
         )
+    if training["launcher"] == "local" and training["nodes"] * training["tasks_per_node"] > 1:
+        raise StrataError(
+            "config keys training.nodes and training.tasks_per_node must be 1 when training.launcher is local; "
+            "submitit allows more"
+        )
     if training["augment"]["scale"][0] > training["augment"]["scale"][1]:
         raise StrataError("config key training.augment.scale must be [smallest, largest]")

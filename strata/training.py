@@ -1,6 +1,8 @@
 """Training: SGD with a schedule, a checkpoint per listed epoch, and a resume that changes no bit.
 
-Everything random derives from (seed, epoch), so that an epoch can be repeated without the ones before it.
+Everything random derives from (seed, epoch) or (seed, epoch, step), so that an epoch can be repeated without the ones
+before it, and gone on with from any step. Where torch.distributed runs, every process takes its share of every batch,
+and all of them hold the same weights.
 """
 
 import time
@@ -11,12 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional
+from torch.nn.parallel import DistributedDataParallel
 
 from strata import models, store
 from strata.errors import StrataError
 from strata.progress import progress
+from strata.signals import Postponed
 
 Batch = tuple[Tensor, Tensor]
 
@@ -27,8 +31,8 @@ def train(
     training: dict[str, Any],
     epochs_kept: Sequence[int],
     seed: int,
-    folder: str | Path,
     state: str | Path,
+    postponed: Postponed | None = None,
 ) -> pd.DataFrame:
     """Train a network and keep checkpoints.
 
@@ -42,10 +46,11 @@ def train(
         Epochs after which a checkpoint is kept; 0 is the untrained network.
     seed
         Of weights, order and augmentation.
-    folder
-        Where checkpoints go, as epoch-<epoch>.pt.
     state
-        A folder for what a killed run needs to go on; left to the caller to remove.
+        A folder for checkpoints, as epoch-<epoch>.pt, and for what an interrupted run needs to go on. Of several
+        processes the first one writes it.
+    postponed
+        Signals that wait for the end of a step: the state is saved, then they are handed on.
 
     Returns
     -------
@@ -55,12 +60,14 @@ def train(
     Raises
     ------
     StrataError
-        If training diverges.
+        If training diverges, or a batch has fewer images than there are processes.
     """
-    device = models.device()
+    device, first = models.device(), _rank() == 0
     classes, steps, images = _census(shards, training["batch_size"])
     labels = shuffled_labels(shards, seed) if training["shuffle_labels"] else None
     network = models.build(model_config["source"], model_config["arguments"], classes, seed).to(device)
+    if _processes() > 1 and device.type == "cuda":  # there is none for the CPU
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     optimiser = torch.optim.SGD(
         network.parameters(),
         lr=training["learning_rate"],
@@ -71,12 +78,36 @@ def train(
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
     parts: dict[str, Any] = {"model": network, "optimiser": optimiser, "schedule": schedule, "scaler": scaler}
     identity = store.digest([repr(model_config), repr(training), repr(list(epochs_kept)), str(seed), *images])
-    history = _resume(Path(state), identity, parts)
+    history, taken = _resume(Path(state), identity, parts)
+    replica = DistributedDataParallel(network) if _processes() > 1 else network
+
+    def save(taken: int) -> None:
+        if first:
+            saved = {name: part.state_dict() for name, part in parts.items()}
+            content = {"identity": identity, "history": history, "taken": taken, **saved}
+            store.write_bytes(Path(state) / "last.pt", models.packed(content))
+
+    def update(x: Tensor, target: Tensor, whole: int) -> None:
+        """Take one step; `whole` is the size of the batch of which these images are this process's share."""
+        optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(device.type, enabled=device.type == "cuda"):
+            loss = functional.cross_entropy(replica(x), target)
+        # Processes average their gradients; so weighted, the average is the gradient of the mean over the batch.
+        scaler.scale(loss * (len(target) * _processes() / whole)).backward()
+        scaler.step(optimiser)
+        scaler.update()
+        schedule.step()
 
     for epoch in range(len(history), training["epochs"] + 1):
         began = time.perf_counter()
-        if epoch:
-            _one_epoch(network, optimiser, schedule, scaler, shards, labels, model_config, training, seed, epoch, steps)
+        replica.train()
+        batches = _augmented_batches(shards, labels, model_config, training, seed, epoch, taken) if epoch else []
+        for step, share in progress(batches, f"epoch {epoch}/{training['epochs']}", total=steps, initial=taken):
+            update(*share)
+            if postponed and postponed.waiting:
+                save(step + 1)
+                postponed.hand_on()
+        taken = 0
         loss, accuracy = evaluate(network, shards, model_config, training["batch_size"])
         if not np.isfinite(loss):
             raise StrataError(f"training diverged in epoch {epoch}; lower training.learning_rate")
@@ -89,33 +120,40 @@ def train(
                 "seconds": time.perf_counter() - began,
             }
         )
-        if epoch in epochs_kept:
+        if epoch in epochs_kept and first:
             models.save(Path(state) / f"epoch-{epoch:03d}.pt", network, epoch)
-        saved = {name: part.state_dict() for name, part in parts.items()}
-        content = {"identity": identity, "history": history, **saved}
-        store.write_bytes(Path(state) / "last.pt", models.packed(content))
-        print(f"epoch {epoch:3d}  test loss {loss:.4f}  test accuracy {accuracy:.4f}", flush=True)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    for epoch in epochs_kept:
-        kept = Path(state) / f"epoch-{epoch:03d}.pt"
-        store.write_bytes(Path(folder) / kept.name, kept.read_bytes())
+        save(taken)
+        if first:
+            print(f"epoch {epoch:3d}  test loss {loss:.4f}  test accuracy {accuracy:.4f}", flush=True)
     return pd.DataFrame(history)
+
+
+def publish(state: str | Path, checkpoints: Sequence[str | Path]) -> None:
+    """Write the checkpoints of a training that has ended to where they belong."""
+    for path in checkpoints:
+        store.write_bytes(path, (Path(state) / Path(path).name).read_bytes())
 
 
 @torch.no_grad()
 def evaluate(
     network: nn.Module, shards: Sequence[str | Path], model_config: dict[str, Any], batch_size: int
 ) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy on the test images."""
+    """Return mean cross-entropy and accuracy on the test images, of which every process takes some shards."""
     network.eval()
     device = next(network.parameters()).device
-    loss, correct, count = 0.0, 0, 0
-    for images, labels in _batches(shards, batch_size, train=False):
+    if _processes() > 1:
+        for buffer in network.buffers():  # running statistics are each process's own
+            distributed.broadcast(buffer, 0)
+    totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss, correct, images
+    for images, labels in _batches(shards[_rank() :: _processes()], batch_size, train=False):
         x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
         logits, target = network(x).float(), labels.to(device)
-        loss += functional.cross_entropy(logits, target, reduction="sum").item()
-        correct += int((logits.argmax(1) == target).sum())
-        count += len(target)
+        totals[0] += functional.cross_entropy(logits, target, reduction="sum").item()
+        totals[1] += int((logits.argmax(1) == target).sum())
+        totals[2] += len(target)
+    if _processes() > 1:
+        distributed.all_reduce(totals)
+    loss, correct, count = totals.tolist()
     return loss / count, correct / count
 
 
@@ -135,7 +173,7 @@ def shuffled_labels(shards: Sequence[str | Path], seed: int) -> list[np.ndarray]
     return np.split(everything, np.cumsum([len(own) for own in labels])[:-1])
 
 
-def augmented(images: Tensor, scale: Sequence[float], flip: bool, rng: torch.Generator) -> Tensor:
+def augmented(images: Tensor, scale: Sequence[float], flip: bool, draws: Tensor) -> Tensor:
     """Crop and mirror every image at random, with one affine resampling for the whole batch.
 
     Parameters
@@ -146,11 +184,11 @@ def augmented(images: Tensor, scale: Sequence[float], flip: bool, rng: torch.Gen
         Range of the share of the area that a crop covers; its aspect ratio is kept.
     flip
         Whether half of the images are mirrored.
-    rng
-        A generator on the CPU, so that every device draws the same.
+    draws
+        4 × n, uniform in [0, 1): what decides every image's area, place (two) and mirroring.
     """
     n = len(images)
-    area, x, y, mirror = torch.rand(4, n, generator=rng)
+    area, x, y, mirror = draws
     side = (scale[0] + (scale[1] - scale[0]) * area).sqrt()
     direction = torch.where(mirror < 0.5, -1.0, 1.0) if flip else torch.ones(n)
     theta = torch.zeros(n, 2, 3)
@@ -160,35 +198,34 @@ def augmented(images: Tensor, scale: Sequence[float], flip: bool, rng: torch.Gen
     return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
-def _one_epoch(
-    network: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-    scaler: torch.amp.GradScaler,
+def _augmented_batches(
     shards: Sequence[str | Path],
     labels: Sequence[np.ndarray] | None,
     model_config: dict[str, Any],
     training: dict[str, Any],
     seed: int,
     epoch: int,
-    steps: int,
-) -> None:
-    network.train()
-    device = next(network.parameters()).device
+    first: int,
+) -> Iterator[tuple[int, tuple[Tensor, Tensor, int]]]:
+    """Yield steps of an epoch from the first wanted on: this process's images and labels, and the batch's size."""
+    device = models.device()
     order = np.random.default_rng([seed, epoch])
-    torch.manual_seed(int(order.integers(2**62)))  # dropout, where a network has it
+    dropout = int(order.integers(2**62))
     rng = torch.Generator().manual_seed(int(order.integers(2**62)))
     batches = _batches(shards, training["batch_size"], train=True, order=order, labels=labels)
-    for images, target in progress(batches, f"epoch {epoch}/{training['epochs']}", total=steps):
-        x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
-        x = augmented(x, **training["augment"], rng=rng)
-        optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, enabled=device.type == "cuda"):
-            loss = functional.cross_entropy(network(x), target.to(device))
-        scaler.scale(loss).backward()
-        scaler.step(optimiser)
-        scaler.update()
-        schedule.step()
+    for step, (images, target) in enumerate(batches):
+        draws = torch.rand(4, len(images), generator=rng)  # on the CPU, so that every device draws the same
+        if step < first:
+            continue
+        own = slice(_rank(), None, _processes())
+        if len(target[own]) == 0:
+            raise StrataError(
+                f"config key training.batch_size: {len(images)} images in a batch are fewer than "
+                f"{_processes()} processes; allowed: more, or fewer processes"
+            )
+        torch.manual_seed(dropout + _processes() * step + _rank())
+        x = models.normalised(images[own].to(device), model_config["mean"], model_config["std"])
+        yield step, (augmented(x, **training["augment"], draws=draws[:, own]), target[own].to(device), len(images))
 
 
 def _batches(
@@ -241,18 +278,32 @@ def _schedule(
     )
 
 
-def _resume(state: Path, identity: str, parts: dict[str, Any]) -> list[dict[str, float]]:
-    """Load the last saved state if it belongs to this very training; return the history so far."""
+def _resume(state: Path, identity: str, parts: dict[str, Any]) -> tuple[list[dict[str, float]], int]:
+    """Load the last saved state if it belongs to this very training.
+
+    Returns
+    -------
+    history, taken
+        Of the epochs that have ended, and how many steps of the next one have been taken.
+    """
     try:
         saved = torch.load(state / "last.pt", map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        return []
+        return [], 0
     except Exception as error:  # torch.load raises nearly anything on a damaged file
         print(f"{state / 'last.pt'} is damaged ({error}); starting from the first epoch", flush=True)
-        return []
+        return [], 0
     if saved["identity"] != identity:
-        return []
+        return [], 0
     for name, part in parts.items():
         part.load_state_dict(saved[name])
-    print(f"resuming after epoch {len(saved['history']) - 1}", flush=True)
-    return list(saved["history"])
+    print(f"resuming after epoch {len(saved['history']) - 1} and {saved['taken']} more steps", flush=True)
+    return list(saved["history"]), saved["taken"]
+
+
+def _processes() -> int:
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def _rank() -> int:
+    return distributed.get_rank() if distributed.is_initialized() else 0

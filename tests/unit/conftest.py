@@ -59,9 +59,7 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     """All stages once, from images to V-information, with 2 features a class. Tests read it only."""
     folder = tmp_path_factory.mktemp("walk")
     model, epochs = _model_config(), [0, 1, 2]
-    history = training.train(
-        digit_shards, model, _training_config() | {"epochs": 2}, epochs, 0, folder, folder / "state"
-    )
+    history = training.train(digit_shards, model, _training_config() | {"epochs": 2}, epochs, 0, folder)
     cached = layers.cached_layers(BLOCKS)
     shards = [path.stem for path in digit_shards]
 

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from strata import models, store, training
 from strata.errors import StrataError
+from strata.signals import Postponed
 
 EPOCHS = [0, 1, 2, 3, 4]
 
@@ -19,14 +20,15 @@ EPOCHS = [0, 1, 2, 3, 4]
 def run(digit_shards, model_config, training_config, tmp_path):
     """Train once, into a folder of its own name; every argument can be changed."""
 
-    def run(name, epochs_kept=EPOCHS, seed=0, state=None, shards=None, **changes):
+    def run(name, epochs_kept=EPOCHS, seed=0, state=None, shards=None, postponed=None, **changes):
         folder = tmp_path / name
         state = tmp_path / (state or f"{name}-state")
         settings = training_config | changes
-        return training.train(
-            shards or digit_shards, model_config, settings, epochs_kept, seed, folder, state
-        ), checkpoints(folder)
+        history = training.train(shards or digit_shards, model_config, settings, epochs_kept, seed, state, postponed)
+        training.publish(state, [folder / f"epoch-{epoch:03d}.pt" for epoch in epochs_kept])
+        return history, checkpoints(folder)
 
+    run.shards = digit_shards
     return run
 
 
@@ -121,7 +123,7 @@ def test_a_stopped_training_goes_on_to_the_same_bits(run, stop_after, monkeypatc
         monkeypatch.undo()
     capsys.readouterr()
     history, found = run("part", schedule=schedule)
-    assert f"resuming after epoch {sum(evaluations) - 1}" in capsys.readouterr().out
+    assert f"resuming after epoch {sum(evaluations) - 1} and 0 more steps" in capsys.readouterr().out
     assert found == expected
     columns = ["epoch", "loss", "accuracy", "learning_rate"]
     assert history[columns].equals(whole[columns])
@@ -141,13 +143,74 @@ def killed(*arguments, **more):
     return step(*arguments, **more)
 training.augmented = killed
 training.train({[str(p) for p in digit_shards]}, {model_config}, {training_config}, {EPOCHS}, 0,
-               {str(tmp_path / "part")!r}, {str(tmp_path / "part-state")!r})
+               {str(tmp_path / "part-state")!r})
 """
     killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert "last.pt" in os.listdir(tmp_path / "part-state")
-    assert not (tmp_path / "part").exists()  # nothing half-done among the checkpoints
     assert run("part")[1] == expected
+
+
+@pytest.fixture
+def signalled_in_step(monkeypatch):
+    """Let a signal come in one of the steps of training, as from Slurm before a time limit."""
+
+    def signalled_in_step(number, sent):
+        steps = iter(range(1, 1000))
+        make = training.augmented
+
+        def augmented(*arguments, **more):
+            if next(steps) == number:
+                os.kill(os.getpid(), sent)
+            return make(*arguments, **more)
+
+        monkeypatch.setattr(training, "augmented", augmented)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGUSR2, signal.SIGTERM)}
+    yield signalled_in_step
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class Requeued(Exception):
+    """What stands for the end of a job that goes back to the queue."""
+
+
+def requeue(number, frame):
+    raise Requeued
+
+
+@pytest.mark.parametrize("model", ["resnet", "dropout"])
+@pytest.mark.parametrize("step", [1, 3, 4, 7])
+def test_a_signalled_training_goes_on_at_the_very_step(
+    run, signalled_in_step, monkeypatch, model_config, capsys, step, model
+):
+    if model == "dropout":  # whose masks are random, too
+        model_config |= {"source": "torchvision:mobilenet_v3_small", "arguments": {}}
+    _, expected = run("whole", epochs_kept=[0, 2], epochs=2)
+    per_epoch = training._census(run.shards, 16)[1]
+    signal.signal(signal.SIGUSR2, requeue)
+    signalled_in_step(step, signal.SIGUSR2)
+    with pytest.raises(Requeued):
+        run("part", epochs_kept=[0, 2], epochs=2, postponed=Postponed())
+    monkeypatch.undo()
+    steps = []
+    make = training.augmented
+    monkeypatch.setattr(training, "augmented", lambda *a, **k: (steps.append(1), make(*a, **k))[1])
+    capsys.readouterr()
+    assert run("part", epochs_kept=[0, 2], epochs=2)[1] == expected
+    assert len(steps) == 2 * per_epoch - step  # none is taken again
+    epoch, taken = divmod(step, per_epoch) if step % per_epoch else (step // per_epoch - 1, per_epoch)
+    assert f"resuming after epoch {epoch} and {taken} more steps" in capsys.readouterr().out
+
+
+def test_a_signal_that_ends_nothing_lets_training_go_on(run, signalled_in_step, monkeypatch):
+    expected = run("whole")[1]
+    heard = []
+    signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    signalled_in_step(2, signal.SIGTERM)
+    assert run("part", postponed=Postponed())[1] == expected
+    assert heard == [signal.SIGTERM]
 
 
 @pytest.mark.parametrize(
@@ -271,7 +334,8 @@ def images():
 
 
 def augmented(images, scale=(1.0, 1.0), flip=False, seed=0):
-    return training.augmented(images, scale, flip, torch.Generator().manual_seed(seed))
+    draws = torch.rand(4, len(images), generator=torch.Generator().manual_seed(seed))
+    return training.augmented(images, scale, flip, draws)
 
 
 def test_a_crop_of_the_whole_image_without_mirroring_changes_nothing(images):
@@ -297,7 +361,7 @@ def test_a_crop_covers_the_share_of_the_area_that_it_is_told():
     assert augmented(ramp, (0.25, 0.25)).amin((1, 2, 3)).min() < -0.98
 
 
-def test_the_generator_alone_decides_the_crops(images):
+def test_the_draws_alone_decide_the_crops(images):
     first, again, other = (augmented(images, (0.3, 1.0), True, seed) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)

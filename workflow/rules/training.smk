@@ -1,5 +1,7 @@
 """Checkpoints: one training per seed."""
 
+SUBMITTED = config["training"]["launcher"] == "submitit"
+
 
 rule train:
     input:
@@ -11,10 +13,11 @@ rule train:
             allow_missing=True,
         ),
         history=f"{SEED}/training.csv",
-    threads: config["training"]["threads"]
+    threads: 1 if SUBMITTED else config["training"]["threads"]
+    localrule: SUBMITTED  # it only waits
     params:
         model=config["model"],
-        training=config["training"],
+        training={k: v for k, v in config["training"].items() if k != "launcher"},
         epochs=EPOCHS,
         digest=source_digest("train.py"),
     message:
