@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test lint gallery bench clean
+.PHONY: demo test slurm-test lint gallery bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it.
@@ -23,7 +23,11 @@ demo: .venv/installed
 	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
 
 test: lint
-	$(BIN)/pytest --cov=strata --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest -m "not slurm" --cov=strata --cov-report=term --cov-fail-under=90
+
+# On a cluster that answers here (tests/slurm/cluster.sh start); without one, its tests are skipped.
+slurm-test: .venv/installed-test
+	$(BIN)/pytest -m slurm -rs tests/slurm
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

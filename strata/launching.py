@@ -119,7 +119,7 @@ def _submit(arguments: dict[str, Any], resources: dict[str, Any], name: str, log
         nodes=settings["nodes"],
         tasks_per_node=settings["tasks_per_node"],
         cpus_per_task=settings["threads"],
-        slurm_signal_delay_s=min(_NOTICE, 30 * resources.get("runtime", 60)),
+        slurm_signal_delay_s=min(_NOTICE, 15 * resources.get("runtime", 60)),
         slurm_additional_parameters={"requeue": True},
         **asked,
     )

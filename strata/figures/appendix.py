@@ -49,8 +49,7 @@ def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[
         band(axes[1], line["complexity"], line, "robustness", colour, f"σ = {level:g}: {r}")
     size = table["n"].mean()
     axes[1].set(xlabel=f"mean complexity K of a decile (n ≈ {size:.0f} features)", ylabel="mean robustness")
-    above_r(axes[1], "by noise level")
-    axes[1].legend(loc="lower left")
+    axes[1].legend(loc="lower left", bbox_to_anchor=(0, 1), title="by noise level", alignment="left")
     return figure, table
 
 

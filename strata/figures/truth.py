@@ -112,7 +112,7 @@ def _told(ax: Axes, correlation: dict[str, Any] | None) -> None:
             f"what {one} and {other} tell of each other",
             (1, told),
             xycoords=("axes fraction", "data"),
-            xytext=(0, -2),
+            xytext=(0, -12),
             textcoords="offset points",
             ha="right",
             va="top",
@@ -131,7 +131,7 @@ def _spectrum(ax: Axes, complexity: pd.Series, known: pd.DataFrame) -> None:
         height, colour = top * (1.44 - 0.16 * row), COLOURS[str(factor)]
         ax.vlines(value, 0, height, color=colour, lw=0.8, ls="--")
         ax.plot([low, high], [height, height], color=colour, lw=2, solid_capstyle="butt")
-        ax.plot(value, height, "o", ms=4, color=colour)
+        ax.plot(value, height, "o", ms=4, color=colour, clip_on=False)
         ax.annotate(
             f"{factor} {value:.3f} ± {(high - low) / 2:.3f}",
             (high, height) if value < 0.7 else (low, height),

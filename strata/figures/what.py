@@ -1,5 +1,6 @@
 """Question 1: what features look like as a function of complexity."""
 
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def q1_spectrum(
     for column, (images, value, name) in enumerate(shown):
         ax = figure.add_subplot(grid[1, column])
         _show(ax, [_mosaic(images, examples)], value)
-        ax.set_xlabel(f"K = {value:.2f}\nclass {name}", fontsize=6.5)
+        ax.set_xlabel(f"K = {value:.2f}\n{textwrap.fill(f'class {name}', 12)}", fontsize=6.5)
     table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
 

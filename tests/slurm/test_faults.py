@@ -1,0 +1,119 @@
+"""What may go wrong on a cluster: in the end the results are right, or the error names what is wrong."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import QUICK, wait_for
+from workplace import RUN, SEED, differing
+
+pytestmark = pytest.mark.slurm
+
+PROBED = "seed-0/vinfo/epoch-002"  # three checkpoints, each a job or more
+
+
+@pytest.fixture
+def probes(finished, again):
+    """Names of the files that probes of the last features make, removed from a finished run."""
+    names = list(finished.files(f"{PROBED}/**/*.h5"))
+    again.remove(f"{RUN}/{PROBED}")
+    return [f"{RUN}/{name}" for name in names]
+
+
+def right(finished, again):
+    """Whether a run has made the bytes that it should, and nothing is left that it was writing."""
+    return differing(finished, again, [f"{PROBED}/**/*.h5"]) == [] and again.temporary() == []
+
+
+def said(place):
+    return place.path("said.txt").read_text()
+
+
+def test_a_job_that_is_cancelled_is_tried_again(finished, again, probes, cluster):
+    running = again.start(*QUICK, "--", *probes)
+    subprocess.run(["scancel", cluster.job("rule_probes")], check=True)
+    assert running.wait() == 0, said(again)
+    states = [job.state for job in cluster.ended()]
+    assert any(state.startswith("CANCELLED") for state in states)
+    assert states.count("COMPLETED") == len(probes)
+    assert right(finished, again)
+
+
+def test_a_job_over_its_memory_is_tried_again_with_more(finished, again, probes, cluster):
+    profile = again.path("slurm/config.yaml")
+    text = profile.read_text()
+    small = re.sub(r"(probes: .*mem_mb: )16000 \* attempt", r"\g<1>100 * attempt ** 6", text)
+    assert small != text
+    profile.write_text(small)
+    done = again.snakemake(*QUICK, "--", probes[0])
+    assert done.code == 0, done.output
+    jobs = cluster.ended()
+    assert [job.state for job in jobs][-1] == "COMPLETED"
+    assert len(jobs) == 2
+    assert jobs[0].state in ("FAILED", "OUT_OF_MEMORY")
+    assert "mem=6400M" in jobs[1].resources
+    assert again.temporary() == []
+
+
+def test_jobs_wait_for_a_drained_node(finished, again, probes, cluster):
+    node = subprocess.run(["hostname", "-s"], capture_output=True, text=True, check=True).stdout.strip()
+    drain = ["scontrol", "update", f"nodename={node}", "state=drain", "reason=test"]
+    subprocess.run(drain, check=True)
+    try:
+        running = again.start(*QUICK, "--", *probes)
+        cluster.job("rule_probes", state="PENDING")
+        time.sleep(10)  # Snakemake looks at them meanwhile
+        assert running.poll() is None, said(again)
+        assert not cluster.queue("RUNNING")
+    finally:
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+    assert running.wait() == 0, said(again)
+    assert right(finished, again)
+
+
+def test_a_killed_snakemake_is_gone_on_with(finished, again, probes, cluster):
+    running = again.start(*QUICK, "--jobs", "1", "--", *probes)
+    again.kill_when(lambda: "Finished jobid" in said(again), running)
+    ended = len(re.findall(r"Finished jobid: \d+ \(Rule: probes\)", said(again)))
+    subprocess.run(["scancel", "--user", "root"], check=True)
+    wait_for(lambda: "" if cluster.queue() else "empty", "an empty queue")
+    locked = again.snakemake(*QUICK, "--", *probes)
+    assert locked.code != 0
+    assert "unlock" in locked.output
+    assert again.snakemake(*QUICK, "--unlock", "--", *probes).code == 0
+    again.snakemake(*QUICK, "--dry-run", "--", *probes)
+    assert len(re.findall(r"^rule probes:$", said(again), re.M)) == len(probes) - ended
+    done = again.snakemake(*QUICK, "--", *probes)
+    assert done.code == 0, done.output
+    assert right(finished, again)
+
+
+def test_the_controller_may_be_restarted_during_a_run(finished, again, probes, cluster):
+    running = again.start(*QUICK, "--", *probes)
+    cluster.job("rule_probes")
+    pid = int(Path("/run/slurm/slurmctld.pid").read_text())
+    os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: "" if os.path.exists(f"/proc/{pid}") else "gone", "the end of slurmctld")
+    time.sleep(5)  # squeue and sbatch fail meanwhile
+    subprocess.run(["slurmctld"], check=True)
+    assert running.wait() == 0, said(again)
+    assert right(finished, again)
+
+
+def test_a_shard_damaged_between_two_rules_is_named(again, probes, cluster):
+    shard = again.path(f"{SEED}/activations/epoch-001/block-01/shard-001.h5")
+    content, times = shard.read_bytes(), shard.stat()
+    shard.write_bytes(content[:-100])
+    os.utime(shard, ns=(times.st_atime_ns, times.st_mtime_ns))
+    hit = [name for name in probes if "/epoch-001/" in name]
+    done = again.snakemake(*QUICK, "--retries", "0", "--", *hit)
+    assert done.code != 0
+    logs = [log.read_text() for log in again.path(".snakemake/slurm_logs").glob("rule_probes/**/*.log")]
+    told = [line for text in [done.output, *logs] for line in text.splitlines() if line.startswith("Error: ")]
+    assert any("activations/epoch-001/block-01/shard-001.h5" in line for line in told), done.output
+    assert any(not again.path(name).exists() for name in hit)
+    assert again.temporary() == []

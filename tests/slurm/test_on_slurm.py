@@ -1,0 +1,76 @@
+"""A whole run through Slurm: the same bytes as without it, and every job where it belongs."""
+
+import re
+
+import pytest
+import yaml
+from conftest import QUICK, Cluster
+from workplace import REPOSITORY, RUN, Workplace, differing, planned
+
+pytestmark = pytest.mark.slurm
+
+PROFILE = yaml.safe_load((REPOSITORY / "slurm/config.yaml").read_text())
+ON_GPU = {rule for rule, asked in PROFILE["set-resources"].items() if asked.get("gpu")}
+TELL = """
+import os as _os, sys as _sys
+print("CUDA_VISIBLE_DEVICES is", _os.environ.get("CUDA_VISIBLE_DEVICES"), file=_sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Run all on Slurm; every script tells at its end which devices it saw. Returns place, cluster, output."""
+    place = Workplace.new(tmp_path_factory.mktemp("whole") / "place")
+    for script in place.path("workflow/scripts").glob("*.py"):
+        place.append(f"workflow/scripts/{script.name}", TELL)
+    cluster = Cluster()
+    done = place.snakemake(*QUICK, "--slurm-keep-successful-logs")
+    assert done.code == 0, done.output
+    return place, cluster, done.output
+
+
+def rule_of(job):
+    return re.match(r"rule_([a-z_]+?)(_wildcards_|$)", job.comment).group(1)
+
+
+def test_the_results_are_those_of_a_run_without_slurm_byte_for_byte(finished, whole):
+    patterns = ["features.csv", "findings.json", "tables/*.csv", "seed-0/**/*.h5", "seed-0/checkpoints/*.pt"]
+    assert differing(finished, whole[0], patterns) == []
+    assert whole[0].path(f"{RUN}/report.html").stat().st_size > 1e5
+
+
+def test_rules_land_on_their_partition_with_their_devices(whole):
+    jobs = whole[1].ended()
+    assert {job.state for job in jobs} == {"COMPLETED"}
+    rules = {rule_of(job) for job in jobs}
+    assert {"train", "activations", "features", "codes", "probes"} <= ON_GPU & rules
+    assert rules - ON_GPU
+    for job in jobs:
+        on_gpu = rule_of(job) in ON_GPU
+        assert job.partition == ("gpu" if on_gpu else "cpu"), job
+        assert ("gres/gpu=1" in job.resources) == on_gpu, job
+
+
+def test_a_job_on_a_gpu_sees_one_device_and_others_none(whole):
+    seen = {}
+    for log in whole[0].path(".snakemake/slurm_logs").glob("rule_*/**/*.log"):
+        rule = log.relative_to(whole[0].path(".snakemake/slurm_logs")).parts[0].removeprefix("rule_")
+        seen.setdefault(rule, set()).update(re.findall(r"^CUDA_VISIBLE_DEVICES is (.+)$", log.read_text(), re.M))
+    assert {"train", "probes", "findings"} <= seen.keys()
+    for rule, devices in seen.items():
+        assert devices, rule
+        assert devices <= ({"0", "1"} if rule in ON_GPU else {"None", "", "NoDevFiles"}), rule
+
+
+def test_comments_tell_rule_and_wildcards(whole):
+    comments = [job.comment for job in whole[1].ended()]
+    assert "rule_train_wildcards_seed=0" in comments or "rule_train_wildcards_0" in comments, comments
+
+
+def test_wide_rules_are_arrays(whole):
+    _, cluster, output = whole
+    arrays = {rule_of(job) for job in cluster.ended() if "_" in job.number}
+    assert {"activations", "codes", "probes"} <= arrays
+    submissions = {job.number.split("_")[0] for job in cluster.ended()}
+    assert len(submissions) < len(cluster.ended())
+    assert sum(planned(output).values()) == len(cluster.ended()) + len(re.findall(r"^localrule ", output, re.M))

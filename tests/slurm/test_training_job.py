@@ -1,0 +1,143 @@
+"""Training as a Slurm job of its own (training.launcher: submitit)."""
+
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+from conftest import QUICK, wait_for
+from workplace import RUN, SEED, Workplace
+
+pytestmark = pytest.mark.slurm
+
+HISTORY = f"{SEED}/training.csv"
+LONG = {"training.epochs": 120, "training.checkpoints": [40, 80]}  # some 90 seconds on two cores
+JOB = {"training.launcher": "submitit"}
+LEARNED = ["epoch", "loss", "accuracy", "learning_rate"]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """A long training in Snakemake's own job."""
+    place = Workplace.new(tmp_path_factory.mktemp("training") / "reference")
+    done = place.make(HISTORY, changes=LONG)
+    assert done.code == 0, done.output
+    return place
+
+
+@pytest.fixture
+def place(reference, tmp_path):
+    """A folder with images and no training."""
+    place = reference.copy(tmp_path / "place")
+    place.remove(SEED)
+    yield place
+    shutil.rmtree(tmp_path / "place", ignore_errors=True)
+
+
+def start(place, **changes):
+    return place.start(*QUICK, "--", HISTORY, changes=LONG | JOB | changes)
+
+
+def said(place):
+    return place.path("said.txt").read_text()
+
+
+def number(place):
+    """Return the number of the job that Snakemake has told."""
+    pattern = r"(?:submitted )?Slurm job (\d+) \(train-tiny-seed-0"
+    return wait_for(lambda: next(iter(re.findall(pattern, said(place))), ""), "a training job")
+
+
+def wait_for_epoch(place, epoch):
+    wait_for(lambda: re.search(rf"^epoch +{epoch} ", said(place), re.M), f"epoch {epoch}")
+
+
+def same(place, reference):
+    for name in ("epoch-000.pt", "epoch-040.pt", "epoch-080.pt", "epoch-120.pt"):
+        path = f"{SEED}/checkpoints/{name}"
+        assert place.path(path).read_bytes() == reference.path(path).read_bytes(), name
+    own, other = (pd.read_csv(p.path(HISTORY))[LEARNED] for p in (place, reference))
+    pd.testing.assert_frame_equal(own, other, check_exact=True)
+    assert not place.path(f"{SEED}/training-state").exists()
+
+
+def starts(job):
+    """Return how often a job has been started."""
+    command = ["sacct", "-X", "--duplicates", "--noheader", "--parsable2", "--format=Start,State", f"--jobs={job}"]
+    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return len({row.split("|")[0] for row in rows})
+
+
+def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(place, reference, cluster):
+    profile = place.path("slurm/config.yaml")
+    text = profile.read_text()
+    short = text.replace("runtime: 1440 * attempt", "runtime: 1")
+    assert short != text
+    profile.write_text(short)
+    running = start(place)
+    assert running.wait() == 0, said(place)
+    assert starts(number(place)) >= 2
+    assert "more steps" in said(place)  # it went on within an epoch, or after one
+    same(place, reference)
+
+
+def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
+    running = start(place)
+    job = number(place)
+    wait_for_epoch(place, 5)
+    subprocess.run(["scancel", "--signal=USR2", job], check=True)
+    wait_for(lambda: starts(job) == 2, "a second start")
+    wait_for_epoch(place, 30)
+    subprocess.run(["scontrol", "requeue", job], check=True)
+    assert running.wait() == 0, said(place)
+    assert starts(job) == 3
+    same(place, reference)
+
+
+def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, reference, cluster):
+    running = start(place)
+    job = number(place)
+    wait_for_epoch(place, 3)
+    place.kill_when(lambda: True, running)
+    assert any(job == own.number for own in cluster.queue("RUNNING"))
+    assert place.snakemake(*QUICK, "--unlock", changes=LONG | JOB).code == 0
+    again = start(place)
+    assert again.wait() == 0, said(place)
+    assert f"Slurm job {job} " in said(place)
+    assert "is at it already" in said(place)
+    assert {own.number for own in cluster.ended()} == {job}
+    assert starts(job) == 1
+    same(place, reference)
+
+
+def test_two_tasks_train_one_network_with_a_device_each(place, cluster):
+    short = {"training.epochs": 3, "training.checkpoints": [], "training.threads": 1, "training.learning_rate": 0.005}
+    one = place.snakemake(*QUICK, "--", HISTORY, changes=short | JOB)
+    assert one.code == 0, one.output
+    expected = pd.read_csv(place.path(HISTORY))
+    place.remove(SEED)
+    two = place.snakemake(*QUICK, "--", HISTORY, changes=short | JOB | {"training.tasks_per_node": 2})
+    assert two.code == 0, two.output
+    found = pd.read_csv(place.path(HISTORY))
+    assert found["loss"].tolist() == pytest.approx(expected["loss"].tolist(), rel=0.02)
+    assert found["loss"].iloc[-1] < 0.9 * found["loss"].iloc[0]
+    assert [("gres/gpu=2" in job.resources) for job in cluster.ended()] == [False, True]
+
+
+def test_an_error_in_the_job_is_told_in_one_line(place, cluster):
+    wild = LONG | JOB | {"training.learning_rate": 1e30, "training.schedule": "cosine"}
+    done = place.snakemake(*QUICK, "--retries", "0", "--", HISTORY, changes=wild)
+    assert done.code != 0
+    assert "Error: training diverged in epoch 1; lower training.learning_rate" in done.errors
+    assert not place.path(HISTORY).exists()
+
+
+def test_a_cancelled_training_job_tells_where_its_log_is(place, cluster):
+    running = place.start(*QUICK, "--retries", "0", "--", HISTORY, changes=LONG | JOB)
+    job = number(place)
+    wait_for_epoch(place, 1)
+    subprocess.run(["scancel", job], check=True)
+    assert running.wait() != 0
+    assert re.search(rf"Error: training job {job} ended as CANCELLED.*; its log: \S+{job}\S+", said(place))
+    assert not place.path(f"{RUN}/seed-0/checkpoints").exists()
