@@ -34,7 +34,7 @@ def rule_of(job):
 
 
 def test_the_results_are_those_of_a_run_without_slurm_byte_for_byte(finished, whole):
-    patterns = ["features.csv", "findings.json", "tables/*.csv", "seed-0/**/*.h5", "seed-0/checkpoints/*.pt"]
+    patterns = ["features.csv", "findings.json", "seed-0/**/*.h5", "seed-0/checkpoints/*.pt"]
     assert differing(finished, whole[0], patterns) == []
     assert whole[0].path(f"{RUN}/report.html").stat().st_size > 1e5
 
@@ -55,7 +55,7 @@ def test_a_job_on_a_gpu_sees_one_device_and_others_none(whole):
     seen = {}
     for log in whole[0].path(".snakemake/slurm_logs").glob("rule_*/**/*.log"):
         rule = log.relative_to(whole[0].path(".snakemake/slurm_logs")).parts[0].removeprefix("rule_")
-        seen.setdefault(rule, set()).update(re.findall(r"^CUDA_VISIBLE_DEVICES is (.+)$", log.read_text(), re.M))
+        seen.setdefault(rule, set()).update(re.findall(r"CUDA_VISIBLE_DEVICES is (\S*)$", log.read_text(), re.M))
     assert {"train", "probes", "findings"} <= seen.keys()
     for rule, devices in seen.items():
         assert devices, rule
@@ -63,8 +63,9 @@ def test_a_job_on_a_gpu_sees_one_device_and_others_none(whole):
 
 
 def test_comments_tell_rule_and_wildcards(whole):
-    comments = [job.comment for job in whole[1].ended()]
-    assert "rule_train_wildcards_seed=0" in comments or "rule_train_wildcards_0" in comments, comments
+    comments = {job.comment for job in whole[1].ended()}
+    assert {"rule_train_wildcards_0", "rule_atlas_wildcards_0", "rule_report"} <= comments
+    assert any(re.fullmatch(r"rule_activations_wildcards_0_epoch-00\d_shard-00\d", told) for told in comments)
 
 
 def test_wide_rules_are_arrays(whole):
@@ -73,4 +74,4 @@ def test_wide_rules_are_arrays(whole):
     assert {"activations", "codes", "probes"} <= arrays
     submissions = {job.number.split("_")[0] for job in cluster.ended()}
     assert len(submissions) < len(cluster.ended())
-    assert sum(planned(output).values()) == len(cluster.ended()) + len(re.findall(r"^localrule ", output, re.M))
+    assert sum(planned(output).values()) == len(cluster.ended())
