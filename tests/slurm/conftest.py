@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pytest
 from workplace import Workplace
 
 # The cluster is near and idle: look at jobs more often than is polite elsewhere.
 QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "3")
+
+LIMIT = 600  # seconds after which a Snakemake that should have ended counts as hung
 
 
 @dataclass
@@ -57,7 +60,7 @@ def _lines(*command: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def wait_for(found: Callable[[], str], what: str, seconds: float = 240) -> str:
+def wait_for(found: Callable[[], object], what: str, seconds: float = 240) -> Any:
     """Wait until something is there, and return it."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -8,20 +8,20 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import QUICK, wait_for
-from workplace import RUN, SEED, differing
+from conftest import LIMIT, QUICK, wait_for
+from workplace import SEED, differing
 
 pytestmark = pytest.mark.slurm
 
-PROBED = "seed-0/vinfo/epoch-002"  # three checkpoints, each a job or more
+PROBED = "seed-0/vinfo/epoch-002"
 
 
 @pytest.fixture
-def probes(finished, again):
-    """Names of the files that probes of the last features make, removed from a finished run."""
-    names = list(finished.files(f"{PROBED}/**/*.h5"))
-    again.remove(f"{RUN}/{PROBED}")
-    return [f"{RUN}/{name}" for name in names]
+def probes(again):
+    """Names of three files that jobs of one rule make, removed from a finished run."""
+    names = [f"{SEED}/vinfo/epoch-002/epoch-00{i}/linear/stem-to-penultimate.h5" for i in range(3)]
+    again.remove(*names)
+    return names
 
 
 def right(finished, again):
@@ -36,7 +36,7 @@ def said(place):
 def test_a_job_that_is_cancelled_is_tried_again(finished, again, probes, cluster):
     running = again.start(*QUICK, "--", *probes)
     subprocess.run(["scancel", cluster.job("rule_probes")], check=True)
-    assert running.wait() == 0, said(again)
+    assert running.wait(LIMIT) == 0, said(again)
     states = [job.state for job in cluster.ended()]
     assert any(state.startswith("CANCELLED") for state in states)
     assert states.count("COMPLETED") == len(probes)
@@ -71,13 +71,14 @@ def test_jobs_wait_for_a_drained_node(finished, again, probes, cluster):
         assert not cluster.queue("RUNNING")
     finally:
         subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
-    assert running.wait() == 0, said(again)
+    assert running.wait(LIMIT) == 0, said(again)
     assert right(finished, again)
 
 
 def test_a_killed_snakemake_is_gone_on_with(finished, again, probes, cluster):
-    running = again.start(*QUICK, "--jobs", "1", "--", *probes)
-    again.kill_when(lambda: "Finished jobid" in said(again), running)
+    running = again.start(*QUICK, "--", *probes)
+    wait_for(lambda: "Finished jobid" in said(again), "the end of a job")
+    again.kill_when(lambda: True, running)
     ended = len(re.findall(r"Finished jobid: \d+ \(Rule: probes\)", said(again)))
     subprocess.run(["scancel", "--user", "root"], check=True)
     wait_for(lambda: "" if cluster.queue() else "empty", "an empty queue")
@@ -100,7 +101,7 @@ def test_the_controller_may_be_restarted_during_a_run(finished, again, probes, c
     wait_for(lambda: "" if os.path.exists(f"/proc/{pid}") else "gone", "the end of slurmctld")
     time.sleep(5)  # squeue and sbatch fail meanwhile
     subprocess.run(["slurmctld"], check=True)
-    assert running.wait() == 0, said(again)
+    assert running.wait(LIMIT) == 0, said(again)
     assert right(finished, again)
 
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pandas as pd
 import pytest
-from conftest import QUICK, wait_for
+from conftest import LIMIT, QUICK, wait_for
 from workplace import RUN, SEED, Workplace
 
 pytestmark = pytest.mark.slurm
@@ -76,7 +76,7 @@ def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(pla
     assert short != text
     profile.write_text(short)
     running = start(place)
-    assert running.wait() == 0, said(place)
+    assert running.wait(LIMIT) == 0, said(place)
     assert starts(number(place)) >= 2
     assert "more steps" in said(place)  # it went on within an epoch, or after one
     same(place, reference)
@@ -90,7 +90,7 @@ def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
     wait_for(lambda: starts(job) == 2, "a second start")
     wait_for_epoch(place, 30)
     subprocess.run(["scontrol", "requeue", job], check=True)
-    assert running.wait() == 0, said(place)
+    assert running.wait(LIMIT) == 0, said(place)
     assert starts(job) == 3
     same(place, reference)
 
@@ -103,7 +103,7 @@ def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, refere
     assert any(job == own.number for own in cluster.queue("RUNNING"))
     assert place.snakemake(*QUICK, "--unlock", changes=LONG | JOB).code == 0
     again = start(place)
-    assert again.wait() == 0, said(place)
+    assert again.wait(LIMIT) == 0, said(place)
     assert f"Slurm job {job} " in said(place)
     assert "is at it already" in said(place)
     assert {own.number for own in cluster.ended()} == {job}
@@ -138,6 +138,6 @@ def test_a_cancelled_training_job_tells_where_its_log_is(place, cluster):
     job = number(place)
     wait_for_epoch(place, 1)
     subprocess.run(["scancel", job], check=True)
-    assert running.wait() != 0
+    assert running.wait(LIMIT) != 0
     assert re.search(rf"Error: training job {job} ended as CANCELLED.*; its log: \S+{job}\S+", said(place))
     assert not place.path(f"{RUN}/seed-0/checkpoints").exists()
