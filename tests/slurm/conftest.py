@@ -13,7 +13,10 @@ import pytest
 from workplace import Workplace
 
 # The cluster is near and idle: look at jobs more often than is polite elsewhere.
-QUICK = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "3")
+QUICK = (
+    *("--profile", "slurm", "--latency-wait", "10"),
+    *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "3"),
+)
 
 LIMIT = 600  # seconds after which a Snakemake that should have ended counts as hung
 
@@ -81,8 +84,11 @@ def _a_cluster() -> None:
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """The cluster; what a failed test leaves in the queue is cancelled."""
-    yield Cluster()
+    cluster = Cluster()
+    yield cluster
     subprocess.run(["scancel", "--user", getpass.getuser()], check=True)
+    wait_for(lambda: not cluster.queue("PENDING,RUNNING,COMPLETING"), "an empty queue")
+    time.sleep(1.1)  # `since` counts whole seconds
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from workplace import RUN, SEED, Workplace
 pytestmark = pytest.mark.slurm
 
 HISTORY = f"{SEED}/training.csv"
-LONG = {"training.epochs": 120, "training.checkpoints": [40, 80]}  # some 90 seconds on two cores
+LONG = {"training.epochs": 240, "training.checkpoints": [80, 160]}  # more than a minute on two cores
 JOB = {"training.launcher": "submitit"}
 LEARNED = ["epoch", "loss", "accuracy", "learning_rate"]
 
@@ -49,12 +49,19 @@ def number(place):
     return wait_for(lambda: next(iter(re.findall(pattern, said(place))), ""), "a training job")
 
 
-def wait_for_epoch(place, epoch):
-    wait_for(lambda: re.search(rf"^epoch +{epoch} ", said(place), re.M), f"epoch {epoch}")
+def epochs(place):
+    """Return the epochs that the job has told in its log, the last start's last."""
+    logs = place.path(f"{SEED}/training-state").glob("*/slurm/*_0_log.out")
+    return [int(epoch) for log in logs for epoch in re.findall(r"^epoch +(\d+) ", log.read_text(), re.M)]
+
+
+def wait_for_epochs(place, count):
+    """Wait until so many epochs have been told, those of earlier starts among them."""
+    wait_for(lambda: len(epochs(place)) >= count, f"{count} epochs")
 
 
 def same(place, reference):
-    for name in ("epoch-000.pt", "epoch-040.pt", "epoch-080.pt", "epoch-120.pt"):
+    for name in ("epoch-000.pt", "epoch-080.pt", "epoch-160.pt", "epoch-240.pt"):
         path = f"{SEED}/checkpoints/{name}"
         assert place.path(path).read_bytes() == reference.path(path).read_bytes(), name
     own, other = (pd.read_csv(p.path(HISTORY))[LEARNED] for p in (place, reference))
@@ -85,10 +92,10 @@ def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(pla
 def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
     running = start(place)
     job = number(place)
-    wait_for_epoch(place, 5)
+    wait_for_epochs(place, 5)
     subprocess.run(["scancel", "--signal=USR2", job], check=True)
     wait_for(lambda: starts(job) == 2, "a second start")
-    wait_for_epoch(place, 30)
+    wait_for_epochs(place, len(epochs(place)) + 5)
     subprocess.run(["scontrol", "requeue", job], check=True)
     assert running.wait(LIMIT) == 0, said(place)
     assert starts(job) == 3
@@ -98,7 +105,7 @@ def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
 def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, reference, cluster):
     running = start(place)
     job = number(place)
-    wait_for_epoch(place, 3)
+    wait_for_epochs(place, 3)
     place.kill_when(lambda: True, running)
     assert any(job == own.number for own in cluster.queue("RUNNING"))
     assert place.snakemake(*QUICK, "--unlock", changes=LONG | JOB).code == 0
@@ -136,7 +143,7 @@ def test_an_error_in_the_job_is_told_in_one_line(place, cluster):
 def test_a_cancelled_training_job_tells_where_its_log_is(place, cluster):
     running = place.start(*QUICK, "--retries", "0", "--", HISTORY, changes=LONG | JOB)
     job = number(place)
-    wait_for_epoch(place, 1)
+    wait_for_epochs(place, 1)
     subprocess.run(["scancel", job], check=True)
     assert running.wait(LIMIT) != 0
     assert re.search(rf"Error: training job {job} ended as CANCELLED.*; its log: \S+{job}\S+", said(place))
