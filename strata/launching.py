@@ -42,8 +42,9 @@ class Job(Checkpointable):  # when queued again, it gets the same arguments
     def __call__(self, arguments: dict[str, Any]) -> pd.DataFrame | StrataError:
         """Train, together with the other tasks of the job; an error that a user can mend is returned."""
         task = TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
-        if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):  # those of all tasks on this node
-            os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[task.local_rank]
+        if visible := os.environ.get("CUDA_VISIBLE_DEVICES"):  # of all tasks on this node, or bound to this one already
+            devices = visible.split(",")
+            os.environ["CUDA_VISIBLE_DEVICES"] = devices[task.local_rank % len(devices)]
         settle(arguments["training"]["threads"])
         if task.world_size > 1:
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")

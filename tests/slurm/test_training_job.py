@@ -12,7 +12,7 @@ from workplace import RUN, SEED, Workplace
 pytestmark = pytest.mark.slurm
 
 HISTORY = f"{SEED}/training.csv"
-LONG = {"training.epochs": 240, "training.checkpoints": [80, 160]}  # more than a minute on two cores
+LONG = {"training.epochs": 240, "training.checkpoints": [80, 160], "training.threads": 1}  # more than a minute
 JOB = {"training.launcher": "submitit"}
 LEARNED = ["epoch", "loss", "accuracy", "learning_rate"]
 

@@ -1,0 +1,13 @@
+"""Training as a Slurm job, where there is no Slurm; tests/slurm has the rest."""
+
+import pytest
+
+from strata import launching
+from strata.errors import StrataError
+
+
+def test_without_slurm_the_launcher_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StrataError, match=r"training\.launcher: submitit needs Slurm, and there is no squeue here"):
+        launching.train_as_job({"state": str(tmp_path / "state")}, {}, "train")
+    assert not (tmp_path / "state").exists()
