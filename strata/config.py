@@ -118,8 +118,7 @@ def _check_across_keys(config: Config) -> None:
         )
     if training["launcher"] == "local" and training["nodes"] * training["tasks_per_node"] > 1:
         raise StrataError(
-            "config keys training.nodes and training.tasks_per_node must be 1 when training.launcher is local; "
-            "submitit allows more"
+            "config key training.launcher must be submitit for training.nodes or training.tasks_per_node above 1"
         )
     if training["augment"]["scale"][0] > training["augment"]["scale"][1]:
         raise StrataError("config key training.augment.scale must be [smallest, largest]")

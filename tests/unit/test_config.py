@@ -165,7 +165,7 @@ def test_an_unknown_key_that_resembles_none_gets_the_list_alone(schema, defaults
         ({"data.superclasses": ""}, ["data.superclasses"]),
         ({"activations.shards": 3, "data.shards": 2}, ["activations.shards", "data.shards (2)", "found 3"]),
         ({"training.checkpoints": [1, 13]}, ["training.checkpoints", "training.epochs (12)", "found 13"]),
-        ({"training.tasks_per_node": 2}, ["training.tasks_per_node", "local", "submitit"]),
+        ({"training.tasks_per_node": 2}, ["training.launcher", "submitit", "training.tasks_per_node"]),
         ({"training.augment": {"scale": [0.9, 0.5], "flip": False}}, ["training.augment.scale", "smallest"]),
     ],
 )
