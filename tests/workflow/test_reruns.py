@@ -97,6 +97,8 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("activations", ACTIVATIONS),
         ("layers", ACTIVATIONS),
         ("training", TRAIN),
+        ("launching", TRAIN),
+        ("signals", TRAIN),
         ("models", TRAIN),
         ("data", ALL),
         ("shapes", ALL),
