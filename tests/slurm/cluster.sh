@@ -118,8 +118,8 @@ SchedulerParameters=sched_interval=2,bf_interval=5,batch_sched_delay=1
 ReturnToService=2
 KillWait=5
 MpiDefault=none
-# A terabyte of memory is pretended, so that what the profile asks for at ImageNet's scale can be asked for here.
-NodeName=$HOST CPUs=$(nproc) RealMemory=1000000 Gres=gpu:2
+# Two CPUs, so that jobs queue up anywhere. A terabyte of memory is pretended, so that what the profile asks for at ImageNet's scale can be asked for here.
+NodeName=$HOST CPUs=2 RealMemory=1000000 Gres=gpu:2
 PartitionName=cpu Nodes=$HOST Default=YES
 PartitionName=gpu Nodes=$HOST
 EOF
