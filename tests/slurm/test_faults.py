@@ -96,7 +96,7 @@ def test_a_killed_snakemake_is_gone_on_with(finished, again, probes, cluster):
     assert locked.code != 0
     assert "unlock" in locked.output
     assert again.snakemake(*QUICK, "--unlock", "--", *probes).code == 0
-    assert again.plan(*probes) == {"probes": len(probes) - ended}
+    assert 1 <= again.plan(*probes)["probes"] <= len(probes) - ended  # it may have been killed before it told of one
     done = again.snakemake(*QUICK, "--", *probes)
     assert done.code == 0, done.output
     assert right(finished, again)
