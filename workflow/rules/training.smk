@@ -13,8 +13,8 @@ rule train:
             allow_missing=True,
         ),
         history=f"{SEED}/training.csv",
-    threads: 1 if SUBMITTED else config["training"]["threads"]
     localrule: SUBMITTED  # it only waits
+    threads: 1 if SUBMITTED else config["training"]["threads"]
     params:
         model=config["model"],
         training={k: v for k, v in config["training"].items() if k != "launcher"},
