@@ -1,6 +1,7 @@
 """What Snakemake plans before anything has run."""
 
 import pytest
+import yaml
 from workplace import REPOSITORY, RUN, SEED, planned, tiny
 
 from strata import costs
@@ -125,6 +126,9 @@ def test_imagenet_is_planned_without_its_data_in_fewer_than_5000_jobs(fresh):
     assert plan["train"] == 1
     assert plan["features"] == 91
     assert 1000 < sum(plan.values()) < 5000
+    profile = yaml.safe_load((REPOSITORY / SLURM).read_text())
+    at_once = (profile["jobs"], int(profile["max-jobs-per-timespan"].split("/")[0]))
+    assert min(at_once) > sum(plan.values())  # else the executor loses jobs of its arrays
     assert not fresh.path("results").exists()
 
 
