@@ -148,8 +148,8 @@ def evaluate(
     for images, labels in _batches(shards[_rank() :: _processes()], batch_size, train=False):
         x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
         logits, target = network(x).float(), labels.to(device)
-        totals[0] += functional.cross_entropy(logits, target, reduction="sum").item()
-        totals[1] += int((logits.argmax(1) == target).sum())
+        totals[0] += functional.cross_entropy(logits, target, reduction="sum")
+        totals[1] += (logits.argmax(1) == target).sum()
         totals[2] += len(target)
     if _processes() > 1:
         distributed.all_reduce(totals)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import LIMIT, QUICK, wait_for
+from cluster import LIMIT, QUICK, wait_for
 from workplace import SEED, differing
 
 pytestmark = pytest.mark.slurm
@@ -31,14 +31,10 @@ def right(finished, again):
     return differing(finished, again, [f"{PROBED}/**/*.h5"]) == [] and again.temporary() == []
 
 
-def said(place):
-    return place.path("said.txt").read_text()
-
-
 def test_a_job_that_is_cancelled_is_tried_again(finished, again, probes, cluster):
     running = again.start(*QUICK, "--", *probes)
     subprocess.run(["scancel", cluster.job("rule_probes")], check=True)
-    assert running.wait(LIMIT) == 0, said(again)
+    assert running.wait(LIMIT) == 0, again.said
     states = [job.state for job in cluster.ended()]
     assert any(state.startswith("CANCELLED") for state in states)
     assert states.count("COMPLETED") == len(probes)
@@ -77,9 +73,9 @@ def test_jobs_wait_for_a_drained_node(finished, again, probes, cluster):
         running = again.start(*QUICK, "--", *probes)
         cluster.job("rule_probes", state="PENDING")
         time.sleep(10)  # Snakemake looks at them meanwhile
-        assert running.poll() is None, said(again)
+        assert running.poll() is None, again.said
         assert not cluster.queue("RUNNING")
-    assert running.wait(LIMIT) == 0, said(again)
+    assert running.wait(LIMIT) == 0, again.said
     assert right(finished, again)
 
 
@@ -87,9 +83,9 @@ def test_a_killed_snakemake_is_gone_on_with(finished, again, probes, cluster):
     running = again.start(*QUICK, "--", *probes)
     cluster.job("rule_probes")
     with drained():  # of three jobs on two CPUs the third stays in the queue
-        wait_for(lambda: "Finished jobid" in said(again), "the end of a job")
+        wait_for(lambda: "Finished jobid" in again.said, "the end of a job")
         again.kill_when(lambda: True, running)
-        ended = len(re.findall(r"Finished jobid: \d+ \(Rule: probes\)", said(again)))
+        ended = len(re.findall(r"Finished jobid: \d+ \(Rule: probes\)", again.said))
         subprocess.run(["scancel", "--user", getpass.getuser()], check=True)
         wait_for(lambda: not cluster.queue(), "an empty queue")
     locked = again.snakemake(*QUICK, "--", *probes)
@@ -107,10 +103,10 @@ def test_the_controller_may_be_restarted_during_a_run(finished, again, probes, c
     cluster.job("rule_probes")
     pid = int(Path("/run/slurm/slurmctld.pid").read_text())
     os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: "" if os.path.exists(f"/proc/{pid}") else "gone", "the end of slurmctld")
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the end of slurmctld")
     time.sleep(5)  # squeue and sbatch fail meanwhile
     subprocess.run(["slurmctld"], check=True)
-    assert running.wait(LIMIT) == 0, said(again)
+    assert running.wait(LIMIT) == 0, again.said
     assert right(finished, again)
 
 
@@ -125,5 +121,5 @@ def test_a_shard_damaged_between_two_rules_is_named(again, probes, cluster):
     logs = [log.read_text() for log in again.path(".snakemake/slurm_logs").glob("rule_probes/**/*.log")]
     told = [line for text in [done.output, *logs] for line in text.splitlines() if line.startswith("Error: ")]
     assert any("activations/epoch-001/block-01/shard-001.h5" in line for line in told), done.output
-    assert any(not again.path(name).exists() for name in hit)
+    assert not any(again.path(name).exists() for name in hit)
     assert again.temporary() == []

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from conftest import QUICK, Cluster
+from cluster import QUICK, Cluster
 from workplace import REPOSITORY, RUN, Workplace, differing, planned
 
 pytestmark = pytest.mark.slurm

@@ -6,7 +6,7 @@ import subprocess
 
 import pandas as pd
 import pytest
-from conftest import LIMIT, QUICK, wait_for
+from cluster import LIMIT, QUICK, wait_for
 from workplace import RUN, SEED, Workplace
 
 pytestmark = pytest.mark.slurm
@@ -35,18 +35,14 @@ def place(reference, tmp_path):
     shutil.rmtree(tmp_path / "place", ignore_errors=True)
 
 
-def start(place, **changes):
-    return place.start(*QUICK, "--", HISTORY, changes=LONG | JOB | changes)
-
-
-def said(place):
-    return place.path("said.txt").read_text()
+def start(place):
+    return place.start(*QUICK, "--", HISTORY, changes=LONG | JOB)
 
 
 def number(place):
     """Return the number of the job that Snakemake has told."""
     pattern = r"(?:submitted )?Slurm job (\d+) \(train-tiny-seed-0"
-    return wait_for(lambda: next(iter(re.findall(pattern, said(place))), ""), "a training job")
+    return wait_for(lambda: next(iter(re.findall(pattern, place.said)), ""), "a training job")
 
 
 def epochs(place):
@@ -69,13 +65,6 @@ def same(place, reference):
     assert not place.path(f"{SEED}/training-state").exists()
 
 
-def starts(job):
-    """Return how often a job has been started."""
-    command = ["sacct", "-X", "--duplicates", "--noheader", "--parsable2", "--format=Start,State", f"--jobs={job}"]
-    rows = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    return len({row.split("|")[0] for row in rows})
-
-
 def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(place, reference, cluster):
     profile = place.path("slurm/config.yaml")
     text = profile.read_text()
@@ -83,9 +72,9 @@ def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(pla
     assert short != text
     profile.write_text(short)
     running = start(place)
-    assert running.wait(LIMIT) == 0, said(place)
-    assert starts(number(place)) >= 2
-    assert "more steps" in said(place)  # it went on within an epoch, or after one
+    assert running.wait(LIMIT) == 0, place.said
+    assert cluster.starts(number(place)) >= 2
+    assert "more steps" in place.said  # it went on within an epoch, or after one
     same(place, reference)
 
 
@@ -94,11 +83,11 @@ def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
     job = number(place)
     wait_for_epochs(place, 5)
     subprocess.run(["scancel", "--signal=USR2", job], check=True)
-    wait_for(lambda: starts(job) == 2, "a second start")
+    wait_for(lambda: cluster.starts(job) == 2, "a second start")
     wait_for_epochs(place, len(epochs(place)) + 5)
     subprocess.run(["scontrol", "requeue", job], check=True)
-    assert running.wait(LIMIT) == 0, said(place)
-    assert starts(job) == 3
+    assert running.wait(LIMIT) == 0, place.said
+    assert cluster.starts(job) == 3
     same(place, reference)
 
 
@@ -110,11 +99,11 @@ def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, refere
     assert any(job == own.number for own in cluster.queue("RUNNING"))
     assert place.snakemake(*QUICK, "--unlock", changes=LONG | JOB).code == 0
     again = start(place)
-    assert again.wait(LIMIT) == 0, said(place)
-    assert f"Slurm job {job} " in said(place)
-    assert "is at it already" in said(place)
+    assert again.wait(LIMIT) == 0, place.said
+    assert f"Slurm job {job} " in place.said
+    assert "is at it already" in place.said
     assert {own.number for own in cluster.ended()} == {job}
-    assert starts(job) == 1
+    assert cluster.starts(job) == 1
     same(place, reference)
 
 
@@ -146,5 +135,5 @@ def test_a_cancelled_training_job_tells_where_its_log_is(place, cluster):
     wait_for_epochs(place, 1)
     subprocess.run(["scancel", job], check=True)
     assert running.wait(LIMIT) != 0
-    assert re.search(rf"Error: training job {job} ended as CANCELLED.*; its log: \S+{job}\S+", said(place))
+    assert re.search(rf"Error: training job {job} ended as CANCELLED.*; its log: \S+{job}\S+", place.said)
     assert not place.path(f"{RUN}/seed-0/checkpoints").exists()

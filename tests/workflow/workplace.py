@@ -129,7 +129,12 @@ class Workplace:
     def snakemake(self, *arguments: str, **how: Any) -> Done:
         """Run Snakemake to its end (see `start`)."""
         code = self.start(*arguments, **how).wait()
-        return Done(code, self.path("said.txt").read_text())
+        return Done(code, self.said)
+
+    @property
+    def said(self) -> str:
+        """What the last Snakemake has said so far."""
+        return self.path("said.txt").read_text()
 
     def make(self, *targets: str, changes: dict[str, Any] | None = None, force: bool = False) -> Done:
         """Run Snakemake on two cores."""
@@ -146,7 +151,7 @@ class Workplace:
         """Kill Snakemake and all its jobs at once when something has happened."""
         while not ready() and process.poll() is None:
             time.sleep(0.005)
-        assert process.poll() is None, f"ended before it could be killed:\n{self.path('said.txt').read_text()}"
+        assert process.poll() is None, f"ended before it could be killed:\n{self.said}"
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         for _ in range(1000):  # jobs die a moment later; where nobody reaps them, they stay as zombies

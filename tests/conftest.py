@@ -1,3 +1,5 @@
+"""Whole runs that workflow tests and Slurm tests start from."""
+
 import shutil
 
 import pytest
