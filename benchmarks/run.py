@@ -30,12 +30,12 @@ def sections() -> dict[str, tuple[str, object]]:
         ),
         "scaling": ("The same from shards on disk, by number of images", probes.scaling),
         "codes-1000": (
-            f"Codes: 200 images, {codes.UNITS} units, 1,000 features",
-            lambda: codes.compare(1000, images=200),
+            f"Codes: 2,000 images, {codes.UNITS} units, 1,000 features",
+            lambda: codes.compare(1000, images=2000, iterations=10),
         ),
         "codes-10000": (
-            f"Codes: 50 images, {codes.UNITS} units, 10,000 features",
-            lambda: codes.compare(10_000, images=50),
+            f"Codes: 400 images, {codes.UNITS} units, 10,000 features",
+            lambda: codes.compare(10_000, images=400, iterations=1),
         ),
         "factorisation": (
             f"Factorisation: {factorisation.CLASSES} classes of {factorisation.IMAGES} × {factorisation.UNITS}, "

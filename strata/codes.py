@@ -3,6 +3,7 @@
 Notation: A, activations (images × units); D, the dictionary (features × units); Z, codes (images × features).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from strata.layers import PENULTIMATE
 from strata.progress import progress
 
 _APPROACH = 150  # steps of projected gradient that find most of the support
-_ROUNDS = 3  # times that all negative entries leave at once before they leave one by one
-_ENTERING = 8  # features that may enter a row's support at a time
+_ROUNDS = 10  # times that all negative entries leave at once before they leave one by one
+_ENTERING = 32  # features that may enter a row's support at a time
 _WORKING_BYTES = 1 << 28
 
 
@@ -60,33 +61,33 @@ def encode(a: Tensor, d: Tensor, tolerance: float, max_iterations: int, start: T
     start
         Codes to start from, for activations that are nearly these: the codes of the same images before a small change.
     """
-    gram = d @ d.T
     z = start.clone() if start is not None else torch.zeros(len(a), len(d), dtype=a.dtype, device=a.device)
     residual = torch.empty(len(a), dtype=a.dtype, device=a.device)
     if start is None:
-        step = 1 / (1.01 * _largest_eigenvalue(gram.float())).clamp(min=torch.finfo(torch.float32).tiny)
-        forward = torch.eye(len(d), device=a.device) - step * gram.float()
         step_rows = max(1, _WORKING_BYTES // (len(d) * 4 * 6))
         for rows in torch.arange(len(a), device=a.device).split(step_rows):
-            z[rows] = _approach(step * (a[rows] @ d.T).float(), forward).to(a.dtype)
+            z[rows] = _approach(a[rows].float(), d.float()).to(a.dtype)
     by_support = (z > 0).sum(1).argsort()  # rows of like support waste little padding
     widest = int((z > 0).sum(1).max()) + 32
-    padded = torch.nn.functional.pad(gram, (0, 1, 0, 1))
+    padded = torch.nn.functional.pad(d, (0, 0, 0, 1))
+    gram = padded @ padded.T
     for rows in progress(by_support.split(max(1, min(1024, _WORKING_BYTES // (widest**2 * 24)))), "encoding images"):
-        z[rows], residual[rows] = _settle(a[rows], d, padded, z[rows], tolerance, max_iterations)
+        z[rows], residual[rows] = _settle(a[rows], d, gram, z[rows], tolerance, max_iterations)
     return Codes(z, residual)
 
 
-def _approach(constant: Tensor, forward: Tensor) -> Tensor:
+def _approach(a: Tensor, d: Tensor) -> Tensor:
     """Take some steps of accelerated projected gradient, in float32; return z with negligible entries at 0.
 
-    With a step of size s, z − s∇ = z (I − s D Dᵀ) + s A Dᵀ: a product with `forward`, and `constant`. A row whose step
-    turns against its momentum loses it (Beck & Teboulle 2009; O'Donoghue & Candès 2015).
+    With a step of size s, z − s∇ = z (I − s D Dᵀ) + s A Dᵀ. A row whose step turns against its momentum loses it (Beck
+    & Teboulle 2009; O'Donoghue & Candès 2015).
     """
+    step = 1 / (1.01 * _largest_eigenvalue(d)).clamp(min=torch.finfo(d.dtype).tiny)
+    constant, forward = step * (a @ d.T), _forward(d, step)
     z = torch.zeros_like(constant)
     ahead, momentum = z, torch.ones(len(z), 1, device=z.device)
     for _ in range(_APPROACH):
-        new = torch.addmm(constant, ahead, forward).clamp_(min=0)
+        new = forward(ahead).add_(constant).clamp_(min=0)
         change = new - z
         turned = ((ahead - new) * change).sum(1, keepdim=True) > 0
         momentum = torch.where(turned, 1.0, momentum)
@@ -96,13 +97,18 @@ def _approach(constant: Tensor, forward: Tensor) -> Tensor:
     return torch.where(z > 1e-3 * z.amax(1, keepdim=True), z, 0.0)
 
 
-def _largest_eigenvalue(gram: Tensor) -> Tensor:
-    """Return it by power iteration; the start has no zero entry, and the matrix no negative one, so it is found."""
-    v = torch.ones(len(gram), dtype=gram.dtype, device=gram.device)
-    for _ in range(100):
-        v = gram @ v
-        v = v / v.norm().clamp(min=torch.finfo(gram.dtype).tiny)
-    return (gram @ v).norm()
+def _forward(d: Tensor, step: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return z ↦ z (I − s D Dᵀ): one product with a square matrix, or two thin ones where those are less work."""
+    if len(d) > 2 * d.shape[1]:
+        back = -step * d.T
+        return lambda z: torch.addmm(z, z @ d, back)
+    square = torch.eye(len(d), device=d.device) - step * (d @ d.T)
+    return lambda z: z @ square
+
+
+def _largest_eigenvalue(d: Tensor) -> Tensor:
+    """Return that of D Dᵀ, which is also that of Dᵀ D."""
+    return torch.linalg.eigvalsh(d @ d.T if len(d) < d.shape[1] else d.T @ d)[-1]
 
 
 def _settle(
