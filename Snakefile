@@ -11,7 +11,17 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
-include: "workflow/rules/training.smk"
+
+
+if series.trained_here(config["model"]):
+
+    include: "workflow/rules/training.smk"
+
+else:
+
+    include: "workflow/rules/adoption.smk"
+
+
 include: "workflow/rules/activations.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/probes.smk"
@@ -29,6 +39,7 @@ if SHAPES:
 include: "workflow/rules/questions.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/costs.smk"
+include: "workflow/rules/layers.smk"
 
 
 rule all:

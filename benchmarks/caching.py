@@ -11,12 +11,12 @@ from timing import median, side_by_side
 from strata import models, store
 from strata.activations import cache, graph_nodes
 
-MODEL = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+MODEL = {"source": "strata:resnet", "arguments": {}, "weights": None, "head": None, "mean": None, "std": None}
 
 
 def compare(source: str, arguments: dict, size: int, images: int, runs: int = 5) -> list[dict]:
     """Time caching all layers and branches of a network, and its bare forward pass over the same images."""
-    network = models.build(source, arguments, 10).eval()
+    network = models.build(MODEL | {"source": source, "arguments": arguments}, 10).eval()
     pixels = np.random.default_rng(0).integers(0, 256, (images, 3, size, size), np.uint8)
     layers = list(graph_nodes(network))
     batch = 64
@@ -24,10 +24,10 @@ def compare(source: str, arguments: dict, size: int, images: int, runs: int = 5)
     @torch.no_grad()
     def bare():
         parts = [torch.from_numpy(pixels[i : i + batch]) for i in range(0, images, batch)]
-        return torch.cat([network(models.normalised(part, **MODEL)) for part in parts])
+        return torch.cat([network(models.normalised(part, MODEL)) for part in parts])
 
     def cached():
-        return cache(network, layers, pixels, MODEL, 1, "float32", batch)
+        return cache(network, layers, pixels, MODEL, 1, "mean", "float32", batch)
 
     seconds, results = side_by_side({"caching": cached, "bare": bare}, runs)
     head = models.head_of(network)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from caching import MODEL
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.io import write_jpeg
@@ -34,7 +35,7 @@ def seconds(work: Callable[[], object], runs: int = 5) -> float:
 
 def measure() -> dict[str, float]:
     """Return all rates; those of one-threaded rules are measured on one thread."""
-    network, images = models.build("strata:resnet", {}, 10), torch.randn(64, 3, 32, 32)
+    network, images = models.build(MODEL, 10), torch.randn(64, 3, 32, 32)
     with FlopCounterMode(display=False) as flops:
         network(images)
     work = flops.get_total_flops()

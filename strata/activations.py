@@ -4,14 +4,18 @@ Residual blocks are found in the traced graph, as the additions in it: the input
 operations is the block's main branch, the other its skip branch (names: `strata.layers`).
 """
 
+import math
 import operator
+import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
+import torchvision
 from torch import Tensor, fx, nn
 from torch.nn import functional
 from torchvision.models.feature_extraction import NodePathTracer
@@ -25,8 +29,13 @@ _ADDITIONS = (operator.add, operator.iadd, torch.add)
 _NONLINEARITIES = (torch.relu, torch.relu_, functional.relu)
 
 
-def graph_nodes(model: nn.Module) -> dict[str, str]:
+def graph_nodes(model: nn.Module, head: str | None = None) -> dict[str, str]:
     """Find the layers of a network.
+
+    Parameters
+    ----------
+    head
+        Name of the linear layer that gives the logits; None for the last one.
 
     Returns
     -------
@@ -38,24 +47,42 @@ def graph_nodes(model: nn.Module) -> dict[str, str]:
     StrataError
         If the network cannot be traced.
     """
-    tracer, nodes = _trace(model)
+    tracer, nodes = _trace(model, head)
     return {layer: tracer.node_to_qualname[node] for layer, node in nodes.items()}
 
 
-def extractor(model: nn.Module, layers: Sequence[str], pool: int | None = None) -> nn.Module:
+def extractor(
+    model: nn.Module, layers: Sequence[str], pool: int | None = None, tokens: str = "mean", head: str | None = None
+) -> nn.Module:
     """Return a network that maps images to a dictionary of the layers' outputs.
 
     Parameters
     ----------
-    pool
+    layers
+        Names that Strata gives (see `strata.layers`), or those of nodes of the graph or of modules, as in
+        `layer1.0.relu`. A network that cannot be traced has the latter and `penultimate` alone.
+    pool, tokens
         Pools every layer where it is computed (see `pooled`), so that no whole output outlives its use.
+    head
+        See `graph_nodes`.
 
     Raises
     ------
     StrataError
         If the network lacks a layer; names the nearest that it has.
     """
-    tracer, nodes = _trace(model)
+    modules = {name for name, _ in model.named_modules() if name}
+    try:
+        tracer, nodes = _trace(model, head)
+    except StrataError as error:
+        if unknown := set(layers) - modules - {PENULTIMATE}:
+            some = ", ".join(name for name, _ in model.named_children())
+            raise StrataError(
+                f"{error}; so config key activations.layers must name modules of it (such as {some}), not "
+                f"{', '.join(sorted(unknown))}"
+            ) from error
+        return _Hooked(model, layers, pool, tokens, head)
+    nodes = {name: node for node, name in tracer.node_to_qualname.items()} | nodes
     for layer in layers:
         if layer not in nodes:
             near = get_close_matches(layer, nodes, n=3, cutoff=0) or list(nodes)
@@ -68,7 +95,7 @@ def extractor(model: nn.Module, layers: Sequence[str], pool: int | None = None) 
         outputs[node] = node
         if pool is not None:
             with graph.inserting_after(node):
-                outputs[node] = graph.call_function(pooled, (node, pool))
+                outputs[node] = graph.call_function(pooled, (node, pool, tokens))
     (end,) = (node for node in graph.nodes if node.op == "output")
     end.args = ({layer: outputs[nodes[layer]] for layer in layers},)
     inner = fx.GraphModule(tracer.root, graph)
@@ -77,12 +104,64 @@ def extractor(model: nn.Module, layers: Sequence[str], pool: int | None = None) 
     return inner
 
 
-def pooled(output: Tensor, pool: int) -> Tensor:
-    """Average a layer's output to at most pool × pool positions; return images × units."""
+class _Hooked(nn.Module):
+    """A network that cannot be traced, run as it is; hooks take the outputs of its modules, and the head's input."""
+
+    def __init__(
+        self, model: nn.Module, layers: Sequence[str], pool: int | None, tokens: str, head: str | None
+    ) -> None:
+        super().__init__()
+        self.model, self.layers = model, list(layers)
+        self.taken: dict[str, Tensor] = {}
+
+        def take(layer: str, output: Tensor) -> None:
+            self.taken[layer] = output if pool is None else pooled(output, pool, tokens)
+
+        for layer in layers:
+            if layer == PENULTIMATE:
+                models.head_of(model, head).register_forward_pre_hook(lambda _, given: take(PENULTIMATE, given[0]))
+            else:
+                model.get_submodule(layer).register_forward_hook(lambda _, __, out, layer=layer: take(layer, out))
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the layers' outputs, images × …."""
+        self.taken.clear()
+        self.model(x)
+        return {layer: self.taken[layer] for layer in self.layers}
+
+
+def pooled(output: Tensor, pool: int, tokens: str = "mean") -> Tensor:
+    """Average a layer's output to at most pool × pool positions; return images × units.
+
+    Parameters
+    ----------
+    output
+        Images × channels × height × width, images × tokens × units, or images × units.
+    tokens
+        What stands for all tokens: their mean, or class, the first one.
+    """
     if output.ndim == 4:
         size = (min(pool, output.shape[2]), min(pool, output.shape[3]))
         output = functional.adaptive_avg_pool2d(output, size)
+    elif output.ndim == 3:
+        output = output[:, 0] if tokens == "class" else output.mean(1)
     return output.flatten(1)
+
+
+def described(model: nn.Module, head: str | None, size: int) -> pd.DataFrame:
+    """Return what a person needs to choose layers: layer, node, shape of its output for one image.
+
+    Parameters
+    ----------
+    model
+        On the meta device, which computes shapes without numbers.
+    size
+        Side of the images in pixels.
+    """
+    nodes = graph_nodes(model, head)
+    outputs = extractor(model, list(nodes), head=head)(torch.empty(1, 3, size, size, device="meta"))
+    shapes = [" × ".join(map(str, outputs[layer].shape[1:])) for layer in nodes]
+    return pd.DataFrame({"layer": list(nodes), "node in the graph": list(nodes.values()), "shape": shapes})
 
 
 @torch.no_grad()
@@ -92,6 +171,7 @@ def cache(
     images: np.ndarray,
     model_config: dict[str, Any],
     pool: int,
+    tokens: str,
     dtype: str,
     batch_size: int,
 ) -> dict[str, np.ndarray]:
@@ -115,12 +195,12 @@ def cache(
         If a layer overflows `dtype`.
     """
     device = next(network.parameters()).device
-    inner = extractor(network, layers, pool)
+    inner = extractor(network, layers, pool, tokens, model_config["head"])
     result: dict[str, np.ndarray] = {}
     starts = range(0, len(images), batch_size)
     for start in progress(starts, "caching activations"):
         batch = torch.from_numpy(images[start : start + batch_size]).to(device)
-        outputs = inner(models.normalised(batch, model_config["mean"], model_config["std"]))
+        outputs = inner(models.normalised(batch, model_config))
         for layer in layers:
             units = outputs[layer].to(getattr(torch, dtype)).cpu().numpy()
             if layer not in result:
@@ -139,6 +219,7 @@ def cache_shard(
     outputs: dict[str, str],
     model_config: dict[str, Any],
     pool: int,
+    tokens: str,
     dtype: str,
     batch_size: int,
 ) -> None:
@@ -151,10 +232,10 @@ def cache_shard(
     """
     with store.Shard(shard, kind="images") as source:
         images, about = source.read("images"), source.attributes
-    network = models.build(model_config["source"], model_config["arguments"], len(about["classes"]))
+    network = models.build(model_config, len(about["classes"]))
     made_by = models.load(checkpoint, network)
     network.to(models.device()).eval()
-    arrays = cache(network, list(outputs), images, model_config, pool, dtype, batch_size)
+    arrays = cache(network, list(outputs), images, model_config, pool, tokens, dtype, batch_size)
     for layer, path in outputs.items():
         store.write(
             path,
@@ -164,53 +245,67 @@ def cache_shard(
             checkpoint=made_by,
             layer=layer,
             pool=pool,
+            tokens=tokens,
             torch=torch.__version__,
         )
 
 
-def _trace(model: nn.Module) -> tuple[NodePathTracer, dict[str, fx.Node]]:
+def _trace(model: nn.Module, head: str | None) -> tuple[NodePathTracer, dict[str, fx.Node]]:
     """Trace a network in evaluation mode; return the tracer, and the node of every layer by its canonical name."""
-    tracer = NodePathTracer()
+    tracer = _tracer()
     try:
         graph = tracer.trace(model.eval())
     except Exception as error:  # tracing runs the network's own code
-        raise StrataError(f"the model cannot be traced ({error})") from error
+        raise StrataError(f"the model cannot be traced ({str(error).splitlines()[0]})") from error
     nodes: dict[str, fx.Node] = {}
-    additions = [n for n in graph.nodes if n.target in _ADDITIONS and len(n.all_input_nodes) == 2]
-    for number, node in enumerate(additions, start=1):
-        skip, main = sorted(node.all_input_nodes, key=lambda branch: len(_behind(branch)))
-        if number == 1:
-            nodes["stem"] = _fork(main, skip)
-        block = f"block-{number:02d}"
+    count = 0
+    (image, *_) = (node for node in graph.nodes if node.op == "placeholder")
+    behind = _behind(graph)
+    for node in graph.nodes:
+        if node.target not in _ADDITIONS or len(node.all_input_nodes) != 2:
+            continue
+        skip, main = sorted(node.all_input_nodes, key=lambda branch: len(behind[branch]))
+        if image not in behind[skip]:  # a constant is added, such as the positions of tokens
+            continue
+        count += 1
+        if count == 1:
+            nodes["stem"] = max(behind[main] & behind[skip], key=lambda shared: len(behind[shared]))
+        block = f"block-{count:02d}"
         nodes.update(zip(branches(block), (main, skip), strict=True))
         nodes[block] = _after_nonlinearity(node, model)
-    head = models.head_of(model)
+    last = models.head_of(model, head)
     for node in graph.nodes:
-        if node.op == "call_module" and model.get_submodule(str(node.target)) is head:
+        if node.op == "call_module" and model.get_submodule(str(node.target)) is last:
             nodes[PENULTIMATE] = node.all_input_nodes[0]
     return tracer, nodes
 
 
-def _behind(node: fx.Node) -> set[fx.Node]:
-    """Return the node and everything that it is computed from."""
-    found, waiting = {node}, [node]
-    while waiting:
-        new = set(waiting.pop().all_input_nodes) - found
-        found |= new
-        waiting += new
-    return found
+def _tracer() -> NodePathTracer:
+    """Return a tracer that does not look into what torchvision, and timm where it is in use, say cannot be traced."""
+    leaves, functions = [nn.Linear], []  # the head may be of a class derived from it
+    if "timm" in sys.modules:
+        from timm.models import get_notrace_functions, get_notrace_modules
+
+        leaves += get_notrace_modules()
+        functions = get_notrace_functions()
+    return NodePathTracer(
+        autowrap_modules=(math, torchvision.ops), autowrap_functions=tuple(functions), leaf_modules=leaves
+    )
 
 
-def _fork(main: fx.Node, skip: fx.Node) -> fx.Node:
-    """Return the last node that both branches are computed from."""
-    shared = _behind(main) & _behind(skip)
-    return max(shared, key=lambda node: len(_behind(node)))
+def _behind(graph: fx.Graph) -> dict[fx.Node, set[fx.Node]]:
+    """Return for every node itself and everything that it is computed from."""
+    behind: dict[fx.Node, set[fx.Node]] = {}
+    for node in graph.nodes:  # inputs come first
+        behind[node] = {node}.union(*(behind[source] for source in node.all_input_nodes))
+    return behind
 
 
 def _after_nonlinearity(node: fx.Node, model: nn.Module) -> fx.Node:
-    """Return the non-linearity that directly follows a node, or the node itself."""
-    for user in node.users:
-        module = model.get_submodule(str(user.target)) if user.op == "call_module" else None
-        if isinstance(module, nn.ReLU) or user.target in _NONLINEARITIES:
-            return user
-    return node
+    """Return the non-linearity that alone reads a node, or the node itself."""
+    if len(node.users) != 1:
+        return node
+    (user,) = node.users
+    module = model.get_submodule(str(user.target)) if user.op == "call_module" else None
+    rectified = type(module).__module__ == nn.ReLU.__module__ or user.target in _NONLINEARITIES
+    return user if rectified else node

@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
+from strata import series
 from strata.errors import StrataError
-from strata.layers import branches_of
 
 Config = dict[str, Any]
 
@@ -45,13 +45,6 @@ def checked(config: Config, schema_file: str | Path) -> Config:
         raise StrataError(_explain(error))
     _check_across_keys(filled)
     return filled
-
-
-def epochs_kept(training: Config) -> list[int]:
-    """Epochs whose checkpoints are kept, the untrained network (0) and the last always among them."""
-    last = training["epochs"]
-    listed = training["checkpoints"]
-    return list(range(last + 1)) if listed == "all" else sorted({0, *listed, last})
 
 
 def studied_shards(config: Config) -> int:
@@ -100,8 +93,6 @@ def _explain(error: ValidationError) -> str:
 def _check_across_keys(config: Config) -> None:
     """Check what involves two keys, and so is beyond a schema."""
     data, training, activations = config["data"], config["training"], config["activations"]
-    if not branches_of(activations["layers"]):
-        raise StrataError("config key activations.layers must list at least one block (block-01, …)")
     if data["source"] == "folder" and not data["path"]:
         raise StrataError("config key data.path must name a directory when data.source is folder")
     if data["superclasses"] is not None and not Path(data["superclasses"]).is_file():
@@ -111,6 +102,7 @@ def _check_across_keys(config: Config) -> None:
             f"config key activations.shards must be at most data.shards ({data['shards']}); "
             f"found {activations['shards']}"
         )
+    _check_model(config["model"], config["seeds"])
     if training["checkpoints"] != "all" and max(training["checkpoints"], default=0) > training["epochs"]:
         raise StrataError(
             f"config key training.checkpoints must not go beyond training.epochs "
@@ -122,3 +114,17 @@ def _check_across_keys(config: Config) -> None:
         )
     if training["augment"]["scale"][0] > training["augment"]["scale"][1]:
         raise StrataError("config key training.augment.scale must be [smallest, largest]")
+
+
+def _check_model(model: Config, seeds: list[int]) -> None:
+    place = model["source"].partition(":")[0]
+    if model["weights"] and place not in ("torchvision", "timm"):
+        raise StrataError(
+            f"config key model.weights must be null, because {place} publishes none; name files in checkpoints"
+        )
+    if model["weights"] and model["checkpoints"]:
+        raise StrataError(
+            "config keys model.weights and model.checkpoints exclude each other; one of them must be null"
+        )
+    if not series.trained_here(model) and len(seeds) > 1:
+        raise StrataError(f"config key seeds must have one entry where the network is not trained here; found {seeds}")

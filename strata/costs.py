@@ -16,9 +16,9 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.flop_counter import FlopCounterMode
 
-from strata import activations, data, layers, models, perceptron, robustness
+from strata import activations, data, layers, models, perceptron, robustness, series
 from strata import shapes as made
-from strata.config import epochs_kept, studied_shards
+from strata.config import studied_shards
 from strata.errors import StrataError
 from strata.measurements import SHOWN
 
@@ -59,12 +59,12 @@ def shapes(config: dict[str, Any]) -> Shapes:
     StrataError
         If the images are not here and the configuration does not tell their number.
     """
-    images, classes = _source(config)
-    model, size, pool = config["model"], config["data"]["size"], config["activations"]["pool"]
+    images, classes = images_and_classes(config)
+    model, size, caching = config["model"], config["data"]["size"], config["activations"]
     names = layers.cached_layers(config["activations"]["layers"])
+    network = models.build(model, classes).to("meta").eval()
     with torch.device("meta"):
-        network = models.build(model["source"], model["arguments"], classes).eval()
-        inner = activations.extractor(network, names, pool)
+        inner = activations.extractor(network, names, caching["pool"], caching["tokens"], model["head"])
         with FlopCounterMode(display=False) as flops:
             outputs = inner(torch.empty(1, 3, size, size))
     units = {name: outputs[name].shape[1] for name in names}
@@ -81,7 +81,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         Of one device: operations a second of training, forward passes, float32 and float64 products and small
         factorisations; bytes a second of the disk; images a second of decoding; seconds that a job starts in.
     """
-    seeds, checkpoints = len(config["seeds"]), len(epochs_kept(config["training"]))
+    seeds, checkpoints = len(config["seeds"]), len(series.epochs(config))
     all_shards, shards = config["data"]["shards"], studied_shards(config)
     studied = ceil(shape.images * shards / all_shards)
     per_shard = ceil(studied / shards)
@@ -184,7 +184,7 @@ def text(config: dict[str, Any], shape: Shapes, tables: dict[str, pd.DataFrame])
     about = (
         f"{config['run']}: {shape.images:,} images of {shape.classes:,} classes, {config['model']['source']} with "
         f"{shape.parameters / 1e6:.1f} million parameters and {shape.forward / 1e9:.2f} GFLOP an image, "
-        f"{len(epochs_kept(config['training']))} checkpoints, "
+        f"{len(series.epochs(config))} checkpoints, "
         f"{shape.classes * config['features']['per_class']:,} features, {len(config['seeds'])} seed(s)"
     )
     return f"{about}\n\n{shown.to_string(index=False)}\n"
@@ -195,7 +195,8 @@ def read_rates() -> dict[str, dict[str, float]]:
     return json.loads(RATES.read_text())
 
 
-def _source(config: dict[str, Any]) -> tuple[int, int]:
+def images_and_classes(config: dict[str, Any]) -> tuple[int, int]:
+    """Return how many images and classes the source has, as far as it is here, else as the section `costs` tells."""
     told = config["costs"]
     if told["images"] and told["classes"]:
         return told["images"], told["classes"]

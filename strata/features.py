@@ -1,7 +1,7 @@
 """Features: directions in the penultimate layer, found by factorising the activations of every class.
 
 Notation, kept throughout (as in the paper): A, activations (images × units); D, the dictionary (features × units); Z,
-codes (images × features); A ≈ Z D with everything non-negative.
+codes (images × features); A ≈ Z D with Z ≥ 0 and, but for semi-NMF, D ≥ 0.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ def discover(
     activations: np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
+    method: str,
     per_class: int,
     seed: int,
     tolerance: float,
@@ -31,9 +32,11 @@ def discover(
     Parameters
     ----------
     activations
-        Penultimate activations of training images, images × units, non-negative.
+        Penultimate activations of training images, images × units.
     labels
         The images' classes.
+    method
+        `nmf`, for non-negative activations, or `semi-nmf`, whose directions may have any sign.
     per_class
         Rank of every factorisation.
 
@@ -47,11 +50,12 @@ def discover(
     Raises
     ------
     StrataError
-        If activations are negative, or a class has fewer images than the rank.
+        If activations are negative under `nmf`, or a class has fewer images than the rank.
     """
-    if activations.min() < 0:
+    if method == "nmf" and activations.min() < 0:
         raise StrataError(
-            "penultimate activations are negative; non-negative matrix factorisation needs a rectified layer"
+            "config key features.method: nmf needs a rectified layer, and penultimate activations are negative here; "
+            "allowed then: semi-nmf"
         )
     counts = np.bincount(labels, minlength=len(classes))
     for name, count in zip(classes, counts, strict=True):
@@ -65,24 +69,29 @@ def discover(
     for label in range(len(classes)):
         stacked[label, : counts[label]] = activations[labels == label]
     a = torch.from_numpy(stacked).to(models.device())
-    _, d = factorise(a, per_class, seed, tolerance, max_iterations)
+    _, d = factorise(a, per_class, seed, tolerance, max_iterations, signed=method == "semi-nmf")
     rows = d.reshape(-1, units)
     norms = rows.norm(dim=1, keepdim=True)
     unit = torch.where(norms > 0, rows / norms.clamp(min=torch.finfo(rows.dtype).tiny), rows)
     return unit.double().cpu().numpy(), np.repeat(np.arange(len(classes)), per_class)
 
 
-def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations: int) -> tuple[Tensor, Tensor]:
-    """Factorise a batch of non-negative matrices, A ≈ U D, by hierarchical alternating least squares.
+def factorise(
+    a: Tensor, rank: int, seed: int, tolerance: float, max_iterations: int, signed: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Factorise a batch of matrices, A ≈ U D with U ≥ 0, by hierarchical alternating least squares.
 
     With all rows of D but the j-th fixed, ½‖A − U D‖² is quadratic in the j-th column of U; its minimum, clipped at
     zero, is u_j ← max(0, u_j + (A d_jᵀ − U D d_jᵀ) / ‖d_j‖²), and likewise for D (Cichocki & Phan 2009). The start
-    is NNDSVD (Boutsidis & Gallopoulos 2008), its zeros filled with small seeded noise so that they can grow.
+    is NNDSVD (Boutsidis & Gallopoulos 2008), its zeros filled with small seeded noise so that they can grow. Where D
+    may have any sign (semi-NMF; Ding, Li & Jordan 2010), its rows take the same step unclipped.
 
     Parameters
     ----------
     a
-        Batch × images × units; zero rows pad smaller matrices.
+        Batch × images × units; zero rows pad smaller matrices. Non-negative, unless `signed`.
+    signed
+        Whether D may be negative.
     tolerance
         The batch is done when an iteration lowers no matrix's objective by more than this share.
 
@@ -98,7 +107,7 @@ def factorise(a: Tensor, rank: int, seed: int, tolerance: float, max_iterations:
         _sweep(u, a @ d.mT, d @ d.mT)
         uta, utu = u.mT @ a, u.mT @ u
         dt = d.mT
-        _sweep(dt, uta.mT, utu)
+        _sweep(dt, uta.mT, utu, signed)
         d = dt.mT
         cross, square = (uta * d).sum((1, 2), dtype=torch.float64), (utu * (d @ d.mT)).sum((1, 2), dtype=torch.float64)
         objective = norm - 2 * cross + square
@@ -113,6 +122,7 @@ def discover_checkpoint(
     image_shards: Sequence[str | Path],
     checkpoint: str | Path,
     model_config: dict,
+    method: str,
     per_class: int,
     seed: int,
     tolerance: float,
@@ -132,7 +142,7 @@ def discover_checkpoint(
             parts.append(shard.read("activations")[train])
             made_by = shard.attributes["checkpoint"]
         labels.append(truth[train])
-    network = models.build(model_config["source"], model_config["arguments"], len(classes))
+    network = models.build(model_config, len(classes))
     if models.load(checkpoint, network) != made_by:
         raise StrataError(
             f"{activation_shards[0]} was made by another checkpoint than {checkpoint}; "
@@ -142,12 +152,13 @@ def discover_checkpoint(
         np.concatenate(parts),
         np.concatenate(labels),
         classes,
+        method,
         per_class,
         seed,
         tolerance,
         max_iterations,
     )
-    head = models.head_of(network)
+    head = models.head_of(network, model_config["head"])
     store.write(
         output,
         {
@@ -173,7 +184,7 @@ def random_directions(dictionary: np.ndarray, rng: np.random.Generator) -> np.nd
     Parameters
     ----------
     dictionary
-        D, features × units, non-negative.
+        D, features × units.
 
     Returns
     -------
@@ -211,7 +222,7 @@ def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
     tiny = torch.finfo(a.dtype).tiny
     left = left / left.norm(dim=1, keepdim=True).clamp(min=tiny) * sizes[:, None, :]
     right = right / right.norm(dim=2, keepdim=True).clamp(min=tiny) * sizes[:, :, None]
-    level = (a.mean((1, 2), keepdim=True) / rank).sqrt() * 1e-2
+    level = (a.abs().mean((1, 2), keepdim=True) / rank).sqrt() * 1e-2
     # The same noise for every matrix of the batch, so that no start depends on the others.
     right_noise, left_noise = (
         torch.rand(x.shape[1:], generator=rng, dtype=a.dtype).to(a.device) for x in (right, left)
@@ -229,9 +240,9 @@ def _leading(a: Tensor, rank: int, rng: torch.Generator) -> tuple[Tensor, Tensor
     return (y @ u)[:, :, :rank], s[:, :rank], vt[:, :rank]
 
 
-def _sweep(x: Tensor, target: Tensor, gram: Tensor) -> None:
-    """Update the columns of x in turn, in place: x_j ← max(0, x_j + (target_j − x gram_j) / gram_jj)."""
+def _sweep(x: Tensor, target: Tensor, gram: Tensor, signed: bool = False) -> None:
+    """Update the columns of x in turn, in place: x_j ← max(0, x_j + (target_j − x gram_j) / gram_jj), if not signed."""
     for j in range(x.shape[2]):
         size = gram[:, j, j, None].clamp(min=torch.finfo(x.dtype).tiny)
         change = (target[:, :, j] - (x @ gram[:, :, j, None]).squeeze(2)) / size
-        x[:, :, j] = (x[:, :, j] + change).clamp(min=0)
+        x[:, :, j] = x[:, :, j] + change if signed else (x[:, :, j] + change).clamp(min=0)

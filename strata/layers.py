@@ -21,8 +21,8 @@ def branches_of(layers: Sequence[str]) -> list[str]:
 
 
 def early_middle_last(layers: Sequence[str]) -> list[str]:
-    """Return the first, the middle and the last block among some layers; fewer if there are no three."""
-    blocks = [layer for layer in layers if re.fullmatch(r"block-\d+", layer)]
+    """Return the first, the middle and the last block among some layers (or layer, where none is a block)."""
+    blocks = [layer for layer in layers if re.fullmatch(r"block-\d+", layer)] or layers
     return list(dict.fromkeys([blocks[0], blocks[len(blocks) // 2], blocks[-1]]))
 
 

@@ -92,6 +92,8 @@ def support_of_seed(
 ) -> pd.DataFrame:
     """Measure the accuracy of the head on z D with ever fewer features, in several orders of removal.
 
+    Where the head tells other classes than those of the images, an answer is right if it is that of all features.
+
     Parameters
     ----------
     table
@@ -105,9 +107,11 @@ def support_of_seed(
         order (what is removed first: complex, simple, important or random features), draw, share_kept, accuracy,
         n (test images).
     """
-    found, _ = store.read(features, kind="features")
+    found, about = store.read(features, kind="features")
     gradients = found["dictionary"] @ found["head_weight"].T
     codes, labels = _test_images(code_shards, image_shards)
+    if len(found["head_weight"]) != len(about["classes"]):
+        labels = (codes @ gradients + found["head_bias"]).argmax(1)
     known = table.dropna(subset=["complexity"])
     always = np.setdiff1d(table["feature"], known["feature"])
     bias = codes[:, always] @ gradients[always] + found["head_bias"]
@@ -236,6 +240,8 @@ def importance_of_checkpoint(
     own = store.digest(found["dictionary"].tobytes())
     gradients = found["dictionary"] @ found["head_weight"].T
     sums = {target: np.zeros((2, len(gradients))) for target in ("predicted", "label", "all")}
+    if len(found["head_weight"]) != len(about["classes"]):
+        del sums["label"]  # the head tells other classes than those of the images
     images = 0
     for code_shard, activation_shard, image_shard in zip(code_shards, activation_shards, image_shards, strict=True):
         with store.Shard(code_shard, kind="codes", features=own) as shard:
@@ -246,7 +252,8 @@ def importance_of_checkpoint(
         with store.Shard(image_shard, kind="images", images=of) as shard:
             labels = shard.read("labels")
         sums["predicted"] += importance(codes, gradients, logits.argmax(1))
-        sums["label"] += importance(codes, gradients, labels)
+        if "label" in sums:
+            sums["label"] += importance(codes, gradients, labels)
         sums["all"] += codes.sum(0) * np.stack([np.abs(gradients).mean(1), gradients.mean(1)])
         images += len(codes)
     return pd.concat(
@@ -268,7 +275,7 @@ def features_of_seed(
     importances: pd.DataFrame,
     vinfo: dict[str, np.ndarray],
     layers: Sequence[str],
-    decoding: np.ndarray,
+    decoding: np.ndarray | None,
 ) -> pd.DataFrame:
     """Return one row a feature with every scalar that the questions use.
 
@@ -279,7 +286,8 @@ def features_of_seed(
     layers
         Those of them that complexity is the mean over.
     decoding
-        V-information in the penultimate layer of every trained checkpoint, epochs × features.
+        V-information in the penultimate layer of every trained checkpoint, epochs × features; None where there is one
+        alone, which tells nothing of time.
     """
     found, about = store.read(features, kind="features")
     table = pd.DataFrame(
@@ -288,7 +296,7 @@ def features_of_seed(
             "feature": importances["feature"].to_numpy(),
             "class": [about["classes"][c] for c in found["origin"]],
             "complexity": complexity(np.stack([vinfo[layer] for layer in layers])),
-            "temporal_decoding_score": temporal_decoding_score(decoding),
+            **({} if decoding is None else {"temporal_decoding_score": temporal_decoding_score(decoding)}),
             "importance": importances["importance"].to_numpy(),
             "signed_importance": importances["signed_importance"].to_numpy(),
             "hoyer": hoyer(found["dictionary"]),

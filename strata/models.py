@@ -1,12 +1,15 @@
-"""Networks: the small residual network of the default, torchvision's, and their checkpoints."""
+"""Networks: Strata's small residual one, those of torchvision and timm, one's own; and their checkpoints."""
 
+import inspect
 import io
+import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 import torchvision
@@ -71,34 +74,157 @@ class ResNet(nn.Module):
         return self.head(self.pool(self.blocks(self.stem(x))).flatten(1))
 
 
-def build(source: str, arguments: dict[str, Any], classes: int, seed: int = 0) -> nn.Module:
+def build(model_config: dict[str, Any], classes: int, seed: int = 0) -> nn.Module:
     """Make an untrained network with seeded weights.
+
+    Parameters
+    ----------
+    model_config
+        The section `model` of the configuration.
+    classes
+        Size of the head, unless published weights or `model.arguments` tell another (num_classes).
 
     Raises
     ------
     StrataError
         If there is no such network, or it refuses the arguments.
     """
+    source, arguments = model_config["source"], model_config["arguments"]
     place, name = source.split(":", 1)
+    make = {"strata": _strata, "torchvision": _torchvision, "timm": _timm, "python": _imported}[place](name)
+    if place != "python" or _takes_classes(make):
+        arguments = {"num_classes": _published_classes(model_config) or classes} | arguments
     torch.manual_seed(seed)
-    known = ["resnet"] if place == "strata" else torchvision.models.list_models()
-    if name not in known:
-        near = get_close_matches(name, known, n=3) or known[:3]
-        raise StrataError(f"config key model.source: {place} has no model {name!r}; nearest: {', '.join(near)}")
-    make = ResNet if place == "strata" else partial(torchvision.models.get_model, name, weights=None)
     try:
-        return make(num_classes=classes, **arguments)
+        network = make(**arguments)
     except Exception as error:  # a constructor raises nearly anything on arguments that it was not made for
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise StrataError(f"config key model.arguments: {source} refuses them ({reason})") from error
+    if not isinstance(network, nn.Module):
+        raise StrataError(f"config key model.source: {source} must return a torch.nn.Module; found {type(network)}")
+    return network
 
 
-def normalised(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+def _strata(name: str) -> Callable[..., nn.Module]:
+    return ResNet if name == "resnet" else _unknown("strata", name, ["resnet"])
+
+
+def _torchvision(name: str) -> Callable[..., nn.Module]:
+    known = torchvision.models.list_models()
+    return (
+        partial(torchvision.models.get_model, name, weights=None)
+        if name in known
+        else _unknown("torchvision", name, known)
+    )
+
+
+def _timm(name: str) -> Callable[..., nn.Module]:
+    timm = timm_module()
+    known = timm.list_models()
+    return partial(timm.create_model, name) if name in known else _unknown("timm", name, known)
+
+
+def _imported(name: str) -> Callable[..., nn.Module]:
+    """Import a factory, `<module>:<function>`; the folder that Snakemake was started in is searched first."""
+    module, _, function = name.partition(":")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(import_module(module), function)
+    except Exception as error:  # importing runs the module's own code
+        raise StrataError(
+            f"config key model.source: {function or 'the function'} of the module {module} cannot be imported ({error})"
+        ) from error
+    finally:
+        sys.path.remove(str(Path.cwd()))
+
+
+def _takes_classes(make: Callable[..., nn.Module]) -> bool:
+    parameters = inspect.signature(make).parameters.values()
+    return any(p.name == "num_classes" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _unknown(place: str, name: str, known: Sequence[str]) -> NoReturn:
+    near = get_close_matches(name, known, n=3) or known[:3]
+    raise StrataError(f"config key model.source: {place} has no model {name!r}; nearest: {', '.join(near)}")
+
+
+def timm_module() -> Any:
+    """Import timm, an extra.
+
+    Raises
+    ------
+    StrataError
+        If it is not installed.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise StrataError(
+            "config key model.source: timm is not installed; pip install 'strata-vision[timm]'"
+        ) from error
+    return timm
+
+
+def torchvision_weights(model_config: dict[str, Any]) -> Any:
+    """Return the named weights of a torchvision model: an entry of its enumeration.
+
+    Raises
+    ------
+    StrataError
+        If there are none of that name.
+    """
+    known = torchvision.models.get_model_weights(model_config["source"].partition(":")[2])
+    if model_config["weights"] not in known.__members__:
+        raise StrataError(
+            f"config key model.weights: {model_config['source']} has no weights {model_config['weights']!r}; "
+            f"allowed: {', '.join(known.__members__)}"
+        )
+    return known[model_config["weights"]]
+
+
+def timm_weights(model_config: dict[str, Any]) -> Any:
+    """Return what timm tells of the named weights of one of its models.
+
+    Raises
+    ------
+    StrataError
+        If there are none of that name.
+    """
+    timm, name = timm_module(), model_config["source"].partition(":")[2]
+    known = [entry.partition(".")[2] for entry in timm.list_pretrained(f"{name}.*")]
+    if model_config["weights"] not in known:
+        raise StrataError(
+            f"config key model.weights: {model_config['source']} has no weights {model_config['weights']!r}; "
+            f"allowed: {', '.join(known) or 'none'}"
+        )
+    return timm.get_pretrained_cfg(f"{name}.{model_config['weights']}")
+
+
+def _published_classes(model_config: dict[str, Any]) -> int | None:
+    """Return the size of the head that published weights were trained with; None where there are none."""
+    if not model_config["weights"]:
+        return None
+    if model_config["source"].startswith("timm:"):
+        return timm_weights(model_config).num_classes
+    return len(torchvision_weights(model_config).meta["categories"])
+
+
+def preprocessing(model_config: dict[str, Any]) -> tuple[Sequence[float], Sequence[float]]:
+    """Return mean and standard deviation per channel: the configured ones, else the weights', else 0.5."""
+    declared: Any = None
+    if not (model_config["mean"] and model_config["std"]) and model_config["weights"]:
+        of_timm = model_config["source"].startswith("timm:")
+        declared = timm_weights(model_config) if of_timm else torchvision_weights(model_config).transforms()
+    mean, std = (
+        model_config[key] or (getattr(declared, key) if declared else [0.5, 0.5, 0.5]) for key in ("mean", "std")
+    )
+    return mean, std
+
+
+def normalised(images: Tensor, model_config: dict[str, Any]) -> Tensor:
     """Return uint8 images (n × 3 × height × width) as the network wants them: (x / 255 − mean) / std."""
-    shape = (1, 3, 1, 1)
-    scale = 1 / (255 * torch.tensor(std, device=images.device).view(shape))
-    shift = torch.tensor(mean, device=images.device).view(shape) / torch.tensor(std, device=images.device).view(shape)
-    return images.float() * scale - shift
+    mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in preprocessing(model_config))
+    return images.float() * (1 / (255 * std)) - mean / std
 
 
 def save(path: str | Path, model: nn.Module, epoch: int) -> None:
@@ -132,35 +258,52 @@ def load(path: str | Path, model: nn.Module) -> str:
         if zipfile.ZipFile(io.BytesIO(content)).testzip():  # torch does not look at the checksums
             raise ValueError("a checksum differs")
         weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["model"]
-        shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+        if not all(isinstance(tensor, Tensor) for tensor in weights.values()):
+            raise ValueError("not all weights are tensors")
     except Exception as error:  # torch.load raises nearly anything on a damaged file
         raise StrataError(f"{path} is missing, damaged or no checkpoint of Strata; {rebuild}") from error
-    own = model.state_dict()
-    misfits = [f"{k} is missing" for k in own if k not in weights]
-    misfits += [f"{k} is not in the model" for k in weights if k not in own]
-    misfits += [
-        f"{k} has shape {shapes[k]}, the model {tuple(own[k].shape)}"
-        for k in own
-        if k in shapes and shapes[k] != tuple(own[k].shape)
-    ]
-    if misfits:
-        raise StrataError(f"{path} does not fit the model: {'; '.join(misfits[:3])}; {rebuild}")
+    if wrong := misfits(weights, model):
+        raise StrataError(f"{path} does not fit the model: {'; '.join(wrong[:3])}; {rebuild}")
     model.load_state_dict(weights)
     return store.digest(content)
 
 
-def head_of(model: nn.Module) -> nn.Linear:
-    """Return the last linear layer, which reads the penultimate activations.
+def misfits(weights: dict[str, Tensor], model: nn.Module) -> list[str]:
+    """Say in what some weights differ from those that a network has, by name and shape."""
+    own = model.state_dict()
+    missing = [f"{k} is missing" for k in own if k not in weights]
+    unknown = [f"{k} is not in the model" for k in weights if k not in own]
+    return (
+        missing
+        + unknown
+        + [
+            f"{k} has shape {tuple(weights[k].shape)}, the model {tuple(own[k].shape)}"
+            for k in own
+            if k in weights and weights[k].shape != own[k].shape
+        ]
+    )
+
+
+def head_of(model: nn.Module, name: str | None = None) -> nn.Linear:
+    """Return the linear layer that reads the penultimate activations.
+
+    Parameters
+    ----------
+    name
+        Of the module (config key model.head); None for the last linear layer.
 
     Raises
     ------
     StrataError
         If the network has none.
     """
-    linear = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    linear = {own: module for own, module in model.named_modules() if isinstance(module, nn.Linear)}
     if not linear:
         raise StrataError("the model has no linear head, and so no penultimate layer to find features in")
-    return linear[-1]
+    if name is not None and name not in linear:
+        near = get_close_matches(name, linear, n=3, cutoff=0)
+        raise StrataError(f"config key model.head: the model has no linear layer {name!r}; nearest: {', '.join(near)}")
+    return linear[name or list(linear)[-1]]
 
 
 def device() -> torch.device:

@@ -159,8 +159,16 @@ def _of_features(*columns: str) -> Callable[[Tables, dict[str, Any]], Parts]:
 def _at_epoch(tables: Tables, which: int, *columns: str) -> np.ndarray:
     """Return columns of the features discovered at the first (0) or last (-1) trained epoch."""
     rows = _rows(tables, "by_checkpoint", "complexity", *columns)
-    epochs = sorted(e for e in tables["by_checkpoint"]["epoch"].unique() if e > 0)
+    epochs = _trained_epochs(tables)
     return _array(rows[rows["epoch"] == epochs[which]], *columns)
+
+
+def _trained_epochs(tables: Tables) -> list[int]:
+    """Return the epochs of the trained checkpoints, of which there must be several to tell a change."""
+    epochs = sorted(e for e in tables["by_checkpoint"]["epoch"].unique() if e > 0)
+    if len(epochs) < 2:
+        raise Absent("one trained checkpoint alone")
+    return epochs
 
 
 def _growth(tables: Tables, settings: dict[str, Any]) -> Parts:
@@ -173,7 +181,7 @@ def _initial_bias(tables: Tables, settings: dict[str, Any]) -> Parts:
 
 def _sedimentation(tables: Tables, settings: dict[str, Any]) -> Parts:
     rows = _rows(tables, "by_checkpoint", "complexity")
-    epochs = sorted(e for e in tables["by_checkpoint"]["epoch"].unique() if e > 0)
+    epochs = _trained_epochs(tables)
     tops = [most_important(rows[rows["epoch"] == epoch], settings["top_share"]) for epoch in epochs]
     return tuple(_array(top, "epoch", "complexity") for top in tops)
 
@@ -576,14 +584,16 @@ def _gated(found: list[Finding]) -> list[Finding]:
 
 
 def notes(
-    features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame, superclasses: bool
+    features: pd.DataFrame, codes: pd.DataFrame, history: pd.DataFrame, skipped: pd.DataFrame, left_out: Sequence[str]
 ) -> list[str]:
     """Say what a reader of the findings should know besides: accuracy, fit of the codes, what is missing."""
     last = codes[codes["epoch"] == codes["epoch"].max()]
     accuracy = history[history["epoch"] == history["epoch"].max()]["accuracy"]
     constant = int(features["complexity"].isna().sum())
     said = [
-        f"accuracy on test images after the last epoch: {accuracy.mean():.4f}",
+        f"accuracy on test images after the last epoch: {accuracy.mean():.4f}"
+        if accuracy.notna().all()
+        else "accuracy: not measured, because the head tells other classes than those of the images",
         f"codes of the last checkpoint: R² {last['r2'].mean():.4f}, {last['zeros'].mean():.1%} zeros, "
         f"{last['unsolved'].sum()} images unsolved",
         f"features without V-information (constant code), left out of the claims: {constant} of {len(features)}",
@@ -592,6 +602,4 @@ def notes(
         names = ", ".join(skipped["image"].head(5))
         more = " …" if len(skipped) > 5 else ""
         said.append(f"unreadable images, skipped: {len(skipped)} ({names}{more}; all in images/*-skipped.csv)")
-    if not superclasses:
-        said.append("left out, because no super-classes are given (data.superclasses): the figure a_superclasses")
-    return said
+    return said + [f"left out: {what}" for what in left_out]

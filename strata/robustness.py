@@ -91,7 +91,7 @@ def robustness(
     encoding
         tolerance and max_iterations (see `codes.encode`).
     caching
-        model_config, pool and batch_size (see `activations.cache`).
+        model_config, pool, tokens and batch_size (see `activations.cache`).
 
     Returns
     -------
@@ -131,7 +131,7 @@ def robustness_of_checkpoint(
     count
         Images are at most this many (see `spread_images`).
     caching
-        pool and batch_size.
+        pool, tokens and batch_size.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def robustness_of_checkpoint(
         If a file is damaged, or the features are of another checkpoint.
     """
     found, about = store.read(features, kind="features")
-    network = models.build(model_config["source"], model_config["arguments"], len(about["classes"]))
+    network = models.build(model_config, len(about["classes"]))
     if models.load(checkpoint, network) != about["checkpoint"]:
         raise StrataError(f"{features} was made by another checkpoint than {checkpoint}; {store.rebuild(features)}")
     network.to(models.device()).eval()

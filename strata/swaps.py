@@ -51,7 +51,7 @@ def swap(
         variants.append(np.stack(list(progress(drawn, "swapping factors", total=len(numbers)))))
     tables = []
     for epoch, checkpoint in checkpoints.items():
-        network = models.build(model_config["source"], model_config["arguments"], classes)
+        network = models.build(model_config, classes)
         models.load(checkpoint, network)
         network.to(models.device()).eval()
         before, *after = (logits_of(network, variant, model_config) for variant in variants)
@@ -76,7 +76,7 @@ def logits_of(network: nn.Module, images: np.ndarray, model_config: dict[str, An
     device = next(network.parameters()).device
     logits = []
     for batch in torch.from_numpy(images).split(_BATCH):
-        x = models.normalised(batch.to(device), model_config["mean"], model_config["std"])
+        x = models.normalised(batch.to(device), model_config)
         logits.append(network(x).double().cpu().numpy())
     return np.concatenate(logits)
 

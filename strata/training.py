@@ -65,7 +65,7 @@ def train(
     device, first = models.device(), _rank() == 0
     classes, steps, images = _census(shards, training["batch_size"])
     labels = shuffled_labels(shards, seed) if training["shuffle_labels"] else None
-    network = models.build(model_config["source"], model_config["arguments"], classes, seed).to(device)
+    network = models.build(model_config, classes, seed).to(device)
     if _processes() > 1 and device.type == "cuda":  # there is none for the CPU
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     optimiser = torch.optim.SGD(
@@ -146,7 +146,7 @@ def evaluate(
             distributed.broadcast(buffer, 0)
     totals = torch.zeros(3, dtype=torch.float64, device=device)  # loss, correct, images
     for images, labels in _batches(shards[_rank() :: _processes()], batch_size, train=False):
-        x = models.normalised(images.to(device), model_config["mean"], model_config["std"])
+        x = models.normalised(images.to(device), model_config)
         logits, target = network(x).float(), labels.to(device)
         totals[0] += functional.cross_entropy(logits, target, reduction="sum")
         totals[1] += (logits.argmax(1) == target).sum()
@@ -224,7 +224,7 @@ def _augmented_batches(
                 f"{_processes()} processes; allowed: more, or fewer processes"
             )
         torch.manual_seed(dropout + _processes() * step + _rank())
-        x = models.normalised(images[own].to(device), model_config["mean"], model_config["std"])
+        x = models.normalised(images[own].to(device), model_config)
         yield step, (augmented(x, **training["augment"], draws=draws[:, own]), target[own].to(device), len(images))
 
 

@@ -92,7 +92,7 @@ def visualise(
     classes: int,
     layer: str,
     directions: np.ndarray,
-    pool: int,
+    pooling: dict[str, Any],
     magnitude: Tensor,
     steps: int,
     seed: int,
@@ -103,15 +103,17 @@ def visualise(
     ----------
     directions
         n × units; what is climbed is the mean over crops of ⟨layer's output, direction⟩.
+    pooling
+        pool and tokens (see `activations.pooled`).
     """
-    network = models.build(model_config["source"], model_config["arguments"], classes)
+    network = models.build(model_config, classes)
     models.load(checkpoint, network)
     network.to(models.device()).eval().requires_grad_(False)
-    inner = activations.extractor(network, [layer], pool)
+    inner = activations.extractor(network, [layer], **pooling, head=model_config["head"])
 
     def score_of(direction: Tensor) -> Callable[[Tensor], Tensor]:
         def score(images: Tensor) -> Tensor:
-            seen = models.normalised(255 * images, model_config["mean"], model_config["std"])
+            seen = models.normalised(255 * images, model_config)
             return (inner(seen)[layer] @ direction).mean()
 
         return score
@@ -132,7 +134,7 @@ def write_pictures(
     checkpoint: str | Path,
     image_shards: Sequence[str | Path],
     model_config: dict[str, Any],
-    pool: int,
+    pooling: dict[str, Any],
     steps: int,
     seed: int,
     output: str | Path,
@@ -158,7 +160,7 @@ def write_pictures(
     magnitude = spectrum(image_shards)
     classes = len(about["classes"])
     arrays = {
-        name: visualise(checkpoint, model_config, classes, layer, wanted, pool, magnitude, steps, seed)
+        name: visualise(checkpoint, model_config, classes, layer, wanted, pooling, magnitude, steps, seed)
         for name, (layer, wanted) in directions.items()
     }
     numbers = shown["meta_feature"].to_numpy()

@@ -12,11 +12,16 @@ TARGETS = {"predicted": "predicted class", "label": "class of the label", "all":
 
 
 def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
-    """Draw complexity against importance at the first and the last trained epoch, inhibiting features marked."""
+    """Draw complexity against importance at the first and the last trained epoch, inhibiting features marked.
+
+    A network of which there is one trained checkpoint alone has one panel.
+    """
     known = by_checkpoint.dropna(subset=["complexity"])
     epochs = [e for e in sorted(known["epoch"].unique()) if e > 0]
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3))
-    for ax, epoch, name in zip(axes, (epochs[0], epochs[-1]), ("first", "last"), strict=True):
+    shown = {epochs[0]: "first", epochs[-1]: "last"}
+    figure, row = plt.subplots(1, len(shown), squeeze=False, figsize=(3.5 * len(shown), 3))
+    axes = row[0]
+    for ax, (epoch, name) in zip(axes, shown.items(), strict=True):
         own = known[known["epoch"] == epoch]
         scatter(ax, own, "complexity", "importance", settings)
         _mark_inhibiting(ax, own)
@@ -25,22 +30,23 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Draw
             ylabel="importance Γ (mean |z ∂y/∂z|, logits)",
             ylim=(0, 1.15 * own["importance"].max()),
         )
-        above_r(ax, f"{name} epoch ({epoch})")
+        above_r(ax, f"{name} epoch ({epoch})" if len(shown) > 1 else "trained network")
     axes[0].legend(loc="upper right")
-    return figure, known[known["epoch"].isin([epochs[0], epochs[-1]])]
+    return figure, known[known["epoch"].isin(list(shown))]
 
 
 def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     """Draw complexity against importance for the predicted class, the class of the label, and all classes."""
     known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
     table = importance_targets.merge(known, on=["seed", "feature"])
-    figure, axes = plt.subplots(1, 3, figsize=(7, 2.6))
-    for ax, (target, title) in zip(axes, TARGETS.items(), strict=True):
+    shown = [target for target in TARGETS if target in set(table["target"])]
+    figure, axes = plt.subplots(1, len(shown), figsize=(7, 2.6))
+    for ax, target in zip(axes, shown, strict=True):
         own = table[table["target"] == target]
         scatter(ax, own, "complexity", "importance", settings)
         _mark_inhibiting(ax, own)
         ax.set(xlabel="complexity K", ylim=(0, 1.15 * own["importance"].max()))
-        above_r(ax, title)
+        above_r(ax, TARGETS[target])
     axes[0].set_ylabel("importance Γ (mean |z ∂y/∂z|, logits)")
     axes[-1].legend(loc="upper right")
     return figure, table

@@ -70,9 +70,11 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     acts = {name: [path_of("activations", name, shard) for shard in shards] for name in cached}
     for i, shard in enumerate(digit_shards):
         outputs = {name: str(acts[name][i]) for name in cached}
-        activations.cache_shard(shard, checkpoint, outputs, model, 1, "float32", 16)
+        activations.cache_shard(shard, checkpoint, outputs, model, 1, "mean", "float32", 16)
     dictionary = path_of("features", "epoch-002")
-    features.discover_checkpoint(acts["penultimate"], digit_shards, checkpoint, model, 2, 0, 1e-6, 500, dictionary)
+    features.discover_checkpoint(
+        acts["penultimate"], digit_shards, checkpoint, model, "nmf", 2, 0, 1e-6, 500, dictionary
+    )
     code_shards = [path_of("codes", "epoch-002", shard) for shard in shards]
     for acts_shard, codes_shard in zip(acts["penultimate"], code_shards, strict=True):
         codes.encode_shard(dictionary, acts_shard, 1e-6, 200, codes_shard)
@@ -82,7 +84,9 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     decoded, pictures = path_of("decoded"), path_of("pictures")
     in_blocks = {block: acts[block] for block in ("block-01", "block-02")}
     decoding.decode_examples(in_blocks, code_shards, own, 3, [0.01, 1.0, 100.0], 0, decoded)
-    visualisation.write_pictures(own, dictionary, decoded, checkpoint, digit_shards, model, 1, 2, 0, pictures)
+    visualisation.write_pictures(
+        own, dictionary, decoded, checkpoint, digit_shards, model, {"pool": 1, "tokens": "mean"}, 2, 0, pictures
+    )
     return SimpleNamespace(
         history=history,
         model=model,
@@ -114,6 +118,9 @@ def _model_config() -> dict[str, Any]:
     return {
         "source": "strata:resnet",
         "arguments": {"depths": [1, 1], "width": 4},
+        "weights": None,
+        "checkpoints": None,
+        "head": None,
         "mean": [0.5, 0.5, 0.5],
         "std": [0.5, 0.25, 1.0],
     }

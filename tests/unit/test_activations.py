@@ -14,10 +14,16 @@ NETWORKS = {
 }
 
 
+def model(source, arguments=None, **others):
+    """Return a section `model` of the configuration."""
+    unset = dict.fromkeys(["weights", "checkpoints", "head", "mean", "std"])
+    return {"source": source, "arguments": arguments or {}, **unset, **others}
+
+
 def build(name):
     """Return a network whose batch normalisation is not the identity, and its number of blocks."""
     source, arguments, blocks = NETWORKS[name]
-    network = models.build(source, arguments, 5, seed=1).eval()
+    network = models.build(model(source, arguments), 5, seed=1).eval()
     rng = torch.Generator().manual_seed(2)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -173,14 +179,14 @@ def pixels():
 
 
 def cached(model, pixels, model_config, dtype="float32", batch_size=4, names=("stem", "block-01-skip", "penultimate")):
-    return activations.cache(model, names, pixels, model_config, 1, dtype, batch_size)
+    return activations.cache(model, names, pixels, model_config, 1, "mean", dtype, batch_size)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_cached_activations_are_the_layers_outputs_on_normalised_images(pixels, model_config, dtype):
     model, _ = build("strata")
     found = cached(model, pixels, model_config, dtype)
-    x = models.normalised(torch.from_numpy(pixels), model_config["mean"], model_config["std"])
+    x = models.normalised(torch.from_numpy(pixels), model_config)
     for name, expected in outputs_of(model, list(found), x).items():
         expected = expected.mean((2, 3)) if expected.ndim == 4 else expected
         assert found[name].dtype == dtype
@@ -224,7 +230,7 @@ def test_a_cached_shard_says_what_made_it(walk):
 def cache_shard(walk, folder, names, **changes):
     arguments = {"shard": walk.images[0], "checkpoint": walk.checkpoint, "model_config": walk.model} | changes
     outputs = {name: str(folder / f"{name}.h5") for name in names}
-    activations.cache_shard(**arguments, outputs=outputs, pool=1, dtype="float32", batch_size=16)
+    activations.cache_shard(**arguments, outputs=outputs, pool=1, tokens="mean", dtype="float32", batch_size=16)
 
 
 def test_nothing_is_written_for_a_layer_that_does_not_exist(walk, tmp_path):
@@ -244,3 +250,97 @@ def test_a_shard_that_holds_no_images_is_told(walk, tmp_path):
     with pytest.raises(StrataError, match="its kind is 'codes', expected 'images'") as error:
         cache_shard(walk, tmp_path, ["stem"], shard=walk.codes[0])
     assert str(walk.codes[0]) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "blocks", "stem", "units"),
+    [
+        ("torchvision:mobilenet_v2", 10, "features.2.conv.3", 1280),
+        ("torchvision:efficientnet_b0", 9, "features.2.0.block.3.1", 1280),
+        ("torchvision:convnext_tiny", 18, "features.0.1.permute_1", 768),
+        ("torchvision:vit_b_16", 24, "encoder.dropout", 768),  # a block is attention or perceptron; positions are none
+        ("torchvision:regnet_x_400mf", 22, "stem.2", 400),
+        ("torchvision:vgg11", 0, None, 4096),
+        ("timm:resnet18", 8, "maxpool", 512),
+        ("timm:mobilenetv3_small_050", 7, "blocks.1.0.bn3", 1024),  # its head is of a class derived from nn.Linear
+        ("timm:vit_tiny_patch16_224", 24, "norm_pre", 192),
+    ],
+)
+def test_residual_blocks_are_found_in_networks_of_all_kinds(source, blocks, stem, units):
+    network = models.build(model(source), 5).to("meta")
+    found = activations.described(network, None, 224).set_index("layer")
+    names = [f"block-{i:02d}" for i in range(1, blocks + 1)]
+    assert [layer for layer in found.index if layer in names] == names
+    assert set(found.index) == {*names, *layers.branches_of(names), "penultimate", *(["stem"] if stem else [])}
+    assert stem is None or found.loc["stem", "node in the graph"] == stem
+    assert found.loc["penultimate", "shape"] == str(units)
+    for name in names:
+        assert len({found.loc[layer, "shape"] for layer in (name, *layers.branches(name))}) == 1
+
+
+class PreActivated(nn.Module):
+    """Two blocks whose non-linearity comes first; the first one's skip branch is a convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.skip, self.second = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(3))
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x):
+        x = self.skip(x) + self.first(functional.relu(x)).tanh()
+        x = self.second(functional.relu(x)) + x
+        return self.head(x.mean((2, 3)))
+
+
+def test_branches_are_told_apart_by_their_operations_whatever_their_order(images):
+    network = PreActivated().eval()
+    blocks = ["block-01", "block-02"]
+    found = outputs_of(network, [*blocks, *layers.branches_of(blocks)], images)
+    with torch.no_grad():
+        torch.testing.assert_close(found["block-01-skip"], network.skip(images))
+        torch.testing.assert_close(found["block-02-main"], network.second(functional.relu(found["block-01"])))
+    assert torch.equal(found["block-02-skip"], found["block-01"])
+    for block in blocks:  # nothing follows the addition that all readers share
+        torch.testing.assert_close(found[block], found[f"{block}-main"] + found[f"{block}-skip"])
+
+
+def test_a_layer_may_be_any_node_by_its_name(images):
+    model, _ = build("resnet18")
+    found = outputs_of(model, ["conv1", "layer2.0.relu_1", "penultimate"], images)
+    with torch.no_grad():
+        assert torch.equal(found["conv1"], model.conv1(images))
+    assert torch.equal(found["layer2.0.relu_1"], outputs_of(model, ["block-03"], images)["block-03"])
+
+
+class Untraceable(PreActivated):
+    def forward(self, x):
+        return super().forward(x if x.sum() > 0 else -x)
+
+
+def test_modules_of_a_network_that_cannot_be_traced_are_layers_by_their_names(images):
+    network, traced = Untraceable().eval(), PreActivated().eval()
+    traced.load_state_dict(network.state_dict())
+    names = ["first", "second", "penultimate"]
+    found, expected = outputs_of(network, names, images), outputs_of(traced, names, images)
+    for name in names:
+        torch.testing.assert_close(found[name], expected[name])
+    with pytest.raises(StrataError, match="cannot be traced") as error:
+        activations.extractor(network, ["block-01", "first"])
+    text = str(error.value)
+    assert text.endswith("must name modules of it (such as first, skip, second, head), not block-01")
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(("tokens", "expected"), [("class", [1.0, 2.0]), ("mean", [3.0, 4.0])])
+def test_tokens_are_averaged_or_stood_for_by_the_class_token(tokens, expected):
+    output = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
+    assert activations.pooled(output, 1, tokens).tolist() == [expected]
+
+
+def test_the_head_may_be_named(images):
+    network = PreActivated()
+    network.early = nn.Linear(4, 4)
+    assert models.head_of(network) is network.early
+    assert models.head_of(network, "head") is network.head
+    found = activations.extractor(network.eval(), ["penultimate"], head="head")(images)["penultimate"]
+    assert found.shape == (2, 3)

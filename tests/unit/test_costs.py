@@ -24,7 +24,7 @@ def rates():
 
 def test_the_shapes_are_those_of_the_network(config):
     shape = costs.shapes(config)
-    network = models.build("strata:resnet", {}, 10)
+    network = models.build(config["model"], 10)
     assert (shape.images, shape.classes) == (1797, 10)
     assert shape.parameters == sum(p.numel() for p in network.parameters())
     assert (shape.units["stem"], shape.units["block-08"], shape.units["penultimate"]) == (16, 128, 128)

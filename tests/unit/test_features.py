@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_one_about_the_same():
 
 
 def discover(activations, labels, per_class=2, classes=("cat", "dog")):
-    return features.discover(activations, np.array(labels), classes, per_class, 0, 1e-8, 2000)
+    return features.discover(activations, np.array(labels), classes, "nmf", per_class, 0, 1e-8, 2000)
 
 
 def test_the_dictionary_holds_unit_rows_of_every_class_in_order():
@@ -118,11 +118,11 @@ def test_a_checkpoints_features_come_from_its_training_images_alone(walk):
         activations.append(store.read(path)[0]["activations"][images["train"]])
         labels.append(images["labels"][images["train"]])
     expected, origin = features.discover(
-        np.concatenate(activations).astype(float), np.concatenate(labels), ["0", "1", "2"], 2, 0, 1e-6, 500
+        np.concatenate(activations).astype(float), np.concatenate(labels), ["0", "1", "2"], "nmf", 2, 0, 1e-6, 500
     )
     assert (found["dictionary"] == expected).all()
     assert (found["origin"] == origin).all()
-    network = models.build(walk.model["source"], walk.model["arguments"], 3)
+    network = models.build(walk.model, 3)
     assert about["checkpoint"] == models.load(walk.checkpoint, network)
     assert about["classes"] == ["0", "1", "2"]
     np.testing.assert_array_equal(found["head_weight"], network.head.weight.detach().numpy())
@@ -131,7 +131,7 @@ def test_a_checkpoints_features_come_from_its_training_images_alone(walk):
 
 def test_features_of_activations_of_another_checkpoint_are_refused(walk, tmp_path):
     other = walk.checkpoint.with_name("epoch-000.pt")
-    arguments = [walk.activations["penultimate"], walk.images, other, walk.model, 2, 0, 1e-6, 500]
+    arguments = [walk.activations["penultimate"], walk.images, other, walk.model, "nmf", 2, 0, 1e-6, 500]
     with pytest.raises(StrataError, match="was made by another checkpoint than") as error:
         features.discover_checkpoint(*arguments, tmp_path / "features.h5")
     assert str(walk.activations["penultimate"][0]) in str(error.value)
@@ -182,3 +182,25 @@ def test_random_directions_are_written_with_the_head_and_the_checkpoint_of_the_f
     assert "origin" not in found
     codes.encode_shard(tmp_path / "random.h5", walk.activations["penultimate"][0], 1e-6, 200, tmp_path / "codes.h5")
     assert store.read(tmp_path / "codes.h5")[0]["codes"].shape == store.read(walk.codes[0])[0]["codes"].shape
+
+
+def test_semi_nmf_fits_activations_of_any_sign_with_non_negative_codes():
+    rng = np.random.default_rng(0)
+    z = rng.gamma(1, 1, (60, 4)) * (rng.random((60, 4)) < 0.5)
+    a = torch.from_numpy(z @ rng.standard_normal((4, 20)))[None]
+    u, d = features.factorise(a, 4, 0, 1e-12, 5000, signed=True)
+    assert u.min() >= 0
+    assert d.min() < 0
+    assert (a - u @ d).square().sum() < 1e-4 * a.square().sum()
+    clipped, directions = features.factorise(a.clamp(min=0), 4, 0, 1e-12, 5000)
+    assert (a - clipped @ directions).square().sum() > 0.1 * a.square().sum()
+
+
+def test_negative_activations_need_semi_nmf():
+    activations = np.random.default_rng(0).standard_normal((20, 6))
+    labels = np.repeat([0, 1], 10)
+    with pytest.raises(StrataError, match=r"config key features\.method.*allowed then: semi-nmf"):
+        features.discover(activations, labels, ["a", "b"], "nmf", 2, 0, 1e-8, 100)
+    dictionary, _ = features.discover(activations, labels, ["a", "b"], "semi-nmf", 2, 0, 1e-8, 100)
+    assert dictionary.min() < 0
+    np.testing.assert_allclose(np.linalg.norm(dictionary, axis=1), 1, rtol=1e-6)

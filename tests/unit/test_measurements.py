@@ -107,7 +107,7 @@ def test_importance_is_gradient_times_input_by_autograd():
 
 @pytest.mark.parametrize("target", ["predicted", "label", "all"])
 def test_importance_of_a_checkpoint_is_gradient_times_input_by_autograd(walk, target):
-    network = models.build(walk.model["source"], walk.model["arguments"], 3)
+    network = models.build(walk.model, 3)
     models.load(walk.checkpoint, network)
     d = torch.from_numpy(store.read(walk.features)[0]["dictionary"]).float()
     products = []

@@ -8,8 +8,14 @@ from strata.errors import StrataError
 SMALL = {"depths": [1, 2], "width": 4}
 
 
+def model(source="strata:resnet", arguments=None, **others):
+    """Return a section `model` of the configuration."""
+    unset = dict.fromkeys(["weights", "checkpoints", "head", "mean", "std"])
+    return {"source": source, "arguments": arguments or {}, **unset, **others}
+
+
 def small(seed=0, classes=3, **arguments):
-    return models.build("strata:resnet", SMALL | arguments, classes, seed)
+    return models.build(model(arguments=SMALL | arguments), classes, seed)
 
 
 def test_the_seed_alone_decides_the_weights():
@@ -28,7 +34,7 @@ def test_the_network_has_as_many_blocks_channels_and_classes_as_it_is_told():
 
 
 def test_torchvision_models_get_the_number_of_classes_and_their_arguments():
-    network = models.build("torchvision:resnet18", {"zero_init_residual": True}, 7)
+    network = models.build(model("torchvision:resnet18", {"zero_init_residual": True}), 7)
     assert network.fc.out_features == 7
     assert not network.layer1[0].bn2.weight.any()
 
@@ -44,7 +50,7 @@ def test_torchvision_models_get_the_number_of_classes_and_their_arguments():
 )
 def test_an_unknown_model_is_told_with_the_nearest(source, nearest):
     with pytest.raises(StrataError, match=r"config key model\.source: \w+ has no model") as error:
-        models.build(source, {}, 3)
+        models.build(model(source), 3)
     assert source.split(":")[1] in str(error.value)
     assert nearest in str(error.value).split("nearest: ")[1]
 
@@ -56,7 +62,7 @@ def test_an_unknown_model_is_told_with_the_nearest(source, nearest):
         ("strata:resnet", {"depths": 3}),
         ("strata:resnet", {"width": -4}),
         ("strata:resnet", {"width": "wide"}),
-        ("strata:resnet", {"num_classes": 3}),
+        ("strata:resnet", {"num_classes": "three"}),
         ("torchvision:resnet18", {"depths": [1]}),
         ("torchvision:resnet18", {"replace_stride_with_dilation": [True]}),
         ("torchvision:resnet18", {"groups": 3}),
@@ -64,7 +70,7 @@ def test_an_unknown_model_is_told_with_the_nearest(source, nearest):
 )
 def test_arguments_that_a_model_refuses_are_told(source, arguments):
     with pytest.raises(StrataError, match=rf"config key model\.arguments: {source} refuses them") as error:
-        models.build(source, arguments, 3)
+        models.build(model(source, arguments), 3)
     assert "\n" not in str(error.value)
 
 
@@ -72,7 +78,7 @@ def test_images_are_scaled_to_one_and_normalised_by_channel():
     images = torch.randint(0, 256, (2, 3, 4, 5), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     mean, std = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
     expected = torch.stack([(images[:, c].double() / 255 - mean[c]) / std[c] for c in range(3)], dim=1)
-    found = models.normalised(images, mean, std)
+    found = models.normalised(images, model(mean=mean, std=std))
     assert found.dtype == torch.float32
     torch.testing.assert_close(found.double(), expected, atol=2e-6, rtol=0)
 

@@ -402,19 +402,21 @@ def test_features_without_v_information_are_left_out(measured, settings):
 
 
 @pytest.fixture
-def one_epoch(measured, settings):
-    """Findings of a training of one epoch: sedimentation is not defined."""
-    found = questions.findings(settings, **measured(epochs=(0, 1)))
-    assert math.isnan({f.id: f for f in found}["q4.sedimentation"].value)
+def all_as_local(measured, settings):
+    """Findings of a run in which all directions are as local: what that relates to is not defined."""
+    tables = measured()
+    tables["features"]["hoyer"] = 0.5
+    found = questions.findings(settings, **tables)
+    assert math.isnan({f.id: f for f in found}["a.local"].value)
     return found
 
 
-def test_what_cannot_be_defined_is_undecided(one_epoch):
-    assert {f.id: f for f in one_epoch}["q4.sedimentation"].verdict == "undecided"
+def test_what_cannot_be_defined_is_undecided(all_as_local):
+    assert {f.id: f for f in all_as_local}["a.local"].verdict == "undecided"
 
 
-def test_findings_are_json_without_nan(one_epoch, settings, tmp_path):
-    write_findings(one_epoch, [], "tiny", settings, tmp_path)
+def test_findings_are_json_without_nan(all_as_local, settings, tmp_path):
+    write_findings(all_as_local, [], "tiny", settings, tmp_path)
 
     def refuse(constant):
         raise AssertionError(constant)
@@ -422,11 +424,11 @@ def test_findings_are_json_without_nan(one_epoch, settings, tmp_path):
     read = json.loads((tmp_path / "findings.json").read_text(), parse_constant=refuse)
     keys = ["id", "question", "claim", "statistic", "value", "ci_low", "ci_high", "p_value", "n", "verdict"]
     assert [list(f)[:10] for f in read] == [keys] * len(IDS)
-    undefined = next(f for f in read if f["id"] == "q4.sedimentation")
+    undefined = next(f for f in read if f["id"] == "a.local")
     assert [undefined[k] for k in ("value", "ci_low", "ci_high", "p_value", "effect")] == [None] * 5
     assert undefined["by_seed"][0]["value"] is None
-    for f, plain in zip(one_epoch, read, strict=True):
-        if f.id != "q4.sedimentation":
+    for f, plain in zip(all_as_local, read, strict=True):
+        if f.id != "a.local":
             assert Finding(**plain) == f
 
 
@@ -440,8 +442,8 @@ def paragraph(text, f):
     return " ".join(text[text.index(f"**{f.claim[0].upper()}{f.claim[1:]}: ") :].split("\n\n")[0].split())
 
 
-def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(one_epoch, settings, tmp_path):
-    text = page(one_epoch, settings, tmp_path, ["accuracy 0.99", "all is well"])
+def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(all_as_local, settings, tmp_path):
+    text = page(all_as_local, settings, tmp_path, ["accuracy 0.99", "all is well"])
     lines = text.splitlines()
     assert lines[0] == "# Findings of run tiny"
     headings = [line for line in lines if line.startswith("## ")]
@@ -449,18 +451,18 @@ def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(one_epo
     assert headings[3].startswith("## 4. ")
     assert headings[-3:] == ["## Controls", "## All claims", "## Notes"]
     assert max(map(len, lines)) <= 125  # for a terminal
-    for f in one_epoch:
+    for f in all_as_local:
         told = paragraph(text, f)
         assert f.statistic in told
         assert f"n = {f.n} {f.unit}" in told
-        if f.id != "q4.sedimentation":
+        if f.id != "a.local":
             assert told.split("**")[1].endswith(f": {f.verdict}.")
             assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in told
             assert f"(figures/{f.figure}.png)" in told
             assert f"p = {f.p_value:.2g}" in told
         if f.p_adjusted is not None and not math.isnan(f.p_adjusted):
             assert f"adjusted {f.p_adjusted:.2g}" in told
-        if f.spearman is not None and f.id != "q4.sedimentation":
+        if f.spearman is not None and f.id != "a.local":
             assert f"Spearman {f.spearman:+.3f} [{f.spearman_low:+.3f}, {f.spearman_high:+.3f}]" in told
         if f.images_low is not None:
             assert f"over images [{f.images_low:+.3f}, {f.images_high:+.3f}]" in told
@@ -470,16 +472,16 @@ def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(one_epo
     assert lines[-2:] == ["- accuracy 0.99", "- all is well"]
 
 
-def test_the_table_of_findings_has_a_row_a_claim(one_epoch, settings, tmp_path):
-    rows = [line for line in page(one_epoch, settings, tmp_path).splitlines() if line.startswith("|")]
-    assert len(rows) == len(one_epoch) + 2
+def test_the_table_of_findings_has_a_row_a_claim(all_as_local, settings, tmp_path):
+    rows = [line for line in page(all_as_local, settings, tmp_path).splitlines() if line.startswith("|")]
+    assert len(rows) == len(all_as_local) + 2
     assert len({line.count("|") for line in rows}) == 1
     assert len({len(line) for line in rows}) == 1  # columns are aligned for those who read the text itself
-    for f, row in zip(one_epoch, rows[2:], strict=True):
+    for f, row in zip(all_as_local, rows[2:], strict=True):
         cells = [cell.strip() for cell in row.strip("|").split("|")]
         assert cells[0] == f.id
         assert f"**{f.verdict}**" in cells
-        if f.id != "q4.sedimentation":
+        if f.id != "a.local":
             assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in cells
 
 
@@ -525,9 +527,9 @@ def test_a_seed_in_which_a_claim_is_not_defined_is_said_in_words(measured, setti
     assert json.loads((tmp_path / "findings.json").read_text())[4]["seeds_sd"] is None
 
 
-def test_an_undefined_value_is_said_in_words(one_epoch, settings, tmp_path):
-    text = page(one_epoch, settings, tmp_path)
-    assert "not defined in this run" in paragraph(text, {f.id: f for f in one_epoch}["q4.sedimentation"])
+def test_an_undefined_value_is_said_in_words(all_as_local, settings, tmp_path):
+    text = page(all_as_local, settings, tmp_path)
+    assert "not defined in this run" in paragraph(text, {f.id: f for f in all_as_local}["a.local"])
     assert "nan" not in text
 
 
@@ -537,7 +539,7 @@ def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():
         pd.DataFrame({"epoch": [0, 2, 2], "r2": [0.0, 0.9, 0.8], "zeros": [0.0, 0.5, 0.7], "unsolved": [9, 1, 2]}),
         pd.DataFrame({"epoch": [0, 2, 0, 2], "accuracy": [0.1, 0.9, 0.1, 0.8]}),
         pd.DataFrame({"image": [f"cat/{i}.png" for i in range(7)]}),
-        superclasses=False,
+        left_out=["the figure a_superclasses"],
     )
     text = "\n".join(said)
     for part in ("0.8500", "R² 0.8500", "60.0% zeros", "3 images unsolved", "1 of 3", "skipped: 7", "cat/4.png", "…"):
@@ -552,7 +554,7 @@ def test_notes_are_silent_about_skipped_images_when_there_are_none():
         pd.DataFrame({"epoch": [1], "r2": [1.0], "zeros": [0.0], "unsolved": [0]}),
         pd.DataFrame({"epoch": [1], "accuracy": [0.9]}),
         pd.DataFrame({"image": []}),
-        superclasses=True,
+        left_out=[],
     )
     assert not any("skipped" in line or "a_superclasses" in line for line in said)
 
@@ -562,3 +564,13 @@ def test_the_most_important_features_are_a_share_but_at_least_five(n, share, cou
     table = pd.DataFrame({"importance": np.random.default_rng(0).permutation(n)})
     top = questions.most_important(table, share)
     assert sorted(top["importance"]) == list(range(n - count, n))
+
+
+def test_one_trained_checkpoint_alone_tells_nothing_of_time(measured, settings):
+    tables = measured(epochs=(0, 1))
+    del tables["features"]["temporal_decoding_score"], tables["by_fold"]["temporal_decoding_score"]
+    timeless = {"q2.emergence", "q2.growth", "q4.simplicity_bias_initial", "q4.sedimentation"}
+    tested = {f.id for f in questions.findings(settings, **tables)}
+    assert tested == set(IDS) - timeless
+    said = questions.left_out(settings, **tables)
+    assert {line.split()[2] for line in said if "one trained checkpoint alone" in line} == timeless - {"q2.emergence"}

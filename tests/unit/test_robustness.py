@@ -7,8 +7,8 @@ from strata import codes, features, models, robustness, store
 from strata.errors import StrataError
 
 ENCODING = {"tolerance": 1e-8, "max_iterations": 200}
-MODEL = {"mean": [0.5, 0.4, 0.3], "std": [0.5, 0.25, 1.0]}
-CACHING = {"model_config": MODEL, "pool": 1, "batch_size": 64}
+MODEL = {"head": None, "mean": [0.5, 0.4, 0.3], "std": [0.5, 0.25, 1.0]}
+CACHING = {"model_config": MODEL, "pool": 1, "tokens": "mean", "batch_size": 64}
 
 
 class Linear(nn.Module):
@@ -151,7 +151,7 @@ def test_a_shard_that_is_smaller_than_the_step_is_passed_over(digit_shards, tmp_
 def of_walk(walk, **changes):
     arguments = {"image_shards": walk.images, "features": walk.features, "checkpoint": walk.checkpoint}
     arguments |= {"model_config": walk.model, "levels": [0.1, 0.3], "count": 20, "seed": 0}
-    arguments |= {"encoding": ENCODING, "caching": {"pool": 1, "batch_size": 16}}
+    arguments |= {"encoding": ENCODING, "caching": {"pool": 1, "tokens": "mean", "batch_size": 16}}
     return robustness.robustness_of_checkpoint(**arguments | changes)
 
 

@@ -21,7 +21,7 @@ def shard(tmp_path):
 def checkpoints(tmp_path, model_config):
     paths = {}
     for epoch in (0, 3):
-        network = models.build(model_config["source"], model_config["arguments"], 4, seed=epoch)
+        network = models.build(model_config, 4, seed=epoch)
         paths[epoch] = str(tmp_path / f"epoch-{epoch:03d}.pt")
         models.save(paths[epoch], network, epoch)
     return paths
@@ -41,7 +41,7 @@ def test_one_swap_by_hand(shard, checkpoints, model_config):
     row = table[(table["epoch"] == 3) & (table["factor"] == "texture")].iloc[5]
     number = int(row["image"].removeprefix("shape-"))
     factors = shapes.factors_of([number], ASKED["seed"], None)
-    network = models.build(model_config["source"], model_config["arguments"], 4)
+    network = models.build(model_config, 4)
     models.load(checkpoints[3], network)
     network.eval()
     logits = []
@@ -79,7 +79,7 @@ def test_a_network_that_sees_the_mean_colour_relies_on_the_colour(shard, model_c
     _, factors, images, _ = swaps._tests([shard])
     numbers = shapes.numbers_of(swaps._tests([shard])[0])
     network = MeanColour()
-    plain = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
+    plain = {"weights": None, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
     before = swaps.logits_of(network, images, plain)
     flips = []
     for factor in range(3):

@@ -54,13 +54,13 @@ def test_the_history_has_a_row_an_epoch_and_a_checkpoint_is_kept_of_each_listed_
 def test_loss_and_accuracy_are_those_of_the_checkpoint_on_test_images(run, digit_shards, model_config, tmp_path):
     history, _ = run("a")
     for epoch in (0, 4):
-        network = models.build(model_config["source"], model_config["arguments"], 3, seed=99)
+        network = models.build(model_config, 3, seed=99)
         models.load(tmp_path / "a" / f"epoch-{epoch:03d}.pt", network)
         network.eval()
         parts = [store.read(path)[0] for path in digit_shards]
         images, labels, train = (np.concatenate([p[k] for p in parts]) for k in ("images", "labels", "train"))
         with torch.no_grad():
-            x = models.normalised(torch.from_numpy(images[~train]), model_config["mean"], model_config["std"])
+            x = models.normalised(torch.from_numpy(images[~train]), model_config)
             logits, target = network(x), torch.from_numpy(labels[~train]).long()
         assert history["loss"][epoch] == pytest.approx(functional.cross_entropy(logits, target).item(), rel=1e-4)
         assert history["accuracy"][epoch] == (logits.argmax(1) == target).double().mean().item()
@@ -68,7 +68,7 @@ def test_loss_and_accuracy_are_those_of_the_checkpoint_on_test_images(run, digit
 
 def test_the_first_checkpoint_is_the_untrained_network(run, model_config, tmp_path):
     run("a", seed=5)
-    network = models.build(model_config["source"], model_config["arguments"], 3, seed=5)
+    network = models.build(model_config, 3, seed=5)
     models.save(tmp_path / "untrained.pt", network, 0)
     assert (tmp_path / "untrained.pt").read_bytes() == (tmp_path / "a" / "epoch-000.pt").read_bytes()
 

@@ -58,15 +58,15 @@ def test_stretched_pictures_use_all_values():
 def test_a_direction_that_is_pictured_grows_in_its_layer(walk, magnitude):
     """Of two opposite directions, each one's picture makes it larger than the other's does."""
     weights = store.read(walk.decoded)[0]["block-01/weights"].T[:1]
-    how = {"pool": 1, "magnitude": magnitude, "steps": 40, "seed": 0}
+    how = {"pooling": {"pool": 1, "tokens": "mean"}, "magnitude": magnitude, "steps": 40, "seed": 0}
     pictures = visualisation.visualise(
         walk.checkpoint, walk.model, 3, "block-01", np.concatenate([weights, -weights]), **how
     )
     assert pictures.shape == (2, 24, 24, 3)
-    network = visualisation.models.build(walk.model["source"], walk.model["arguments"], 3)
+    network = visualisation.models.build(walk.model, 3)
     visualisation.models.load(walk.checkpoint, network)
     seen = visualisation.models.normalised(
-        torch.from_numpy(pictures[:, 4:20, 4:20].transpose(0, 3, 1, 2).copy()), walk.model["mean"], walk.model["std"]
+        torch.from_numpy(pictures[:, 4:20, 4:20].transpose(0, 3, 1, 2).copy()), walk.model
     )
     inner = visualisation.activations.extractor(network, ["block-01"], 1)
     with torch.no_grad():

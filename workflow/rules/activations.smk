@@ -12,7 +12,7 @@ rule activations:
             allow_missing=True,
         ),
     params:
-        **keys("activations", "pool", "dtype", "batch_size"),
+        **keys("activations", "pool", "tokens", "dtype", "batch_size"),
         layers=names.cached_layers(LAYERS),
         model=config["model"],
         digest=source_digest("activations.py"),

@@ -2,7 +2,7 @@
 
 from strata import config as configuration
 from strata import layers as names
-from strata import sources
+from strata import series, sources
 from strata.errors import one_line
 
 with one_line():
@@ -12,13 +12,25 @@ RUN = f"results/{config['run']}"
 SEED = f"{RUN}/seed-{{seed}}"
 SHARDS = [f"shard-{i:03d}" for i in range(config["data"]["shards"])]
 STUDIED = SHARDS[: configuration.studied_shards(config)]
-EPOCHS = configuration.epochs_kept(config["training"])
+with one_line():
+    EPOCHS = series.epochs(config)
 CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
 LAST = CHECKPOINTS[-1]
 LAYERS = config["activations"]["layers"]
 CHUNKS = names.chunks(names.probed_layers(LAYERS), config["probes"]["layers_per_job"])
 FAMILY = config["probes"]["family"]
-BRANCH_CHUNKS = names.chunks(names.branches_of(LAYERS), config["probes"]["layers_per_job"])
+BRANCHES = names.branches_of(LAYERS)
+BRANCH_CHUNKS = names.chunks(BRANCHES, config["probes"]["layers_per_job"])
+# What this configuration cannot have, and why.
+LEFT_OUT = []
+if len(EPOCHS) < 3:
+    LEFT_OUT.append("question 2, because the network has one trained checkpoint alone")
+if not BRANCHES:
+    LEFT_OUT.append("question 3, because activations.layers names no residual block (block-01, …)")
+if not config["data"]["superclasses"]:
+    LEFT_OUT.append(
+        "the figure a_superclasses, because no super-classes are given (data.superclasses)"
+    )
 # What images are made from; None where they are not made here, so that nothing reruns for what it does not use.
 SHAPES = (
     config["data"]["shapes"] | {"seed": config["data"]["seed"]}

@@ -9,7 +9,7 @@ rule features:
     output:
         f"{SEED}/features/{{checkpoint}}.h5",
     params:
-        **keys("features", "per_class", "tolerance", "max_iterations"),
+        **keys("features", "method", "per_class", "tolerance", "max_iterations"),
         model=config["model"],
         digest=source_digest("features.py"),
     message:

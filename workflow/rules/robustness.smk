@@ -11,7 +11,7 @@ rule robustness:
     params:
         **keys("questions", "noise", "noise_images", "seed"),
         encoding=keys("codes", "tolerance", "max_iterations"),
-        caching=keys("activations", "pool", "batch_size"),
+        caching=keys("activations", "pool", "tokens", "batch_size"),
         model=config["model"],
         digest=source_digest("robustness.py"),
     message:

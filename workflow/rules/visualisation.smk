@@ -33,7 +33,7 @@ rule visualise:
     params:
         **keys("questions", "visualise_steps", "seed"),
         model=config["model"],
-        pool=config["activations"]["pool"],
+        pooling=keys("activations", "pool", "tokens"),
         digest=source_digest("visualise.py"),
     message:
         "Visualising features: seed {wildcards.seed}"

@@ -14,6 +14,7 @@ with one_line():
         dict(zip(p.layers, snakemake.output, strict=True)),
         p.model,
         p.pool,
+        p.tokens,
         p.dtype,
         p.batch_size,
     )

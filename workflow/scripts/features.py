@@ -13,6 +13,7 @@ with one_line():
         snakemake.input.images,
         snakemake.input.checkpoint,
         p.model,
+        p.method,
         p.per_class,
         int(snakemake.wildcards.seed),
         p.tolerance,

@@ -28,45 +28,48 @@ with one_line():
     }
     found = [Finding(**f) for f in json.loads(Path(i.findings).read_text())]
     history = pd.concat(pd.read_csv(f).assign(seed=int(Path(f).parent.name.removeprefix("seed-"))) for f in i.history)
-    drawn = {
-        "findings": claims.findings(found),
-        "training": claims.training(history),
-        "q1_spectrum": what.q1_spectrum(t["features"], i.images, i.last_codes, p.settings["examples"]),
-        "q1_map": what.q1_map(t["features"]),
-        "q1_meta_features": what.q1_meta_features(
+    drawings = {
+        "findings": lambda: claims.findings(found),
+        "training": lambda: claims.training(history),
+        "q1_spectrum": lambda: what.q1_spectrum(t["features"], i.images, i.last_codes, p.settings["examples"]),
+        "q1_map": lambda: what.q1_map(t["features"]),
+        "q1_meta_features": lambda: what.q1_meta_features(
             t["features"], i.images, i.last_codes, i.pictures, p.settings["examples"]
         ),
-        "q1_plate": what.q1_plate(
+        "q1_plate": lambda: what.q1_plate(
             t["features"], i.decoded[0], i.images, i.last_codes, i.pictures, p.settings["examples"]
         ),
-        "q2_emergence": when.q2_emergence(t["features"], p.questions),
-        "q2_deciles": when.q2_deciles(t["features"], t["decoding"], p.questions),
-        "q2_growth": when.q2_growth(t["by_checkpoint"], p.questions),
-        "q2_sedimentation": when.q2_sedimentation(t["by_checkpoint"], p.layers, p.questions),
-        "q3_flow": where.q3_flow(t["features"], t["branch_cka"], p.questions),
-        "q3_teleport": where.q3_teleport(t["features"], t["branch_cka"], p.questions),
-        "q4_importance": how_much.q4_importance(t["by_checkpoint"], p.questions),
-        "q4_targets": how_much.q4_targets(t["features"], t["importance_targets"], p.questions),
-        "q4_support": how_much.q4_support(t["support"]),
-        "controls": claims.controls(t["features"], t["control_vinfo"], p.questions),
-        "a_map": appendix_map.a_map(t["features"]),
-        "a_dendrogram": appendix_map.a_dendrogram(
+        "q2_emergence": lambda: when.q2_emergence(t["features"], p.questions),
+        "q2_deciles": lambda: when.q2_deciles(t["features"], t["decoding"], p.questions),
+        "q2_growth": lambda: when.q2_growth(t["by_checkpoint"], p.questions),
+        "q2_sedimentation": lambda: when.q2_sedimentation(t["by_checkpoint"], p.layers, p.questions),
+        "q3_flow": lambda: where.q3_flow(t["features"], t["branch_cka"], p.questions),
+        "q3_teleport": lambda: where.q3_teleport(t["features"], t["branch_cka"], p.questions),
+        "q4_importance": lambda: how_much.q4_importance(t["by_checkpoint"], p.questions),
+        "q4_targets": lambda: how_much.q4_targets(t["features"], t["importance_targets"], p.questions),
+        "q4_support": lambda: how_much.q4_support(t["support"]),
+        "controls": lambda: claims.controls(t["features"], t["control_vinfo"], p.questions),
+        "a_map": lambda: appendix_map.a_map(t["features"]),
+        "a_dendrogram": lambda: appendix_map.a_dendrogram(
             t["features"], pd.read_csv(i.tree[0], keep_default_na=False), p.questions
         ),
-        "a_redundancy": appendix.a_redundancy(t["features"], p.questions),
-        "a_robustness": appendix.a_robustness(t["features"], t["robustness"], p.questions),
-        "a_local": appendix.a_local(t["features"], p.questions),
+        "a_redundancy": lambda: appendix.a_redundancy(t["features"], p.questions),
+        "a_robustness": lambda: appendix.a_robustness(t["features"], t["robustness"], p.questions),
+        "a_local": lambda: appendix.a_local(t["features"], p.questions),
+        "families": lambda: families.families(pd.read_csv(i.by_family), t["features"], p.questions),
+        "a_superclasses": lambda: appendix.a_superclasses(
+            t["features"], pd.read_csv(i.superclasses[0], dtype=str, keep_default_na=False), p.questions
+        ),
+        "ground_truth": lambda: known.ground_truth(
+            t["features"],
+            pd.read_csv(i.truth_errors),
+            pd.read_csv(i.truth_swaps),
+            p.layers,
+            p.shapes["correlation"],
+            i.images,
+            p.questions,
+        ),
     }
-    if by_family := i.get("by_family"):
-        drawn["families"] = families.families(pd.read_csv(by_family), t["features"], p.questions)
-    if i.superclasses:
-        superclasses = pd.read_csv(i.superclasses[0], dtype=str, keep_default_na=False)
-        drawn["a_superclasses"] = appendix.a_superclasses(t["features"], superclasses, p.questions)
-    if hasattr(i, "truth_errors"):  # images that are made here
-        errors, swaps = (pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps"))
-        drawn["ground_truth"] = known.ground_truth(
-            t["features"], errors, swaps, p.layers, p.shapes["correlation"], i.images, p.questions
-        )
     run = Path(i.findings).parent
-    for name, figure in drawn.items():
-        save(figure, name, run, p.settings["dpi"])
+    for name in p.figures:  # those that this configuration can have
+        save(drawings[name](), name, run, p.settings["dpi"])

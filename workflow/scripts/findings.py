@@ -16,7 +16,7 @@ with one_line():
         pd.read_csv(i.code_quality),
         pd.concat(pd.read_csv(f) for f in i.history),
         pd.concat(pd.read_csv(f) for f in i.skipped),
-        p.superclasses,
+        p.left_out,
     )
     notes += questions.left_out(p.settings, **tables)
     known = [pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps") if hasattr(i, name)]

@@ -7,7 +7,7 @@ import pandas as pd
 
 from strata import layers as names
 from strata import measurements, store
-from strata.errors import one_line
+from strata.errors import StrataError, one_line
 
 
 def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
@@ -26,9 +26,14 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
     p = snakemake.params
     epochs = {epoch: f"epoch-{epoch:03d}" for epoch in p.epochs}
     first, last = epochs[p.epochs[0]], epochs[p.epochs[-1]]
-    probed = names.probed_layers(p.layers)
+    probed, branches = names.probed_layers(p.layers), names.branches_of(p.layers)
     targets = pd.read_csv(here / "importance.csv")
     importance = targets[targets["target"] == p.target]
+    if importance.empty:
+        raise StrataError(
+            "config key questions.importance_target must be predicted or all, because the head tells other classes "
+            f"than those of the images; found {p.target!r}"
+        )
     robustness = pd.read_csv(here / "robustness.csv")
     in_last = dict(zip(probed, vinfo(snakemake.input.last_in_all, last, last, probed), strict=True))
     trained = {epoch: checkpoint for epoch, checkpoint in epochs.items() if epoch > 0}
@@ -54,7 +59,7 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
             importance[importance["epoch"] == p.epochs[-1]],
             in_last,
             p.layers,
-            decoding,
+            decoding if len(trained) > 1 else None,
         )
         .merge(pd.read_csv(here / "atlas.csv"), on="feature")
         .merge(pd.read_csv(here / "redundancy.csv"), on="feature")
@@ -75,7 +80,11 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
                     "fold": fold,
                     "feature": np.arange(by_layer.shape[2]),
                     "complexity": measurements.complexity(by_layer[:, fold]),
-                    "temporal_decoding_score": measurements.temporal_decoding_score(by_epoch[:, fold]),
+                    **(
+                        {"temporal_decoding_score": measurements.temporal_decoding_score(by_epoch[:, fold])}
+                        if len(trained) > 1
+                        else {}
+                    ),
                 }
             )
             for fold in range(by_layer.shape[1])
@@ -86,8 +95,8 @@ def tables_of_seed(seed: int) -> dict[str, pd.DataFrame]:
         ),
         "importance_targets": targets[targets["epoch"] == p.epochs[-1]].drop(columns="epoch").assign(seed=seed),
         "branch_cka": measurements.long_table(
-            vinfo(snakemake.input.branches, last, last, names.branches_of(p.layers), "cka"),
-            names.branches_of(p.layers),
+            vinfo(snakemake.input.branches, last, last, branches, "cka") if branches else np.empty((0, 0)),
+            branches,
             "cka",
             seed=seed,
         ),

@@ -17,7 +17,7 @@ with one_line():
         i.checkpoint,
         i.images,
         p.model,
-        p.pool,
+        p.pooling,
         p.visualise_steps,
         p.seed,
         snakemake.output[0],

@@ -1,0 +1,26 @@
+"""Checkpoints of a network that was trained elsewhere: files, or published weights."""
+
+FILES = series.files(config["model"]["checkpoints"]) if config["model"]["checkpoints"] else {}
+
+
+rule adopt:
+    input:
+        images=images(),
+        files=list(FILES.values()),
+    output:
+        checkpoints=expand(
+            f"{SEED}/checkpoints/{{checkpoint}}.pt",
+            checkpoint=CHECKPOINTS,
+            allow_missing=True,
+        ),
+        history=f"{SEED}/training.csv",
+    params:
+        model=config["model"],
+        files=FILES,
+        epochs=EPOCHS,
+        batch_size=config["activations"]["batch_size"],
+        digest=source_digest("adopt.py"),
+    message:
+        "Reading the checkpoints of a network that was trained elsewhere"
+    script:
+        "../scripts/adopt.py"
