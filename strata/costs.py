@@ -24,7 +24,7 @@ from strata.measurements import SHOWN
 
 RATES = Path(__file__).with_name("rates.json")
 # Of a factorisation; of projected gradient, with what settles a code counted in its steps.
-_ITERATIONS = {"features": 150, "codes": 250}
+_ITERATIONS = {"features": 150, "codes": 350}
 _GiB = 2**30
 
 
@@ -127,7 +127,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         4 * 8 * studied_train * d,
     )
     rule("random_directions", seeds, 0, seeds * 8 * (k * d + shape.classes * d), 3 * 8 * k * d)
-    gradient = _ITERATIONS["codes"] * 2 * k * k  # of one image
+    gradient = _ITERATIONS["codes"] * 2 * k * min(k, 2 * d)  # of one image
     encodings = passes + seeds * shards  # the random directions' are those more
     rule(
         "codes",
