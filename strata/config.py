@@ -93,8 +93,12 @@ def _explain(error: ValidationError) -> str:
 def _check_across_keys(config: Config) -> None:
     """Check what involves two keys, and so is beyond a schema."""
     data, training, activations = config["data"], config["training"], config["activations"]
-    if data["source"] == "folder" and not data["path"]:
-        raise StrataError("config key data.path must name a directory when data.source is folder")
+    if data["source"] not in ("digits", "shapes") and not data["path"]:
+        raise StrataError(f"config key data.path must name a directory when data.source is {data['source']}")
+    if data["labels"] is not None and not Path(data["labels"]).is_file():
+        raise StrataError(f"config key data.labels must name a CSV file; found {data['labels']!r}")
+    if data["resize"] is not None and data["resize"] < data["size"]:
+        raise StrataError(f"config key data.resize must be at least data.size ({data['size']}); found {data['resize']}")
     if data["superclasses"] is not None and not Path(data["superclasses"]).is_file():
         raise StrataError(f"config key data.superclasses must name a CSV file; found {data['superclasses']!r}")
     if (activations["shards"] or 1) > data["shards"]:

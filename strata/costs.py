@@ -207,8 +207,8 @@ def images_and_classes(config: dict[str, Any]) -> tuple[int, int]:
     path = Path(config["data"]["path"])
     if not path.is_dir():
         raise StrataError(f"config key costs.images and costs.classes must tell the size of {path}, which is not here")
-    counts = [sum(f.suffix.lower() in data.SUFFIXES for f in c.iterdir()) for c in path.iterdir() if c.is_dir()]
-    return sum(counts), len(counts)
+    images = data.listed(config["data"]["source"], str(path), config["data"]["labels"])
+    return len(images), images["class"].nunique()
 
 
 def _probed(config: dict[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ Splits are stratified and seeded. Images are dealt in turn, class by class, so t
 of all images and the first shards of many are a fair sample of the whole.
 """
 
+import inspect
 import json
 import re
 import sys
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.datasets import load_digits
+from torchvision import datasets
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms.v2 import functional as transforms
 
@@ -33,13 +35,18 @@ def index(
     shards: int,
     seed: int,
     shapes: dict[str, Any] | None = None,
+    labels: str | None = None,
 ) -> pd.DataFrame:
     """List all images of a source.
 
     Parameters
     ----------
+    test_fraction
+        Share of every class that is kept out of training; a dataset of torchvision has a split of its own.
     shapes
         What images are made from where the source is `shapes` (see `strata.shapes.listed`).
+    labels
+        CSV file with the columns image and class, for a folder without class sub-folders.
 
     Returns
     -------
@@ -52,20 +59,35 @@ def index(
     StrataError
         If the source does not exist or has no classes, or a class has fewer than 2 images.
     """
-    images = made.listed(shapes) if shapes else _list_digits() if source == "digits" else _list_folder(Path(str(path)))
+    images = listed(source, path, labels, shapes)
     rng = np.random.default_rng(seed)
     parts = []
     for name, rows in images.groupby("class", sort=True):
         if len(rows) < 2:
             raise StrataError(f"class {name!r} has 1 image; a class needs at least 2, one to train and one to test")
-        tests = min(len(rows) - 1, max(1, round(test_fraction * len(rows))))
         shuffled = rows.iloc[rng.permutation(len(rows))]
-        parts.append(shuffled.assign(split=["test"] * tests + ["train"] * (len(rows) - tests)))
+        if "split" not in images:
+            tests = min(len(rows) - 1, max(1, round(test_fraction * len(rows))))
+            shuffled = shuffled.assign(split=["test"] * tests + ["train"] * (len(rows) - tests))
+        parts.append(shuffled)
     dealt = pd.concat(parts).sort_values("split", kind="stable", ignore_index=True)
     dealt["shard"] = np.arange(len(dealt)) % shards
     if len(dealt) < shards:
         raise StrataError(f"config key data.shards must be at most the number of images ({len(dealt)})")
     return dealt.sort_values("shard", kind="stable", ignore_index=True)
+
+
+def listed(
+    source: str, path: str | None, labels: str | None = None, shapes: dict[str, Any] | None = None
+) -> pd.DataFrame:
+    """List all images of a source, unsplit but for a dataset with a split of its own (see `index`)."""
+    if shapes:
+        return made.listed(shapes)
+    if source == "digits":
+        return _list_digits()
+    if source == "folder":
+        return _list_labelled(Path(str(path)), Path(labels)) if labels else _list_folder(Path(str(path)))
+    return _list_dataset(source, str(path))
 
 
 def superclasses(path: str | Path, classes: Sequence[str]) -> pd.DataFrame:
@@ -116,6 +138,7 @@ def write_shard(
     on_bad_image: str,
     output: str | Path,
     shapes: dict[str, Any] | None = None,
+    resize: int | None = None,
 ) -> pd.DataFrame:
     """Decode the images of one shard and write them.
 
@@ -132,6 +155,8 @@ def write_shard(
         `fail` or `skip`.
     shapes
         What images are made from where the source is `shapes` (see `strata.shapes.listed`).
+    resize
+        Pixels to which the short side of a file is scaled before its middle is cut out; None for `size`.
 
     Returns
     -------
@@ -149,8 +174,10 @@ def write_shard(
         decoder = made.drawn(images["image"], shapes, size)
     elif source == "digits":
         decoder = _decode_digits(images, size)
+    elif source == "folder":
+        decoder = _decode_files(images, Path(str(path)), size, resize or size)
     else:
-        decoder = _decode_files(images, Path(str(path)), size)
+        decoder = _decode_dataset(images, source, str(path), size, resize or size)
     for row, image in progress(enumerate(decoder), "decoding images", total=len(images)):
         if isinstance(image, StrataError):
             if on_bad_image == "fail":
@@ -209,6 +236,62 @@ def _list_folder(root: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _list_labelled(root: Path, labels: Path) -> pd.DataFrame:
+    """List the images of a folder whose classes a file tells; both must name the same images."""
+    key = f"config key data.labels: {labels}"
+    try:
+        table = pd.read_csv(labels, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise StrataError(f"{key} cannot be read as CSV ({str(error).splitlines()[0]})") from error
+    if list(table) != ["image", "class"]:
+        raise StrataError(f"{key} must have the columns image,class; found {','.join(map(str, table))}")
+    if not root.is_dir():
+        raise StrataError(f"config key data.path: {root} is not a directory")
+    there = {str(f.relative_to(root)) for f in root.rglob("*") if f.suffix.lower() in SUFFIXES}
+    listed = table["image"]
+    for wrong, what in (
+        (sorted(there - set(listed)), f"misses images of {root}:"),
+        (sorted(set(listed) - there), f"names what is no image of {root}:"),
+        (sorted(listed[listed.duplicated()]), "names twice"),
+    ):
+        if wrong:
+            raise StrataError(f"{key} {what} {', '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''}")
+    return table.assign(label=table["class"].astype("category").cat.codes.astype(int))
+
+
+def _list_dataset(source: str, root: str) -> pd.DataFrame:
+    """List the images of a dataset of torchvision, whose own split of training and test images is kept."""
+    parts = []
+    for split in ("train", "test"):
+        dataset = _dataset(source, root, split)
+        targets = np.asarray(getattr(dataset, "targets", getattr(dataset, "labels", None)), int)
+        names = getattr(dataset, "classes", None) or [str(i) for i in range(targets.max() + 1)]
+        images = [f"{split}-{i:06d}" for i in range(len(targets))]
+        classes = [names[label] for label in targets]
+        parts.append(pd.DataFrame({"image": images, "class": classes, "label": targets, "split": split}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _dataset(source: str, root: str, split: str) -> Any:
+    name = source.partition(":")[2]
+    make = getattr(datasets, name, None)
+    parameters = inspect.signature(make).parameters if make else {}
+    chosen = {"train": split == "train"} if "train" in parameters else {"split": split}
+    if not make or not {"root", *chosen} <= parameters.keys():
+        raise StrataError(
+            f"config key data.source: torchvision has no dataset {name!r} with training and test images and their "
+            "classes; allowed are CIFAR10, CIFAR100, MNIST, SVHN and their like"
+        )
+    try:
+        return make(root, **chosen)
+    except Exception as error:  # whatever it makes of a folder that is not what it wants
+        reason = str(error).splitlines()[0]
+        raise StrataError(
+            f"config key data.path: {root} does not hold torchvision's {name} ({reason}); download it there with "
+            f"python -c \"import torchvision; torchvision.datasets.{name}('{root}', download=True)\""
+        ) from error
+
+
 def _decode_digits(images: pd.DataFrame, size: int) -> Iterator[np.ndarray]:
     grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
     wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
@@ -216,7 +299,21 @@ def _decode_digits(images: pd.DataFrame, size: int) -> Iterator[np.ndarray]:
     yield from large.round().clamp(0, 255).to(torch.uint8).expand(-1, 3, -1, -1).numpy()
 
 
-def _decode_files(images: pd.DataFrame, root: Path, size: int) -> Iterator[np.ndarray | StrataError]:
+def _decode_dataset(
+    images: pd.DataFrame, source: str, root: str, size: int, resize: int
+) -> Iterator[np.ndarray | StrataError]:
+    parts = {split: _dataset(source, root, split) for split in ("train", "test")}
+    for name in images["image"]:
+        split, number = name.split("-")
+        yield _squared(transforms.pil_to_tensor(parts[split][int(number)][0].convert("RGB")), size, resize)
+
+
+def _squared(image: torch.Tensor, size: int, resize: int) -> np.ndarray:
+    """Scale the short side of an image, and cut out its middle."""
+    return transforms.center_crop(transforms.resize(image, [resize], antialias=True), [size, size]).numpy()
+
+
+def _decode_files(images: pd.DataFrame, root: Path, size: int, resize: int) -> Iterator[np.ndarray | StrataError]:
     for name in images["image"]:
         try:
             image = decode_image(str(root / name), mode=ImageReadMode.RGB, apply_exif_orientation=True)
@@ -224,8 +321,7 @@ def _decode_files(images: pd.DataFrame, root: Path, size: int) -> Iterator[np.nd
                 image = (image.float() / torch.iinfo(image.dtype).max * 255).round().to(torch.uint8)
             if image.ndim == 4:  # an animation: its first frame
                 image = image[0]
-            image = transforms.resize(image, [size], antialias=True)
-            yield transforms.center_crop(image, [size, size]).numpy()
+            yield _squared(image, size, resize)
         except (RuntimeError, ValueError, OSError) as error:
             reason = re.sub(r"\[\S+\]", "", str(error).splitlines()[0]).strip()  # the library's own source lines
             yield StrataError(f"{root / name} cannot be read as an image ({reason})")

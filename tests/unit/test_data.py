@@ -271,3 +271,127 @@ def test_superclasses_that_do_not_fit_the_classes_are_told_in_one_line(tmp_path,
     assert line.startswith(f"config key data.superclasses: {path} ")
     assert said in line
     assert "\n" not in line
+
+
+def smooth(height=20, width=24):
+    """Return an image whose colours change smoothly, so that lossy files come near it."""
+    rows, columns = np.mgrid[:height, :width]
+    return Image.fromarray(np.stack([10 * rows, 9 * columns, 5 * (rows + columns)], axis=2).astype(np.uint8))
+
+
+def turned(image, path):
+    exif = image.getexif()
+    exif[0x0112] = 6  # shown turned clockwise by a quarter
+    image.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=95)
+
+
+@pytest.mark.parametrize(
+    ("name", "save", "tolerance"),
+    [
+        ("a.png", lambda image, path: image.save(path), 0),
+        ("a.jpg", lambda image, path: image.save(path, quality=95), 4),
+        ("a.webp", lambda image, path: image.save(path, quality=95), 6),
+        ("cmyk.jpg", lambda image, path: image.convert("CMYK").save(path, quality=95), 8),
+        ("exif.jpg", turned, 4),
+        ("alpha.png", lambda image, path: image.convert("RGBA").save(path), 0),
+        ("palette.png", lambda image, path: image.quantize(256).save(path), 12),
+    ],
+)
+def test_files_of_all_kinds_are_decoded_to_the_same_colours(tmp_path, name, save, tolerance):
+    image = smooth(20, 20)
+    save(image, tmp_path / name)
+    (found,) = data._decode_files(pd.DataFrame({"image": [name]}), tmp_path, 20, 20)
+    assert found.dtype == np.uint8
+    expected = np.asarray(image).transpose(2, 0, 1).astype(int)
+    assert np.abs(found.astype(int) - expected).mean() <= tolerance
+
+
+def test_a_grey_file_of_16_bits_keeps_its_brightness(tmp_path):
+    Image.fromarray(np.full((20, 20), 40_000, np.uint16)).save(tmp_path / "grey.png")
+    (found,) = data._decode_files(pd.DataFrame({"image": ["grey.png"]}), tmp_path, 20, 20)
+    assert np.unique(found).tolist() == [round(40_000 / 65_535 * 255)]
+
+
+def test_a_larger_resize_cuts_out_the_middle(tmp_path):
+    smooth(40, 60).save(tmp_path / "a.png")
+    (whole,) = data._decode_files(pd.DataFrame({"image": ["a.png"]}), tmp_path, 40, 40)
+    (middle,) = data._decode_files(pd.DataFrame({"image": ["a.png"]}), tmp_path, 20, 40)
+    np.testing.assert_array_equal(middle, whole[:, 10:30, 10:30])
+
+
+@pytest.fixture
+def flat(tmp_path):
+    """A folder of images without sub-folders, and a file that tells their classes."""
+    (tmp_path / "flat").mkdir()
+    rows = [(f"{i}.png", "cat" if i % 2 else "dog") for i in range(6)]
+    for name, _ in rows:
+        smooth().save(tmp_path / "flat" / name)
+    return tmp_path / "flat", tmp_path / "labels.csv", rows
+
+
+def write_labels(path, rows, header="image,class"):
+    path.write_text("\n".join([header, *(",".join(row) for row in rows)]) + "\n")
+
+
+def test_a_file_may_tell_the_classes_of_a_flat_folder(flat):
+    folder, labels, rows = flat
+    write_labels(labels, rows)
+    images = data.index("folder", str(folder), 0.4, 1, 0, labels=str(labels))
+    assert dict(zip(images["image"], images["class"], strict=True)) == dict(rows)
+    assert dict(zip(images["class"], images["label"], strict=True)) == {"cat": 0, "dog": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: rows[1:], "misses images of"),
+        (lambda rows: [*rows, ("7.png", "cat")], "names what is no image of"),
+        (lambda rows: [*rows, rows[0]], "names twice 0.png"),
+    ],
+)
+def test_labels_that_do_not_match_the_images_are_told(flat, change, said):
+    folder, labels, rows = flat
+    write_labels(labels, change(rows))
+    with pytest.raises(StrataError, match=r"config key data\.labels") as error:
+        data.listed("folder", str(folder), str(labels))
+    assert said in str(error.value)
+    write_labels(labels, rows, "file,class")
+    with pytest.raises(StrataError, match="must have the columns image,class"):
+        data.listed("folder", str(folder), str(labels))
+
+
+@pytest.fixture
+def mnist(tmp_path):
+    """MNIST's files, with 12 training and 4 test images of two classes."""
+    raw = tmp_path / "MNIST/raw"
+    raw.mkdir(parents=True)
+    for name, count in (("train", 12), ("t10k", 4)):
+        pixels = np.arange(count, dtype=np.uint8)[:, None, None].repeat(28, 1).repeat(28, 2)
+        images = bytes([0, 0, 8, 3]) + np.array([count, 28, 28], ">i4").tobytes() + pixels.tobytes()
+        labels = bytes([0, 0, 8, 1]) + np.array([count], ">i4").tobytes() + bytes(i % 2 for i in range(count))
+        (raw / f"{name}-images-idx3-ubyte").write_bytes(images)
+        (raw / f"{name}-labels-idx1-ubyte").write_bytes(labels)
+    return str(tmp_path)
+
+
+def test_a_dataset_of_torchvision_keeps_its_split(mnist, tmp_path):
+    images = data.index("torchvision:MNIST", mnist, 0.2, 2, 0)
+    assert images["split"].value_counts().to_dict() == {"train": 12, "test": 4}
+    assert sorted(images["class"].unique()) == ["0 - zero", "1 - one"]
+    own = images[images["shard"] == 0]
+    data.write_shard(own, ["0 - zero", "1 - one"], "torchvision:MNIST", mnist, 28, "fail", tmp_path / "a.h5")
+    shard, _ = store.read(tmp_path / "a.h5")
+    numbers = own["image"].str.split("-").str[1].astype(int)
+    np.testing.assert_array_equal(shard["images"][:, 0, 0, 0], numbers)  # an image has its number's brightness
+    np.testing.assert_array_equal(shard["train"], own["split"] == "train")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("Nothing", "has no dataset 'Nothing'"), ("FakeData", "has no dataset 'FakeData'"), ("CIFAR10", "does not hold")],
+)
+def test_a_dataset_that_is_not_there_is_told(tmp_path, name, said):
+    with pytest.raises(StrataError, match=said) as error:
+        data.listed(f"torchvision:{name}", str(tmp_path))
+    assert str(error.value).startswith("config key data.")
+    assert "\n" not in str(error.value)

@@ -5,7 +5,7 @@ rule index:
     output:
         f"{RUN}/images/index.csv",
     params:
-        **keys("data", "source", "path", "test_fraction", "shards", "seed"),
+        **keys("data", "source", "path", "labels", "test_fraction", "shards", "seed"),
         shapes=SHAPES,
         digest=source_digest("index.py"),
     message:
@@ -35,7 +35,7 @@ rule images:
         shard=f"{RUN}/images/{{shard}}.h5",
         skipped=f"{RUN}/images/{{shard}}-skipped.csv",
     params:
-        **keys("data", "source", "path", "size", "on_bad_image"),
+        **keys("data", "source", "path", "size", "resize", "on_bad_image"),
         shapes=SHAPES,
         digest=source_digest("images.py"),
     message:

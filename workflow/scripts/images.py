@@ -11,6 +11,6 @@ with one_line():
     shard = images[images["shard"] == int(snakemake.wildcards.shard.rsplit("-", 1)[1])]
     classes = images.drop_duplicates("label").sort_values("label")["class"]
     skipped = data.write_shard(
-        shard, list(classes), p.source, p.path, p.size, p.on_bad_image, snakemake.output.shard, p.shapes
+        shard, list(classes), p.source, p.path, p.size, p.on_bad_image, snakemake.output.shard, p.shapes, p.resize
     )
     store.write_bytes(snakemake.output.skipped, skipped.to_csv(index=False).encode())

@@ -5,5 +5,5 @@ from strata.errors import one_line
 
 with one_line():
     p = snakemake.params
-    images = data.index(p.source, p.path, p.test_fraction, p.shards, p.seed, p.shapes)
+    images = data.index(p.source, p.path, p.test_fraction, p.shards, p.seed, p.shapes, p.labels)
     store.write_bytes(snakemake.output[0], images.to_csv(index=False).encode())
