@@ -170,3 +170,19 @@ def test_the_head_is_the_last_linear_layer():
 
 def test_the_device_is_one_that_computes():
     assert (torch.ones(2, device=models.device()) + 1).sum().item() == 4
+
+
+def test_a_network_may_come_from_a_function_of_ones_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = """
+from torch import nn
+def sized(num_classes): return nn.Sequential(nn.Linear(4, num_classes))
+def fixed(): return nn.Sequential(nn.Linear(4, 2))
+def number(): return 3
+"""
+    (tmp_path / "factories.py").write_text(text)
+    assert models.build(model("python:factories:sized"), 7)[0].out_features == 7
+    assert models.build(model("python:factories:fixed"), 7)[0].out_features == 2
+    for name, said in (("number", "must return a torch.nn.Module"), ("none", "cannot be imported")):
+        with pytest.raises(StrataError, match=rf"config key model\.source: .*{said}"):
+            models.build(model(f"python:factories:{name}"), 7)
