@@ -111,12 +111,7 @@ def superclasses(path: str | Path, classes: Sequence[str]) -> pd.DataFrame:
         If the file is no such table, lacks a class, names one twice or one that there is not.
     """
     key = f"config key data.superclasses: {path}"
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise StrataError(f"{key} cannot be read as CSV ({str(error).splitlines()[0]})") from error
-    if list(table) != ["class", "superclass"]:
-        raise StrataError(f"{key} must have the columns class,superclass; found {','.join(map(str, table))}")
+    table = _read_table(path, ["class", "superclass"], key)
     listed = table["class"]
     for wrong, what in (
         ([name for name in classes if name not in set(listed)], "lacks"),
@@ -236,15 +231,21 @@ def _list_folder(root: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def _read_table(path: str | Path, columns: list[str], key: str) -> pd.DataFrame:
+    """Read a CSV file of just these columns, all of them text."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise StrataError(f"{key} cannot be read as CSV ({str(error).splitlines()[0]})") from error
+    if list(table) != columns:
+        raise StrataError(f"{key} must have the columns {','.join(columns)}; found {','.join(map(str, table))}")
+    return table
+
+
 def _list_labelled(root: Path, labels: Path) -> pd.DataFrame:
     """List the images of a folder whose classes a file tells; both must name the same images."""
     key = f"config key data.labels: {labels}"
-    try:
-        table = pd.read_csv(labels, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise StrataError(f"{key} cannot be read as CSV ({str(error).splitlines()[0]})") from error
-    if list(table) != ["image", "class"]:
-        raise StrataError(f"{key} must have the columns image,class; found {','.join(map(str, table))}")
+    table = _read_table(labels, ["image", "class"], key)
     if not root.is_dir():
         raise StrataError(f"config key data.path: {root} is not a directory")
     there = {str(f.relative_to(root)) for f in root.rglob("*") if f.suffix.lower() in SUFFIXES}
