@@ -34,6 +34,7 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("figures.dpi", 60, FIGURES),
         ("figures.examples", 9, FIGURES),
         ("questions.bootstrap", 200, FINDINGS),
+        ("activations.keep", False, NOTHING),
         ("questions.importance_target", "label", MEASUREMENTS),
         ("questions.meta_features", 3, ATLAS),
         ("questions.visualise", True, {"visualise", *FINDINGS}),

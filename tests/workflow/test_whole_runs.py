@@ -249,3 +249,12 @@ def test_pictures_are_made_where_they_are_asked_for_and_shown(again):
     rows = {name: len(table(again, f"tables/{name}.csv")) for name in ("q1_meta_features", "q1_plate")}
     assert rows == {"q1_meta_features": 8, "q1_plate": 9}
     assert again.plan(changes=changes) == {}
+
+
+def test_activations_that_are_not_kept_go_and_change_nothing(finished, fresh):
+    changes = {"activations.keep": False}
+    done = fresh.make(f"{RUN}/features.csv", changes=changes)
+    assert done.code == 0, done.output
+    assert fresh.path(f"{RUN}/features.csv").read_bytes() == finished.path(f"{RUN}/features.csv").read_bytes()
+    assert list(fresh.files("seed-0/activations/**/*.h5")) == []
+    assert fresh.plan(f"{RUN}/features.csv", changes=changes) == {}
