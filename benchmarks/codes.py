@@ -52,9 +52,8 @@ def compare(features: int, images: int, iterations: int, runs: int = 5) -> list[
         return model.encode(torch.from_numpy(rows).float(), max_iter=count).detach().numpy()
 
     def sklearn(rows, count):
-        return non_negative_factorization(rows, n_components=features, H=d, update_H=False, init=None, max_iter=count)[
-            0
-        ]
+        options = {"n_components": features, "update_H": False, "init": None, "max_iter": count}
+        return non_negative_factorization(rows, H=d, **options)[0]
 
     peers = {
         "overcomplete HALS": partial(overcomplete, "hals"),

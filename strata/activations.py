@@ -71,6 +71,7 @@ def extractor(
     StrataError
         If the network lacks a layer; names the nearest that it has.
     """
+    models.head_of(model, head)  # its own error; what follows is about tracing
     modules = {name for name, _ in model.named_modules() if name}
     try:
         tracer, nodes = _trace(model, head)

@@ -110,7 +110,7 @@ def support_of_seed(
     found, about = store.read(features, kind="features")
     gradients = found["dictionary"] @ found["head_weight"].T
     codes, labels = _test_images(code_shards, image_shards)
-    if len(found["head_weight"]) != len(about["classes"]):
+    if _tells_other_classes(found, about):
         labels = (codes @ gradients + found["head_bias"]).argmax(1)
     known = table.dropna(subset=["complexity"])
     always = np.setdiff1d(table["feature"], known["feature"])
@@ -137,6 +137,11 @@ def support_of_seed(
         )
         drawn += name == "random"
     return pd.concat(parts)
+
+
+def _tells_other_classes(found: dict[str, np.ndarray], about: dict[str, Any]) -> bool:
+    """Whether the head in a shard of features has other classes than the images, so that labels are none of its."""
+    return len(found["head_weight"]) != len(about["classes"])
 
 
 def _test_images(
@@ -240,8 +245,8 @@ def importance_of_checkpoint(
     own = store.digest(found["dictionary"].tobytes())
     gradients = found["dictionary"] @ found["head_weight"].T
     sums = {target: np.zeros((2, len(gradients))) for target in ("predicted", "label", "all")}
-    if len(found["head_weight"]) != len(about["classes"]):
-        del sums["label"]  # the head tells other classes than those of the images
+    if _tells_other_classes(found, about):
+        del sums["label"]
     images = 0
     for code_shard, activation_shard, image_shard in zip(code_shards, activation_shards, image_shards, strict=True):
         with store.Shard(code_shard, kind="codes", features=own) as shard:

@@ -175,10 +175,7 @@ def torchvision_weights(model_config: dict[str, Any]) -> Any:
     """
     known = torchvision.models.get_model_weights(model_config["source"].partition(":")[2])
     if model_config["weights"] not in known.__members__:
-        raise StrataError(
-            f"config key model.weights: {model_config['source']} has no weights {model_config['weights']!r}; "
-            f"allowed: {', '.join(known.__members__)}"
-        )
+        _unpublished(model_config, list(known.__members__))
     return known[model_config["weights"]]
 
 
@@ -193,11 +190,15 @@ def timm_weights(model_config: dict[str, Any]) -> Any:
     timm, name = timm_module(), model_config["source"].partition(":")[2]
     known = [entry.partition(".")[2] for entry in timm.list_pretrained(f"{name}.*")]
     if model_config["weights"] not in known:
-        raise StrataError(
-            f"config key model.weights: {model_config['source']} has no weights {model_config['weights']!r}; "
-            f"allowed: {', '.join(known) or 'none'}"
-        )
+        _unpublished(model_config, known)
     return timm.get_pretrained_cfg(f"{name}.{model_config['weights']}")
+
+
+def _unpublished(model_config: dict[str, Any], known: Sequence[str]) -> NoReturn:
+    raise StrataError(
+        f"config key model.weights: {model_config['source']} has no weights {model_config['weights']!r}; "
+        f"allowed: {', '.join(known) or 'none'}"
+    )
 
 
 def _published_classes(model_config: dict[str, Any]) -> int | None:

@@ -21,9 +21,10 @@ CHUNKS = names.chunks(names.probed_layers(LAYERS), config["probes"]["layers_per_
 FAMILY = config["probes"]["family"]
 BRANCHES = names.branches_of(LAYERS)
 BRANCH_CHUNKS = names.chunks(BRANCHES, config["probes"]["layers_per_job"])
+SERIES = len(EPOCHS) > 2  # several trained checkpoints
 # What this configuration cannot have, and why.
 LEFT_OUT = []
-if len(EPOCHS) < 3:
+if not SERIES:
     LEFT_OUT.append("question 2, because the network has one trained checkpoint alone")
 if not BRANCHES:
     LEFT_OUT.append("question 3, because activations.layers names no residual block (block-01, …)")
