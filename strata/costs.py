@@ -16,7 +16,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.flop_counter import FlopCounterMode
 
-from strata import activations, data, layers, models, perceptron, robustness, series
+from strata import activations, data, features, layers, models, perceptron, robustness, series
 from strata import shapes as made
 from strata.config import studied_shards
 from strata.errors import StrataError
@@ -91,7 +91,9 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
     k, d = shape.classes * config["features"]["per_class"], shape.units[layers.PENULTIMATE]
     cached = sum(shape.units.values()) * width
     weights = 4 * shape.parameters
-    studied_train = train * shards / all_shards
+    factorised = config["features"]
+    given = min(train, shape.classes * (factorised["images_per_class"] or train))
+    discovery = given * (factorised["crops"] or 1)
 
     rows: list[dict[str, Any]] = []
 
@@ -118,14 +120,17 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         passes * per_shard * cached,
         shard_pixels + 2 * per_shard * sum(shape.units.values()) * width,
     )
-    factorisation = _ITERATIONS["features"] * 8 * studied_train * d * config["features"]["per_class"]
+    jobs, dictionary = factorised["jobs"], 8 * k * d
+    rule("discovery", jobs, given / rates["decode"], discovery * pixels, 3 * discovery * pixels / jobs)
+    factorisation = _ITERATIONS["features"] * 8 * discovery * d * factorised["per_class"]
     rule(
-        "features",
-        seeds * checkpoints,
-        seeds * checkpoints * factorisation / rates["small"],
-        seeds * checkpoints * 8 * (k * d + shape.classes * d),
-        4 * 8 * studied_train * d,
+        "class_features",
+        seeds * checkpoints * jobs,
+        seeds * checkpoints * (discovery * shape.forward / rates["forward"] + factorisation / rates["small"]),
+        seeds * checkpoints * (dictionary + jobs * 8 * shape.classes * d),
+        4 * 4 * discovery * d / jobs + 2 * features.IMAGES_AT_ONCE * pixels,
     )
+    rule("features", seeds * checkpoints, 0, seeds * checkpoints * (dictionary + 8 * shape.classes * d), 3 * dictionary)
     rule("random_directions", seeds, 0, seeds * 8 * (k * d + shape.classes * d), 3 * 8 * k * d)
     gradient = _ITERATIONS["codes"] * 2 * k * min(k, 2 * d)  # of one image
     encodings = passes + seeds * shards  # the random directions' are those more

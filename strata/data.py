@@ -18,6 +18,7 @@ import torch
 from sklearn.datasets import load_digits
 from torchvision import datasets
 from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms.v2 import RandomResizedCrop
 from torchvision.transforms.v2 import functional as transforms
 
 from strata import shapes as made
@@ -90,6 +91,38 @@ def listed(
     return _list_dataset(source, str(path))
 
 
+def discovery(images: pd.DataFrame, per_class: int | None, jobs: int, job: int) -> pd.DataFrame:
+    """Return the images that the features of some classes are discovered in.
+
+    Parameters
+    ----------
+    images
+        The whole table of `index`.
+    per_class
+        Training images that a class gives at most, those of the first shards first; None for all.
+    jobs, job
+        Classes, in their order, are spread over so many jobs; which of them, from 0.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `images`, class by class.
+
+    Raises
+    ------
+    StrataError
+        If there are fewer classes than jobs.
+    """
+    labels = np.sort(images["label"].unique())
+    if len(labels) < jobs:
+        raise StrataError(
+            f"config key features.jobs must be at most the number of classes ({len(labels)}); found {jobs}"
+        )
+    own = images[(images["split"] == "train") & images["label"].isin(np.array_split(labels, jobs)[job])]
+    ordered = own.sort_values("label", kind="stable")
+    return ordered if per_class is None else ordered.groupby("label").head(per_class)
+
+
 def superclasses(path: str | Path, classes: Sequence[str]) -> pd.DataFrame:
     """Read which super-class every class belongs to.
 
@@ -134,6 +167,7 @@ def write_shard(
     output: str | Path,
     shapes: dict[str, Any] | None = None,
     resize: int | None = None,
+    crops: int | None = None,
 ) -> pd.DataFrame:
     """Decode the images of one shard and write them.
 
@@ -151,7 +185,9 @@ def write_shard(
     shapes
         What images are made from where the source is `shapes` (see `strata.shapes.listed`).
     resize
-        Pixels to which the short side of a file is scaled before its middle is cut out; None for `size`.
+        Pixels to which the short side of an image is scaled before its middle is cut out; None for `size`.
+    crops
+        Random crops that stand for every image, one after the other (see `_crops`); None for the middle alone.
 
     Returns
     -------
@@ -164,15 +200,16 @@ def write_shard(
         Names the first image that cannot be decoded, unless it is to be skipped.
     """
     pixels, kept, skipped = [], [], []
-    decoder: Iterator[np.ndarray | StrataError]
+    scaled = size if shapes else resize or size  # what is made here is made for its size
+    decoder: Iterator[torch.Tensor | StrataError]
     if shapes:
-        decoder = made.drawn(images["image"], shapes, size)
+        decoder = (torch.from_numpy(image) for image in made.drawn(images["image"], shapes, size))
     elif source == "digits":
-        decoder = _decode_digits(images, size)
+        decoder = _decode_digits(images, scaled)
     elif source == "folder":
-        decoder = _decode_files(images, Path(str(path)), size, resize or size)
+        decoder = _decode_files(images, Path(str(path)))
     else:
-        decoder = _decode_dataset(images, source, str(path), size, resize or size)
+        decoder = _decode_dataset(images, source, str(path))
     for row, image in progress(enumerate(decoder), "decoding images", total=len(images)):
         if isinstance(image, StrataError):
             if on_bad_image == "fail":
@@ -180,8 +217,13 @@ def write_shard(
             print(f"skipped: {image}", file=sys.stderr)
             skipped.append({**images.iloc[row].to_dict(), "why": str(image)})
         else:
-            pixels.append(image)
-            kept.append(row)
+            cut = (
+                [_middle(image, size, scaled)]
+                if crops is None
+                else _crops(image, size, crops, images["image"].iloc[row])
+            )
+            pixels += cut
+            kept += [row] * len(cut)
     if not kept:
         raise StrataError(f"{output}: none of its {len(images)} images could be decoded")
     rows = images.iloc[kept]
@@ -293,36 +335,40 @@ def _dataset(source: str, root: str, split: str) -> Any:
         ) from error
 
 
-def _decode_digits(images: pd.DataFrame, size: int) -> Iterator[np.ndarray]:
-    grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
-    wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
-    large = transforms.resize(grey[wanted, None], [size, size], antialias=True)
-    yield from large.round().clamp(0, 255).to(torch.uint8).expand(-1, 3, -1, -1).numpy()
-
-
-def _decode_dataset(
-    images: pd.DataFrame, source: str, root: str, size: int, resize: int
-) -> Iterator[np.ndarray | StrataError]:
-    parts = {split: _dataset(source, root, split) for split in ("train", "test")}
-    for name in images["image"]:
-        split, number = name.split("-")
-        yield _squared(transforms.pil_to_tensor(parts[split][int(number)][0].convert("RGB")), size, resize)
-
-
-def _squared(image: torch.Tensor, size: int, resize: int) -> np.ndarray:
+def _middle(image: torch.Tensor, size: int, resize: int) -> np.ndarray:
     """Scale the short side of an image, and cut out its middle."""
     return transforms.center_crop(transforms.resize(image, [resize], antialias=True), [size, size]).numpy()
 
 
-def _decode_files(images: pd.DataFrame, root: Path, size: int, resize: int) -> Iterator[np.ndarray | StrataError]:
+def _crops(image: torch.Tensor, size: int, count: int, name: str) -> list[np.ndarray]:
+    """Cut 8 to 100 % of an image out at random, between 3:4 and 4:3, scaled to size × size; its name is the seed."""
+    crop = RandomResizedCrop(size, antialias=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(store.digest([name])[:15], 16))
+        return [crop(image).numpy() for _ in range(count)]
+
+
+def _decode_digits(images: pd.DataFrame, size: int) -> Iterator[torch.Tensor]:
+    grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
+    wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
+    large = transforms.resize(grey[wanted, None], [size, size], antialias=True)
+    yield from large.round().clamp(0, 255).to(torch.uint8).expand(-1, 3, -1, -1)
+
+
+def _decode_dataset(images: pd.DataFrame, source: str, root: str) -> Iterator[torch.Tensor]:
+    parts = {split: _dataset(source, root, split) for split in ("train", "test")}
+    for name in images["image"]:
+        split, number = name.split("-")
+        yield transforms.pil_to_tensor(parts[split][int(number)][0].convert("RGB"))
+
+
+def _decode_files(images: pd.DataFrame, root: Path) -> Iterator[torch.Tensor | StrataError]:
     for name in images["image"]:
         try:
             image = decode_image(str(root / name), mode=ImageReadMode.RGB, apply_exif_orientation=True)
             if image.dtype != torch.uint8:
                 image = (image.float() / torch.iinfo(image.dtype).max * 255).round().to(torch.uint8)
-            if image.ndim == 4:  # an animation: its first frame
-                image = image[0]
-            yield _squared(image, size, resize)
+            yield image[0] if image.ndim == 4 else image  # of an animation, its first frame
         except (RuntimeError, ValueError, OSError) as error:
             reason = re.sub(r"\[\S+\]", "", str(error).splitlines()[0]).strip()  # the library's own source lines
             yield StrataError(f"{root / name} cannot be read as an image ({reason})")

@@ -6,15 +6,19 @@ codes (images × features); A ≈ Z D with Z ≥ 0 and, but for semi-NMF, D ≥ 
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from strata import models, store
+from strata.activations import cache
 from strata.errors import StrataError
 from strata.layers import PENULTIMATE
 from strata.progress import progress
+
+IMAGES_AT_ONCE = 4096  # that a job holds
 
 
 def discover(
@@ -61,8 +65,8 @@ def discover(
     for name, count in zip(classes, counts, strict=True):
         if count < per_class:
             raise StrataError(
-                f"class {name!r} has {count} training images in the studied shards, fewer than the rank "
-                f"features.per_class: {per_class}; lower it, or study more images (activations.shards)"
+                f"class {name!r} gives {count} training images (or crops of them) to discovery, fewer than the rank "
+                f"features.per_class: {per_class}; lower it, or raise features.images_per_class or features.crops"
             )
     units = activations.shape[1]
     stacked = np.zeros((len(classes), counts.max(), units), np.float32)
@@ -118,10 +122,10 @@ def factorise(
 
 
 def discover_checkpoint(
-    activation_shards: Sequence[str | Path],
-    image_shards: Sequence[str | Path],
+    image_shard: str | Path,
     checkpoint: str | Path,
-    model_config: dict,
+    model_config: dict[str, Any],
+    caching: dict[str, Any],
     method: str,
     per_class: int,
     seed: int,
@@ -129,79 +133,46 @@ def discover_checkpoint(
     max_iterations: int,
     output: str | Path,
 ) -> None:
-    """Discover the features of one checkpoint from its cached penultimate activations, and write them.
+    """Discover the features of one checkpoint in some classes, from images of these, and write them.
 
-    The shard also holds the head that reads the penultimate layer, because importance is a property of both.
-    """
-    parts, labels, classes, made_by = [], [], [], ""
-    for activation_shard, image_shard in zip(activation_shards, image_shards, strict=True):
-        with store.Shard(image_shard, kind="images") as images:
-            train, truth = images.read("train"), images.read("labels")
-            classes, of = images.attributes["classes"], images.attributes["images"]
-        with store.Shard(activation_shard, kind="activations", layer=PENULTIMATE, images=of) as shard:
-            parts.append(shard.read("activations")[train])
-            made_by = shard.attributes["checkpoint"]
-        labels.append(truth[train])
-    network = models.build(model_config, len(classes))
-    if models.load(checkpoint, network) != made_by:
-        raise StrataError(
-            f"{activation_shards[0]} was made by another checkpoint than {checkpoint}; "
-            f"{store.rebuild(activation_shards[0])}"
-        )
-    dictionary, origin = discover(
-        np.concatenate(parts),
-        np.concatenate(labels),
-        classes,
-        method,
-        per_class,
-        seed,
-        tolerance,
-        max_iterations,
-    )
-    head = models.head_of(network, model_config["head"])
-    store.write(
-        output,
-        {
-            "dictionary": dictionary,
-            "origin": origin,
-            "head_weight": head.weight.detach().double().numpy(),
-            "head_bias": head.bias.detach().double().numpy(),
-        },
-        kind="features",
-        checkpoint=made_by,
-        classes=classes,
-    )
-
-
-def random_directions(dictionary: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return directions as random as they can be and still look like features, one unit at a time: a control.
-
-    The entries of every unit are permuted over the rows of D, and rows scaled to unit norm. So each unit keeps how
-    often, and by how much relative to other entries of its own, features use it, while which units go together, and
-    that alone makes a direction, is lost. Rows of |normal| numbers would be another null hypothesis: they use all
-    units alike, dead ones too, and are all nearly parallel (cosine 2/π), which no dictionary is.
+    The file also holds the head that reads the penultimate layer, because importance is a property of both.
 
     Parameters
     ----------
-    dictionary
-        D, features × units.
-
-    Returns
-    -------
-    ndarray
-        As many directions, of unit norm; a row that got only zeros stays zero.
+    image_shard
+        Images of training (or crops of them) of these classes alone (see `strata.data.discovery`).
+    caching
+        The keys pool, tokens and batch_size of the section `activations`.
     """
-    rows = rng.permuted(dictionary, axis=0)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    with store.Shard(image_shard, kind="images") as images:
+        labels, all_classes = images.read("labels"), images.attributes["classes"]
+        network = models.build(model_config, len(all_classes))
+        made_by = models.load(checkpoint, network)
+        head = models.head_of(network, model_config["head"])
+        weight, bias = (x.detach().double().numpy() for x in (head.weight, head.bias))
+        network.to(models.device()).eval()
+        activations = _penultimate(network, images, model_config, caching)
+    own, labels = np.unique(labels, return_inverse=True)
+    classes = [all_classes[label] for label in own]
+    dictionary, origin = discover(activations, labels, classes, method, per_class, seed, tolerance, max_iterations)
+    store.write(
+        output,
+        {"dictionary": dictionary, "origin": own[origin].astype(np.int64), "head_weight": weight, "head_bias": bias},
+        kind="features",
+        checkpoint=made_by,
+        classes=all_classes,
+    )
 
 
-def write_random_directions(features: str | Path, seed: int, output: str | Path) -> None:
-    """Write random directions in place of a checkpoint's features, with the same head; they come from no class."""
-    found, about = store.read(features, kind="features")
-    found["dictionary"] = random_directions(found["dictionary"], np.random.default_rng(seed))
-    del found["origin"]
-    store.write(output, found, **about)
+def _penultimate(
+    network: nn.Module, images: store.Shard, model_config: dict[str, Any], caching: dict[str, Any]
+) -> np.ndarray:
+    """Run the network over the images of a shard, not all of them in memory at once."""
+    starts = range(0, images.shape("images")[0], IMAGES_AT_ONCE)
+    parts = (images.read("images", slice(start, start + IMAGES_AT_ONCE)) for start in starts)
+    return np.concatenate(
+        [cache(network, [PENULTIMATE], part, model_config, **caching, dtype="float32")[PENULTIMATE] for part in parts]
+    )
 
 
 def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:

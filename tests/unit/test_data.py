@@ -279,6 +279,13 @@ def smooth(height=20, width=24):
     return Image.fromarray(np.stack([10 * rows, 9 * columns, 5 * (rows + columns)], axis=2).astype(np.uint8))
 
 
+def decoded(name, root, size, resize):
+    """Decode one file through a shard."""
+    rows = pd.DataFrame({"image": [name], "label": [0], "split": ["train"]})
+    data.write_shard(rows, ["a"], "folder", str(root), size, "fail", root / "decoded.h5", resize=resize)
+    return store.read(root / "decoded.h5")[0]["images"][0]
+
+
 def turned(image, path):
     exif = image.getexif()
     exif[0x0112] = 6  # shown turned clockwise by a quarter
@@ -300,7 +307,7 @@ def turned(image, path):
 def test_files_of_all_kinds_are_decoded_to_the_same_colours(tmp_path, name, save, tolerance):
     image = smooth(20, 20)
     save(image, tmp_path / name)
-    (found,) = data._decode_files(pd.DataFrame({"image": [name]}), tmp_path, 20, 20)
+    found = decoded(name, tmp_path, 20, 20)
     assert found.dtype == np.uint8
     expected = np.asarray(image).transpose(2, 0, 1).astype(int)
     assert np.abs(found.astype(int) - expected).mean() <= tolerance
@@ -308,14 +315,14 @@ def test_files_of_all_kinds_are_decoded_to_the_same_colours(tmp_path, name, save
 
 def test_a_grey_file_of_16_bits_keeps_its_brightness(tmp_path):
     Image.fromarray(np.full((20, 20), 40_000, np.uint16)).save(tmp_path / "grey.png")
-    (found,) = data._decode_files(pd.DataFrame({"image": ["grey.png"]}), tmp_path, 20, 20)
+    found = decoded("grey.png", tmp_path, 20, 20)
     assert np.unique(found).tolist() == [round(40_000 / 65_535 * 255)]
 
 
 def test_a_larger_resize_cuts_out_the_middle(tmp_path):
     smooth(40, 60).save(tmp_path / "a.png")
-    (whole,) = data._decode_files(pd.DataFrame({"image": ["a.png"]}), tmp_path, 40, 40)
-    (middle,) = data._decode_files(pd.DataFrame({"image": ["a.png"]}), tmp_path, 20, 40)
+    whole = decoded("a.png", tmp_path, 40, 40)
+    middle = decoded("a.png", tmp_path, 20, 40)
     np.testing.assert_array_equal(middle, whole[:, 10:30, 10:30])
 
 

@@ -12,6 +12,7 @@ RUN = f"results/{config['run']}"
 SEED = f"{RUN}/seed-{{seed}}"
 SHARDS = [f"shard-{i:03d}" for i in range(config["data"]["shards"])]
 STUDIED = SHARDS[: configuration.studied_shards(config)]
+CLASSES = [f"classes-{i:03d}" for i in range(config["features"]["jobs"])]
 with one_line():
     EPOCHS = series.epochs(config)
 CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
@@ -43,6 +44,7 @@ SHAPES = (
 wildcard_constraints:
     seed=r"\d+",
     shard=r"shard-\d{3}",
+    classes=r"classes-\d{3}",
     checkpoint=r"epoch-\d{3}",
     features=r"epoch-\d{3}|shuffled|random|truth",
 

@@ -1,19 +1,49 @@
-"""Features and codes: a dictionary for every checkpoint, the codes of every image, and shuffled ones as a control."""
+"""Features and codes: a dictionary for every checkpoint, discovered some classes a job, the codes of every image, and shuffled ones as a control."""
+
+
+rule discovery:
+    input:
+        f"{RUN}/images/index.csv",
+    output:
+        f"{RUN}/images/discovery/{{classes}}.h5",
+    params:
+        **keys("data", "source", "path", "size", "resize", "on_bad_image"),
+        **keys("features", "images_per_class", "crops", "jobs"),
+        shapes=SHAPES,
+        digest=source_digest("discovery.py"),
+    message:
+        "Decoding the images that features are discovered in: {wildcards.classes}"
+    script:
+        "../scripts/discovery.py"
+
+
+rule class_features:
+    input:
+        images=rules.discovery.output[0],
+        checkpoint=f"{SEED}/checkpoints/{{checkpoint}}.pt",
+    output:
+        f"{SEED}/features/{{checkpoint}}/{{classes}}.h5",
+    params:
+        **keys("features", "method", "per_class", "tolerance", "max_iterations"),
+        **keys("activations", "pool", "tokens", "batch_size"),
+        model=config["model"],
+        digest=source_digest("class_features.py"),
+    message:
+        "Discovering features: seed {wildcards.seed}, {wildcards.checkpoint}, {wildcards.classes}"
+    script:
+        "../scripts/class_features.py"
 
 
 rule features:
     input:
-        images=images(STUDIED),
-        activations=activations("{checkpoint}", names.PENULTIMATE),
-        checkpoint=f"{SEED}/checkpoints/{{checkpoint}}.pt",
+        expand(rules.class_features.output[0], classes=CLASSES, allow_missing=True),
     output:
         f"{SEED}/features/{{checkpoint}}.h5",
+    localrule: True
     params:
-        **keys("features", "method", "per_class", "tolerance", "max_iterations"),
-        model=config["model"],
         digest=source_digest("features.py"),
     message:
-        "Discovering features: seed {wildcards.seed}, {wildcards.checkpoint}"
+        "Gathering the features of all classes: seed {wildcards.seed}, {wildcards.checkpoint}"
     script:
         "../scripts/features.py"
 

@@ -1,22 +1,7 @@
-"""Discover the features of one checkpoint."""
+"""Gather the features of all classes."""
 
-import torch
-
-from strata import features
+from strata import dictionary
 from strata.errors import one_line
 
 with one_line():
-    p = snakemake.params
-    torch.set_num_threads(snakemake.threads)
-    features.discover_checkpoint(
-        snakemake.input.activations,
-        snakemake.input.images,
-        snakemake.input.checkpoint,
-        p.model,
-        p.method,
-        p.per_class,
-        int(snakemake.wildcards.seed),
-        p.tolerance,
-        p.max_iterations,
-        snakemake.output[0],
-    )
+    dictionary.gather(snakemake.input, snakemake.output[0])
