@@ -110,8 +110,12 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
 
     shard_pixels = per_shard * pixels
     rule("images", 1 + all_shards, shape.images / rates["decode"], shape.images * pixels, 3 * shard_pixels)
-    steps = config["training"]["epochs"] * (3 * train + (shape.images - train)) * shape.forward
-    rule("train", seeds, seeds * steps / rates["train"], seeds * checkpoints * weights, shard_pixels + 20 * weights)
+    tested = (shape.images - train) * shape.forward
+    if series.trained_here(config["model"]):
+        steps = config["training"]["epochs"] * (3 * train * shape.forward + tested)
+        rule("train", seeds, seeds * steps / rates["train"], seeds * checkpoints * weights, shard_pixels + 20 * weights)
+    else:
+        rule("adopt", 1, checkpoints * tested / rates["forward"], checkpoints * weights, shard_pixels + 2 * weights)
     passes = seeds * checkpoints * shards
     rule(
         "activations",

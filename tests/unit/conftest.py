@@ -42,20 +42,27 @@ def training_config() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def digit_shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two shards with 24 images each of the digits 0, 1 and 2, 16 × 16 pixels."""
-    folder = tmp_path_factory.mktemp("digits")
+def few_digits() -> pd.DataFrame:
+    """The index of 24 images each of the digits 0, 1 and 2."""
     images = data.index("digits", None, test_fraction=0.25, shards=1, seed=0)
-    images = images[images["label"] < 3].groupby(["label", "split"]).head(12)
+    return images[images["label"] < 3].groupby(["label", "split"]).head(12)
+
+
+@pytest.fixture(scope="session")
+def digit_shards(few_digits: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two shards with 36 images each of the digits 0, 1 and 2, 16 × 16 pixels."""
+    folder = tmp_path_factory.mktemp("digits")
     paths = []
     for i in range(2):
         paths.append(folder / f"shard-{i:03d}.h5")
-        data.write_shard(images.iloc[i::2], ["0", "1", "2"], "digits", None, 16, "fail", paths[-1])
+        data.write_shard(few_digits.iloc[i::2], ["0", "1", "2"], "digits", None, 16, "fail", paths[-1])
     return paths
 
 
 @pytest.fixture(scope="session")
-def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+def walk(
+    few_digits: pd.DataFrame, digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory
+) -> SimpleNamespace:
     """All stages once, from images to V-information, with 2 features a class. Tests read it only."""
     folder = tmp_path_factory.mktemp("walk")
     model, epochs = _model_config(), [0, 1, 2]
@@ -71,10 +78,10 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     for i, shard in enumerate(digit_shards):
         outputs = {name: str(acts[name][i]) for name in cached}
         activations.cache_shard(shard, checkpoint, outputs, model, 1, "mean", "float32", 16)
-    dictionary = path_of("features", "epoch-002")
-    features.discover_checkpoint(
-        acts["penultimate"], digit_shards, checkpoint, model, "nmf", 2, 0, 1e-6, 500, dictionary
-    )
+    discovery, dictionary = path_of("discovery", "classes-000"), path_of("features", "epoch-002")
+    data.write_shard(data.discovery(few_digits, None, 1, 0), ["0", "1", "2"], "digits", None, 16, "fail", discovery)
+    caching = {"pool": 1, "tokens": "mean", "batch_size": 16}
+    features.discover_checkpoint(discovery, checkpoint, model, caching, "nmf", 2, 0, 1e-6, 500, dictionary)
     code_shards = [path_of("codes", "epoch-002", shard) for shard in shards]
     for acts_shard, codes_shard in zip(acts["penultimate"], code_shards, strict=True):
         codes.encode_shard(dictionary, acts_shard, 1e-6, 200, codes_shard)
@@ -90,7 +97,9 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     return SimpleNamespace(
         history=history,
         model=model,
+        index=few_digits,
         images=digit_shards,
+        discovery=discovery,
         checkpoint=checkpoint,
         activations=acts,
         features=dictionary,

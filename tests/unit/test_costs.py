@@ -43,6 +43,26 @@ def test_twice_the_images_cost_twice_the_disk_of_codes(config, rates):
     assert two.loc["train", "hours"] > one.loc["train", "hours"]
 
 
+def test_a_network_that_is_not_trained_here_costs_no_training(config, rates):
+    trained, adopted = (
+        costs.estimate({**config, "model": config["model"] | model}, costs.shapes(config), rates).set_index("rule")
+        for model in ({}, {"source": "torchvision:resnet18", "weights": "IMAGENET1K_V1"})
+    )
+    assert "adopt" not in trained.index
+    assert "train" not in adopted.index
+    assert adopted.loc["adopt", "hours"] < 0.1 * trained.loc["train", "hours"]
+
+
+def test_crops_and_a_cap_set_the_cost_of_discovery(config, rates):
+    def discovery(**features):
+        table = costs.estimate(config | {"features": config["features"] | features}, costs.shapes(config), rates)
+        return table.set_index("rule").loc["discovery"]
+
+    all_images, few, cropped = discovery(), discovery(images_per_class=10), discovery(images_per_class=10, crops=7)
+    assert few["disk"] < all_images["disk"]
+    assert cropped["disk"] == 7 * few["disk"] == 7 * 100 * 3 * 32**2
+
+
 def test_the_page_names_every_rule_and_device(config, rates):
     shape = costs.shapes(config)
     page = costs.text(config, shape, {"my device": costs.estimate(config, shape, rates)})

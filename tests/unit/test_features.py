@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import NMF
 
-from strata import codes, features, models, store
+from strata import data, dictionary, features, models, store
 from strata.errors import StrataError
 
 
@@ -75,39 +75,45 @@ def discover(activations, labels, per_class=2, classes=("cat", "dog")):
 def test_the_dictionary_holds_unit_rows_of_every_class_in_order():
     labels = [0] * 9 + [1] * 14
     activations = uniform(23, 7)
-    dictionary, origin = discover(activations, labels)
-    assert dictionary.shape == (4, 7)
-    np.testing.assert_allclose(np.linalg.norm(dictionary, axis=1), 1)
-    assert (dictionary >= 0).all()
+    found, origin = discover(activations, labels)
+    assert found.shape == (4, 7)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
+    assert (found >= 0).all()
     assert list(origin) == [0, 0, 1, 1]
 
 
 def test_the_features_of_a_class_are_the_parts_that_its_images_are_made_of():
     parts = np.eye(8)[[[0, 1, 2], [3, 4, 5]]].sum(1)  # two parts of three units each, no unit shared
     mixed = np.concatenate([np.eye(2), uniform(38, 2)]) @ parts  # each is seen alone once: no other answer
-    dictionary, _ = discover(np.concatenate([mixed, uniform(12, 8, seed=5)]), [0] * 40 + [1] * 12)
-    overlap = dictionary[:2] @ (parts / np.linalg.norm(parts, axis=1, keepdims=True)).T
+    found, _ = discover(np.concatenate([mixed, uniform(12, 8, seed=5)]), [0] * 40 + [1] * 12)
+    overlap = found[:2] @ (parts / np.linalg.norm(parts, axis=1, keepdims=True)).T
     np.testing.assert_allclose(overlap.max(1), 1, atol=1e-3)
     assert sorted(overlap.argmax(1)) == [0, 1]
 
 
 def test_a_class_without_any_activation_gives_rows_of_zeros():
-    dictionary, _ = discover(np.concatenate([uniform(9, 7), np.zeros((9, 7))]), [0] * 9 + [1] * 9)
-    assert np.isfinite(dictionary).all()
-    np.testing.assert_allclose(np.linalg.norm(dictionary, axis=1), [1, 1, 0, 0])
+    found, _ = discover(np.concatenate([uniform(9, 7), np.zeros((9, 7))]), [0] * 9 + [1] * 9)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), [1, 1, 0, 0])
 
 
 def test_a_class_with_fewer_images_than_the_rank_is_told():
-    with pytest.raises(StrataError, match=r"class 'dog' has 3 training images .* features\.per_class: 4") as error:
+    with pytest.raises(StrataError, match=r"class 'dog' gives 3 training images .* features\.per_class: 4") as error:
         discover(uniform(12, 7), [0] * 9 + [1] * 3, per_class=4)
     assert "\n" not in str(error.value)
-    with pytest.raises(StrataError, match="class 'emu' has 0 training images"):
+    with pytest.raises(StrataError, match="class 'emu' gives 0 training images"):
         discover(uniform(12, 7), [0] * 6 + [1] * 6, classes=("cat", "dog", "emu"))
 
 
 def test_negative_activations_are_told():
     with pytest.raises(StrataError, match="penultimate activations are negative"):
         discover(uniform(12, 7) - 0.1, [0] * 6 + [1] * 6)
+
+
+def discovered(walk, images, output):
+    caching = {"pool": 1, "tokens": "mean", "batch_size": 16}
+    features.discover_checkpoint(images, walk.checkpoint, walk.model, caching, "nmf", 2, 0, 1e-6, 500, output)
+    return store.read(output, kind="features")
 
 
 def test_a_checkpoints_features_come_from_its_training_images_alone(walk):
@@ -120,7 +126,8 @@ def test_a_checkpoints_features_come_from_its_training_images_alone(walk):
     expected, origin = features.discover(
         np.concatenate(activations).astype(float), np.concatenate(labels), ["0", "1", "2"], "nmf", 2, 0, 1e-6, 500
     )
-    assert (found["dictionary"] == expected).all()
+    # Their images come in another order, and in batches of others.
+    assert ((found["dictionary"] * expected).sum(1) > 1 - 1e-4).all()
     assert (found["origin"] == origin).all()
     network = models.build(walk.model, 3)
     assert about["checkpoint"] == models.load(walk.checkpoint, network)
@@ -129,59 +136,40 @@ def test_a_checkpoints_features_come_from_its_training_images_alone(walk):
     np.testing.assert_array_equal(found["head_bias"], network.head.bias.detach().numpy())
 
 
-def test_features_of_activations_of_another_checkpoint_are_refused(walk, tmp_path):
-    other = walk.checkpoint.with_name("epoch-000.pt")
-    arguments = [walk.activations["penultimate"], walk.images, other, walk.model, "nmf", 2, 0, 1e-6, 500]
-    with pytest.raises(StrataError, match="was made by another checkpoint than") as error:
-        features.discover_checkpoint(*arguments, tmp_path / "features.h5")
-    assert str(walk.activations["penultimate"][0]) in str(error.value)
-    assert str(other) in str(error.value)
-    assert list(tmp_path.iterdir()) == []
+def test_images_are_read_a_part_at_a_time(walk, tmp_path, monkeypatch):
+    whole, _ = discovered(walk, walk.discovery, tmp_path / "whole.h5")
+    reads = []
+    read = store.Shard.read
+    monkeypatch.setattr(features, "IMAGES_AT_ONCE", 16)
+    monkeypatch.setattr(store.Shard, "read", lambda *args: reads.append(read(*args)) or reads[-1])
+    parts, _ = discovered(walk, walk.discovery, tmp_path / "parts.h5")
+    np.testing.assert_array_equal(parts["dictionary"], whole["dictionary"])
+    assert [len(images) for images in reads if images.ndim == 4] == [16, 16, 4]
 
 
-def test_random_directions_keep_every_units_entries_and_lose_which_go_together():
-    rng = np.random.default_rng(0)
-    pattern = rng.random((5, 30)) * (rng.random((5, 30)) < 0.4)
-    d = np.repeat(pattern, 40, axis=0) * rng.uniform(0.9, 1.1, (200, 1))  # five directions, again and again
-    d /= np.linalg.norm(d, axis=1, keepdims=True)
-    found = features.random_directions(d, np.random.default_rng(1))
-    assert found.shape == d.shape
-    assert found.min() >= 0
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
-    np.testing.assert_array_equal((found > 0).sum(0), (d > 0).sum(0))
-    alike = np.sort(found @ d.T, axis=1)[:, -1]
-    assert (np.sort(d @ d.T, axis=1)[:, -2] > 0.999).all()
-    assert np.median(alike) < 0.9
-    # Entries of a unit, but for the scale of the row that each of them came to.
-    for unit in range(30):
-        a, b = (np.sort(x[:, unit][x[:, unit] > 0]) for x in (found, d))
-        assert len(a) == 0 or 0.5 < np.median(a) / np.median(b) < 2
+def test_classes_in_jobs_of_their_own_have_the_features_that_they_have_together(walk, tmp_path):
+    together, about = store.read(walk.features, kind="features")
+    parts = []
+    for job in range(3):
+        rows = data.discovery(walk.index, None, 3, job)
+        images, parts = tmp_path / f"images-{job}.h5", [*parts, tmp_path / f"classes-{job}.h5"]
+        data.write_shard(rows, about["classes"], "digits", None, 16, "fail", images)
+        found, _ = discovered(walk, images, parts[-1])
+        assert found["origin"].tolist() == [job, job]
+    dictionary.gather(parts, tmp_path / "features.h5")
+    gathered, said = store.read(tmp_path / "features.h5", kind="features")
+    assert said == about
+    assert gathered.keys() == together.keys()
+    np.testing.assert_array_equal(gathered["origin"], together["origin"])
+    np.testing.assert_array_equal(gathered["head_weight"], together["head_weight"])
+    assert ((gathered["dictionary"] * together["dictionary"]).sum(1) > 0.99).all()
 
 
-def test_rows_of_random_directions_before_scaling_are_permuted_unit_by_unit():
-    d = np.random.default_rng(0).random((50, 3))
-    found = features.random_directions(d, np.random.default_rng(1))
-    again = features.random_directions(d, np.random.default_rng(1))
-    np.testing.assert_array_equal(found, again)
-    expected = np.random.default_rng(1).permuted(d, axis=0)
-    np.testing.assert_array_equal(np.sort(expected, axis=0), np.sort(d, axis=0))
-    np.testing.assert_allclose(found, expected / np.linalg.norm(expected, axis=1, keepdims=True))
-
-
-def test_a_random_direction_of_only_zeros_stays_zero():
-    found = features.random_directions(np.zeros((4, 3)), np.random.default_rng(0))
-    np.testing.assert_array_equal(found, 0)
-
-
-def test_random_directions_are_written_with_the_head_and_the_checkpoint_of_the_features(walk, tmp_path):
-    features.write_random_directions(walk.features, 3, tmp_path / "random.h5")
-    (found, about), (real, of) = (store.read(path, kind="features") for path in (tmp_path / "random.h5", walk.features))
-    assert about == of
-    np.testing.assert_array_equal(found["head_weight"], real["head_weight"])
-    assert not np.array_equal(found["dictionary"], real["dictionary"])
-    assert "origin" not in found
-    codes.encode_shard(tmp_path / "random.h5", walk.activations["penultimate"][0], 1e-6, 200, tmp_path / "codes.h5")
-    assert store.read(tmp_path / "codes.h5")[0]["codes"].shape == store.read(walk.codes[0])[0]["codes"].shape
+def test_features_of_another_checkpoint_are_not_gathered(walk, tmp_path):
+    arrays, about = store.read(walk.features)
+    store.write(tmp_path / "other.h5", arrays, **about | {"checkpoint": "another"})
+    with pytest.raises(StrataError, match=r"other\.h5 does not fit here: its checkpoint is 'another'"):
+        dictionary.gather([walk.features, tmp_path / "other.h5"], tmp_path / "features.h5")
 
 
 def test_semi_nmf_fits_activations_of_any_sign_with_non_negative_codes():
@@ -201,6 +189,6 @@ def test_negative_activations_need_semi_nmf():
     labels = np.repeat([0, 1], 10)
     with pytest.raises(StrataError, match=r"config key features\.method.*allowed then: semi-nmf"):
         features.discover(activations, labels, ["a", "b"], "nmf", 2, 0, 1e-8, 100)
-    dictionary, _ = features.discover(activations, labels, ["a", "b"], "semi-nmf", 2, 0, 1e-8, 100)
-    assert dictionary.min() < 0
-    np.testing.assert_allclose(np.linalg.norm(dictionary, axis=1), 1, rtol=1e-6)
+    found, _ = features.discover(activations, labels, ["a", "b"], "semi-nmf", 2, 0, 1e-8, 100)
+    assert found.min() < 0
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, rtol=1e-6)

@@ -10,6 +10,7 @@ from strata.config import checked
 pytestmark = pytest.mark.workflow
 
 IMAGENET, SLURM = "config/imagenet.yaml", "slurm/config.yaml"
+FEATURES = {"discovery": 1, "class_features": 1, "features": 1}
 needs_imagenet = pytest.mark.skipif(not (REPOSITORY / IMAGENET).exists(), reason=f"no {IMAGENET}")
 needs_slurm = pytest.mark.skipif(not (REPOSITORY / SLURM).exists(), reason=f"no {SLURM}")
 
@@ -20,6 +21,8 @@ def test_the_tiny_run_is_planned_whole(fresh):
         "images": 2,
         "train": 1,
         "activations": 6,
+        "discovery": 1,
+        "class_features": 3,
         "features": 3,
         "codes": 8,
         "random_directions": 1,
@@ -44,7 +47,7 @@ def test_the_tiny_run_is_planned_whole(fresh):
         {},
         {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1},
         {"probes.family": "mlp"},
-        {"questions.visualise": True},
+        {"questions.visualise": True, "features.jobs": 4},
     ],
 )
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
@@ -52,8 +55,9 @@ def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
     plan = fresh.plan(changes=changes)
     plan["images"] += plan.pop("index")
-    rules = ("images", "train", "activations", "features", "codes", "shuffled_codes", "probes", "importance")
-    for rule in (*rules, "random_directions", "redundancy", "robustness"):
+    by_checkpoint = ("activations", "class_features", "features", "codes", "probes")
+    by_seed = ("train", "random_directions", "importance", "redundancy", "robustness")
+    for rule in ("images", "discovery", "shuffled_codes", *by_checkpoint, *by_seed):
         assert table.loc[rule, "jobs"] == plan[rule], rule
     for rule in ("atlas", "decoded", *(["visualise"] if config["questions"]["visualise"] else [])):
         assert table.loc[rule, "jobs"] == plan[rule], rule
@@ -82,7 +86,7 @@ def test_a_checkpoint_is_planned_with_its_images_only(fresh):
 
 def test_codes_of_one_shard_are_planned_without_probes(fresh):
     plan = fresh.plan(f"{SEED}/codes/epoch-001/shard-001.h5")
-    assert plan == {"index": 1, "images": 2, "train": 1, "activations": 2, "features": 1, "codes": 1}
+    assert plan == {"index": 1, "images": 2, "train": 1, "activations": 1, **FEATURES, "codes": 1}
 
 
 def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
@@ -92,7 +96,7 @@ def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
 
 def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
     plan = fresh.plan(changes={"seeds": [0, 1]})
-    one = {"index", "images", "measurements", "support", "decoded", "findings", "figures", "report"}
+    one = {"index", "images", "discovery", "measurements", "support", "decoded", "findings", "figures", "report"}
     single = fresh.plan()
     assert plan == {rule: count if rule in one else 2 * count for rule, count in single.items()}
 
@@ -105,6 +109,11 @@ def test_fewer_checkpoints_plan_less(fresh):
 def test_studied_shards_are_planned_and_all_are_trained_on(fresh):
     plan = fresh.plan(changes={"data.shards": 5, "activations.shards": 1})
     assert (plan["images"], plan["activations"], plan["codes"]) == (5, 3, 4)
+
+
+def test_classes_are_spread_over_jobs(fresh):
+    plan = fresh.plan(changes={"features.jobs": 4})
+    assert (plan["discovery"], plan["class_features"], plan["features"]) == (4, 12, 3)
 
 
 def test_layers_a_job_set_the_number_of_probe_jobs(fresh):

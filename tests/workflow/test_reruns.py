@@ -16,10 +16,13 @@ PROBES = {"probes", *REDUNDANCY}
 IMPORTANCE = {"importance", *MEASUREMENTS}
 SHUFFLED = {"shuffled_codes", *PROBES}
 CODES = {"codes", "importance", "robustness", *SHUFFLED}
-FEATURES = {"features", "atlas", "random_directions", *CODES}
+DICTIONARY = {"features", "atlas", "random_directions", *CODES}
+FEATURES = {"class_features", *DICTIONARY}
+DISCOVERY = {"discovery", *FEATURES}
+CACHED = {"activations", *CODES}
 ACTIVATIONS = {"activations", *FEATURES}
 TRAIN = {"train", *ACTIVATIONS}
-IMAGES = {"images", *TRAIN}
+IMAGES = {"images", "discovery", *TRAIN}
 ALL = {"index", *IMAGES}
 NOTHING = set()
 
@@ -46,7 +49,10 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
         ("probes.folds", 4, PROBES),
         ("codes.tolerance", 1e-5, CODES),
         ("features.per_class", 2, FEATURES),
-        ("activations.dtype", "float16", ACTIVATIONS),
+        ("features.images_per_class", 20, DISCOVERY),
+        ("features.crops", 2, DISCOVERY),
+        ("activations.dtype", "float16", CACHED),
+        ("activations.pool", 2, ACTIVATIONS),
         ("training.momentum", 0.8, TRAIN),
         ("model.arguments", {"depths": [1, 1], "width": 4}, TRAIN),
         ("data.size", 24, IMAGES),
@@ -94,6 +100,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("redundancy", REDUNDANCY),
         ("robustness", ROBUSTNESS),
         ("features", FEATURES),
+        ("dictionary", DICTIONARY),
         ("codes", CODES),
         ("activations", ACTIVATIONS),
         ("layers", ACTIVATIONS),
