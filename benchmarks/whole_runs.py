@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 import yaml
 from torch.nn import functional
@@ -21,12 +23,12 @@ from strata.config import checked
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "strata")
-CLASSES, IMAGES, SIDE = 20, 200, 64
+CLASSES, IMAGES, SIDE = 100, 200, 64
 LARGER: dict[str, Any] = {
     "run": "larger",
     "data": {"source": "folder", "path": "photographs", "size": SIDE, "shards": 4},
     "model": {"source": "torchvision:resnet18"},
-    "training": {"epochs": 3},
+    "training": {"epochs": 2},  # and with the untrained network 3 checkpoints
     "probes": {"layers_per_job": 4},
 }
 
@@ -38,7 +40,7 @@ def demo() -> list[dict]:
 
 
 def larger() -> list[dict]:
-    """Run ResNet-18 on generated JPEG files, as a second point for the estimate."""
+    """Run ResNet-18 on generated JPEG files: the largest run that two cores are asked for, and a second estimate."""
     with tempfile.TemporaryDirectory() as folder:
         _photographs(Path(folder) / "photographs")
         return [_measured(folder, LARGER)]
@@ -48,12 +50,13 @@ def _photographs(folder: Path) -> None:
     """Make classes of JPEG files: a pattern a class, varied and noisy."""
     rng = np.random.default_rng(0)
     for label in range(CLASSES):
-        (folder / f"class-{label:02d}").mkdir(parents=True)
+        own = folder / f"class-{label:02d}"
+        own.mkdir(parents=True)
         pattern = rng.uniform(0, 255, (3, 8, 8))
         varied = torch.from_numpy(pattern + 60 * rng.standard_normal((IMAGES, 3, 8, 8))).float()
         large = functional.interpolate(varied, (SIDE, SIDE), mode="bicubic").clamp(0, 255).byte()
         for i, image in enumerate(large):
-            write_jpeg(image, str(folder / f"class-{label:02d}" / f"{i:03d}.jpg"))
+            write_jpeg(image, str(own / f"{i:03d}.jpg"))
 
 
 def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
@@ -75,6 +78,7 @@ def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
         "disk, MiB": sum(files) / 2**20,
         "estimated disk, MiB": estimated["disk"] / 2**20,
         "peak memory of the largest process, MiB": run["peak"],
+        "of all at once, MiB": run["together"],
         "jobs": run["jobs"],
         "seconds to plan": planning["wall"],
         "share of Snakemake's own process": run["own"] / run["cpu"],
@@ -108,14 +112,32 @@ def _timed(arguments: list[str], folder: str) -> dict[str, float]:
     began = time.perf_counter()
     command = [sys.executable, "-c", TELLING, *arguments]
     paths = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run(command, cwd=folder, env=paths, check=True, capture_output=True, text=True)
-    wall = time.perf_counter() - began
-    own, jobs = ([float(x) for x in pair] for pair in re.findall(r"^used (\S+) (\S+)$", done.stderr, re.M))
-    steps = re.findall(r"of (\d+) steps", done.stderr)
+    with tempfile.TemporaryFile("w+") as said:
+        running = psutil.Popen(command, cwd=folder, env=paths, stdout=subprocess.DEVNULL, stderr=said)
+        together = 0.0
+        while running.poll() is None:
+            together = max(together, _memory(running))
+            time.sleep(0.5)
+        wall = time.perf_counter() - began
+        said.seek(0)
+        output = said.read()
+    assert running.returncode == 0, output
+    own, jobs = ([float(x) for x in pair] for pair in re.findall(r"^used (\S+) (\S+)$", output, re.M))
+    steps = re.findall(r"of (\d+) steps", output)
     return {
         "wall": wall,
         "cpu": own[0] + jobs[0],
         "own": own[0],
         "peak": max(own[1], jobs[1]),
+        "together": together,
         "jobs": int(steps[-1]) if steps else 0,
     }
+
+
+def _memory(process: psutil.Process) -> float:
+    """Return the MiB that a process and all that it started hold, what several share counted for each."""
+    total = 0
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            total += one.memory_info().rss
+    return total / 2**20

@@ -21,9 +21,10 @@ def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, settings: dict[str
     for ax, branch in zip(axes, ("skip", "main"), strict=True):
         for _, own in table[table["branch"] == branch].groupby("decile"):
             band(ax, own["block"], own, "cka", plt.get_cmap("viridis")(own["complexity"].iloc[0]))
-        ax.set(xlabel="block", title=f"{branch} branch", ylim=(0, None))
+        ax.set(xlabel="block", title=f"{branch} branch")
         ax.xaxis.get_major_locator().set_params(integer=True)
-    axes[0].set(ylabel=f"linear CKA with the feature\n(mean, n = {table['n'].min()} a decile)")
+    ylabel = f"linear CKA with the feature\n(mean, n = {table['n'].min()} a decile)"
+    axes[0].set(ylabel=ylabel, ylim=(0, None))  # after both were drawn: this ends their scaling
     complexity_bar(figure, axes[1])
     return figure, table
 
