@@ -137,6 +137,11 @@ def discover_checkpoint(
 
     The file also holds the head that reads the penultimate layer, because importance is a property of both.
 
+    Raises
+    ------
+    StrataError
+        If the head does not give the network's answer.
+
     Parameters
     ----------
     image_shard
@@ -148,9 +153,9 @@ def discover_checkpoint(
         labels, all_classes = images.read("labels"), images.attributes["classes"]
         network = models.build(model_config, len(all_classes))
         made_by = models.load(checkpoint, network)
-        head = models.head_of(network, model_config["head"])
-        weight, bias = (x.detach().double().numpy() for x in (head.weight, head.bias))
+        weight, bias = models.head_weights(models.head_of(network, model_config["head"]))
         network.to(models.device()).eval()
+        _check_head(network, images.read("images", slice(0, 8)), weight, bias, model_config, caching)
         activations = _penultimate(network, images, model_config, caching)
     own, labels = np.unique(labels, return_inverse=True)
     classes = [all_classes[label] for label in own]
@@ -161,6 +166,29 @@ def discover_checkpoint(
         kind="features",
         checkpoint=made_by,
         classes=all_classes,
+    )
+
+
+@torch.no_grad()
+def _check_head(
+    network: nn.Module,
+    images: np.ndarray,
+    weight: np.ndarray,
+    bias: np.ndarray,
+    model_config: dict[str, Any],
+    caching: dict[str, Any],
+) -> None:
+    """Check on some images that the head gives the network's answer, as importance takes it, but for a softmax."""
+    answer = network(models.normalised(torch.from_numpy(images).to(models.device()), model_config)).cpu().double()
+    penultimate = cache(network, [PENULTIMATE], images, model_config, **caching, dtype="float32")[PENULTIMATE]
+    if penultimate.shape[1] == weight.shape[1]:
+        logits = torch.from_numpy(penultimate @ weight.T + bias)
+        for told in (logits, logits.softmax(1), logits.log_softmax(1)):
+            if told.shape == answer.shape and (told - answer).abs().max() <= 1e-2 * answer.abs().max():
+                return
+    raise StrataError(
+        f"config key model.head: {model_config['head'] or 'the last linear layer'} does not give the network's answer "
+        "from its input; name the layer whose output are the logits (snakemake layers lists the layers)"
     )
 
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+import numpy as np
 import torch
 import torchvision
 from torch import Tensor, nn
@@ -285,26 +286,38 @@ def misfits(weights: dict[str, Tensor], model: nn.Module) -> list[str]:
     )
 
 
-def head_of(model: nn.Module, name: str | None = None) -> nn.Linear:
+def head_of(model: nn.Module, name: str | None = None) -> nn.Linear | nn.Conv2d:
     """Return the linear layer that reads the penultimate activations.
 
     Parameters
     ----------
     name
-        Of the module (config key model.head); None for the last linear layer.
+        Of the module (config key model.head); None for the last linear layer, or, where there is none, the last 1 × 1
+        convolution, which after pooling is the same.
 
     Raises
     ------
     StrataError
         If the network has none.
     """
-    linear = {own: module for own, module in model.named_modules() if isinstance(module, nn.Linear)}
-    if not linear:
+    modules = dict(model.named_modules())
+    linear = {own: module for own, module in modules.items() if isinstance(module, nn.Linear)}
+    pointwise = {
+        own: module for own, module in modules.items() if isinstance(module, nn.Conv2d) and module.kernel_size == (1, 1)
+    }
+    heads = linear or pointwise
+    if not heads:
         raise StrataError("the model has no linear head, and so no penultimate layer to find features in")
-    if name is not None and name not in linear:
-        near = get_close_matches(name, linear, n=3, cutoff=0)
+    if name is not None and name not in linear | pointwise:
+        near = get_close_matches(name, heads, n=3, cutoff=0)
         raise StrataError(f"config key model.head: the model has no linear layer {name!r}; nearest: {', '.join(near)}")
-    return linear[name or list(linear)[-1]]
+    return (linear | pointwise)[name or list(heads)[-1]]
+
+
+def head_weights(head: nn.Linear | nn.Conv2d) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a head multiplies by (classes × units) and adds (classes)."""
+    weight = head.weight.detach().double().cpu().flatten(1).numpy()
+    return weight, np.zeros(len(weight)) if head.bias is None else head.bias.detach().double().cpu().numpy()
 
 
 def device() -> torch.device:

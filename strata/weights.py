@@ -58,7 +58,7 @@ def adopt(
             _load(network, weights, source)
         models.save(output, network, epoch)
         tested = {}
-        if models.head_of(network, model_config["head"]).out_features == classes:
+        if len(models.head_of(network, model_config["head"]).weight) == classes:
             network.to(models.device())
             tested = dict(
                 zip(("loss", "accuracy"), training.evaluate(network, shards, model_config, batch_size), strict=True)

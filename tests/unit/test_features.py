@@ -144,7 +144,7 @@ def test_images_are_read_a_part_at_a_time(walk, tmp_path, monkeypatch):
     monkeypatch.setattr(store.Shard, "read", lambda *args: reads.append(read(*args)) or reads[-1])
     parts, _ = discovered(walk, walk.discovery, tmp_path / "parts.h5")
     np.testing.assert_array_equal(parts["dictionary"], whole["dictionary"])
-    assert [len(images) for images in reads if images.ndim == 4] == [16, 16, 4]
+    assert [len(images) for images in reads if images.ndim == 4] == [8, 16, 16, 4]
 
 
 def test_classes_in_jobs_of_their_own_have_the_features_that_they_have_together(walk, tmp_path):
@@ -163,6 +163,20 @@ def test_classes_in_jobs_of_their_own_have_the_features_that_they_have_together(
     np.testing.assert_array_equal(gathered["origin"], together["origin"])
     np.testing.assert_array_equal(gathered["head_weight"], together["head_weight"])
     assert ((gathered["dictionary"] * together["dictionary"]).sum(1) > 0.99).all()
+
+
+@pytest.mark.parametrize(
+    ("after", "fits"), [(torch.softmax, True), (torch.log_softmax, True), (lambda x, dim: x - 1, False)]
+)
+def test_a_head_that_does_not_give_the_answer_is_told(walk, tmp_path, monkeypatch, after, fits):
+    network = models.build(walk.model, 3)
+    forward = type(network).forward
+    monkeypatch.setattr(type(network), "forward", lambda self, x: after(forward(self, x), dim=1))
+    if fits:
+        discovered(walk, walk.discovery, tmp_path / "features.h5")
+    else:
+        with pytest.raises(StrataError, match=r"config key model\.head: the last linear layer does not give"):
+            discovered(walk, walk.discovery, tmp_path / "features.h5")
 
 
 def test_features_of_another_checkpoint_are_not_gathered(walk, tmp_path):

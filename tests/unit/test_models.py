@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -165,7 +166,17 @@ def test_the_head_is_the_last_linear_layer():
     network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.Softmax(dim=1))
     assert models.head_of(network) is network[2]
     with pytest.raises(StrataError, match="no linear head"):
-        models.head_of(nn.Sequential(nn.Conv2d(3, 4, 1)))
+        models.head_of(nn.Sequential(nn.Conv2d(3, 4, 3)))
+
+
+def test_where_no_layer_is_linear_the_last_convolution_of_one_pixel_is_the_head():
+    network = nn.Sequential(nn.Conv2d(3, 5, 1), nn.AdaptiveAvgPool2d(1), nn.Conv2d(5, 4, 1, bias=False), nn.Flatten())
+    head = models.head_of(network)
+    assert head is network[2]
+    weight, bias = models.head_weights(head)
+    pooled = torch.rand(6, 5, 1, 1)
+    expected = network[2](pooled).flatten(1).detach().numpy()
+    np.testing.assert_allclose(pooled.flatten(1).numpy() @ weight.T + bias, expected, atol=1e-6)
 
 
 def test_the_device_is_one_that_computes():
