@@ -19,7 +19,7 @@ CODES = {"codes", "importance", "robustness", *SHUFFLED}
 DICTIONARY = {"features", "atlas", "random_directions", *CODES}
 FEATURES = {"class_features", *DICTIONARY}
 DISCOVERY = {"discovery", *FEATURES}
-CACHED = {"activations", *CODES}
+CACHED = {"activations", "codes", "importance", *SHUFFLED}
 ACTIVATIONS = {"activations", *FEATURES}
 TRAIN = {"train", *ACTIVATIONS}
 IMAGES = {"images", "discovery", *TRAIN}
@@ -148,7 +148,7 @@ def test_an_edited_caption_reruns_the_report_only(again):
 
 def test_another_layer_is_cached_and_probed_without_training_again(again):
     plan = again.plan(changes={"activations.layers": ["stem", "block-02"]})
-    assert plan.keys() == ACTIVATIONS
+    assert plan.keys() == CACHED
 
 
 def test_another_epoch_trains_again(again):
@@ -164,6 +164,7 @@ def test_another_seed_leaves_what_the_first_measured(again):
     assert plan == {
         "train": 1,
         "activations": 6,
+        "class_features": 3,
         "features": 3,
         "codes": 8,
         "random_directions": 1,
