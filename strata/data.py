@@ -17,12 +17,12 @@ import pandas as pd
 import torch
 from sklearn.datasets import load_digits
 from torchvision import datasets
-from torchvision.io import ImageReadMode, decode_image
+from torchvision.io import ImageReadMode, decode_image, read_file
 from torchvision.transforms.v2 import RandomResizedCrop
 from torchvision.transforms.v2 import functional as transforms
 
 from strata import shapes as made
-from strata import store
+from strata import store, tars
 from strata.errors import StrataError
 from strata.progress import progress
 
@@ -53,7 +53,7 @@ def index(
     -------
     DataFrame
         One row an image, in the order in which shards hold them: `image` (stable id; a relative path for files),
-        `class`, `label`, `split` (train or test), `shard`.
+        `class`, `label`, `split` (train or test), `shard`; in tar files, the `offset` of its member.
 
     Raises
     ------
@@ -88,6 +88,8 @@ def listed(
         return _list_digits()
     if source == "folder":
         return _list_labelled(Path(str(path)), Path(labels)) if labels else _list_folder(Path(str(path)))
+    if source == "tar":
+        return tars.listed(Path(str(path)), SUFFIXES)
     return _list_dataset(source, str(path))
 
 
@@ -206,7 +208,7 @@ def write_shard(
         decoder = (torch.from_numpy(image) for image in made.drawn(images["image"], shapes, size))
     elif source == "digits":
         decoder = _decode_digits(images, scaled)
-    elif source == "folder":
+    elif source in ("folder", "tar"):
         decoder = _decode_files(images, Path(str(path)))
     else:
         decoder = _decode_dataset(images, source, str(path))
@@ -363,12 +365,21 @@ def _decode_dataset(images: pd.DataFrame, source: str, root: str) -> Iterator[to
 
 
 def _decode_files(images: pd.DataFrame, root: Path) -> Iterator[torch.Tensor | StrataError]:
-    for name in images["image"]:
+    offsets = images["offset"] if "offset" in images else [None] * len(images)
+    for name, offset in zip(images["image"], offsets, strict=True):
         try:
-            image = decode_image(str(root / name), mode=ImageReadMode.RGB, apply_exif_orientation=True)
+            encoded = _read(root, name, offset)
+            image = decode_image(encoded, mode=ImageReadMode.RGB, apply_exif_orientation=True)
             if image.dtype != torch.uint8:
                 image = (image.float() / torch.iinfo(image.dtype).max * 255).round().to(torch.uint8)
             yield image[0] if image.ndim == 4 else image  # of an animation, its first frame
         except (RuntimeError, ValueError, OSError) as error:
             reason = re.sub(r"\[\S+\]", "", str(error).splitlines()[0]).strip()  # the library's own source lines
             yield StrataError(f"{root / name} cannot be read as an image ({reason})")
+
+
+def _read(root: Path, name: str, offset: int | None) -> torch.Tensor:
+    """Return the bytes of a file, or of the member of a tar file that begins at an offset."""
+    if offset is None:
+        return read_file(str(root / name))
+    return torch.from_numpy(np.frombuffer(bytearray(tars.read(root, name, offset)), np.uint8))

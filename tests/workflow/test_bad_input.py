@@ -3,6 +3,7 @@
 import io
 import os
 import shlex
+import tarfile
 
 import pytest
 import torch
@@ -51,6 +52,7 @@ def assert_refused(place, done, *said):
         ("data.test_fraction", 1.5, ("data.test_fraction", "less than 1", "1.5")),
         ("data.source", "digit", ("data.source", "digits", "folder", "'digit'")),
         ("data.source", "folder", ("data.path",)),
+        ("data.source", "tar", ("data.path",)),
         ("data.superclasses", "nowhere.csv", ("data.superclasses", "'nowhere.csv'")),
         ("activations.shards", 3, ("activations.shards", "at most", "3")),
         ("model.checkpoints", ["runs/{epoch}.pt"], ("model.checkpoints", "runs/{epoch}.pt matches no file")),
@@ -78,6 +80,17 @@ def test_a_folder_without_classes_is_named(fresh):
     fresh.path("photos").mkdir()
     done = fresh.make(f"{RUN}/images/index.csv", changes=FOLDER)
     assert_refused(fresh, done, "data.path", "photos", "no class")
+    assert not fresh.path(f"{RUN}/images/index.csv").exists()
+
+
+def test_a_damaged_tar_file_is_named(fresh):
+    fresh.path("tars").mkdir()
+    with tarfile.open(fresh.path("tars/a.tar"), "w") as archive:
+        for name in ("0.png", "0.cls"):
+            archive.addfile(tarfile.TarInfo(name))
+    os.truncate(fresh.path("tars/a.tar"), 700)
+    done = fresh.make(f"{RUN}/images/index.csv", changes={"data.source": "tar", "data.path": "tars"})
+    assert_refused(fresh, done, "tars/a.tar", "must be whole and not compressed")
     assert not fresh.path(f"{RUN}/images/index.csv").exists()
 
 

@@ -110,6 +110,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("models", TRAIN),
         ("data", ALL),
         ("shapes", ALL),
+        ("tars", ALL),
         ("progress", ALL),
         ("store", ALL),
         ("errors", ALL),
