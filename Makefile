@@ -32,7 +32,7 @@ slurm-test: .venv/installed-test
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/snakefmt --check Snakefile workflow/rules workflow/report/Snakefile
 	$(BIN)/mypy
 
 # The pictures of the README, from the committed configurations.

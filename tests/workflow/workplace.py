@@ -66,6 +66,7 @@ class Workplace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.package = folder  # where Python finds strata
         self.largest_file = resource.RLIM_INFINITY
 
     @classmethod
@@ -116,7 +117,7 @@ class Workplace:
             return subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env={**environment, "PYTHONPATH": str(self.folder)},
+                env={**environment, "PYTHONPATH": str(self.package)},
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=subprocess.STDOUT,

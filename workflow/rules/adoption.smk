@@ -6,7 +6,7 @@ FILES = series.files(config["model"]["checkpoints"]) if config["model"]["checkpo
 rule adopt:
     input:
         images=images(),
-        files=list(FILES.values()),
+        files=local(list(FILES.values())),  # no prefix for files of the user's
     output:
         checkpoints=expand(
             f"{SEED}/checkpoints/{{checkpoint}}.pt",

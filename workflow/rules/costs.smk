@@ -1,11 +1,8 @@
 """Costs: what the whole run would take, printed before anything is submitted."""
 
 
-localrules:
-    estimate,
-
-
 rule estimate:
+    localrule: True
     message:
         "Estimating jobs, disk, time and memory"
     script:

@@ -17,7 +17,7 @@ rule index:
 rule superclasses:
     input:
         images=rules.index.output[0],
-        table=config["data"]["superclasses"] or [],
+        table=local(config["data"]["superclasses"] or []),  # no prefix for files of the user's
     output:
         f"{RUN}/images/superclasses.csv",
     params:

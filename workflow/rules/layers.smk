@@ -1,11 +1,8 @@
 """Layers: what the network has to choose from, printed before anything is run."""
 
 
-localrules:
-    layers,
-
-
 rule layers:
+    localrule: True
     message:
         "Tracing the network"
     script:

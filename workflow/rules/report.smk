@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+REPORTED = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../report/Snakefile")
+
 
 rule report:
     input:
@@ -10,10 +12,9 @@ rule report:
     output:
         f"{RUN}/report.html",
     params:
-        snakefile=os.path.relpath(workflow.main_snakefile),
-        captions=sources.digest_of_files(
-            sorted(Path(workflow.basedir, "workflow/report").glob("*.rst"))
-        ),
+        snakefile=os.path.relpath(REPORTED),
+        prefix=lambda w, output: output[0].removesuffix(f"{RUN}/report.html"),
+        captions=sources.digest_of_files([REPORTED, *sorted(REPORTED.parent.glob("*.rst"))]),
     message:
         "Writing the report"
     script:

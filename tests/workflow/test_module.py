@@ -1,0 +1,51 @@
+"""Strata as a module of another workflow: the snippet of the README, word for word."""
+
+import shutil
+
+import pytest
+import yaml
+from workplace import REPOSITORY, RUN, SEED, Workplace, planned, tiny
+
+pytestmark = pytest.mark.workflow
+
+CLASSES = "class,superclass\n" + "".join(f"{digit},{'even' if digit % 2 == 0 else 'odd'}\n" for digit in range(10))
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """A workflow in the folder beside Strata's, whose configuration names a file of its own."""
+    beside = Workplace.new(tmp_path / "strata")
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    place = Workplace(folder)
+    place.package = beside.folder
+    section = (REPOSITORY / "README.md").read_text().split("\n## In another workflow\n")[1]
+    place.path("Snakefile").write_text(section.split("```python\n")[1].split("```")[0])
+    place.path("classes.csv").write_text(CLASSES)
+    place.path("mine.yaml").write_text(yaml.safe_dump({"strata": tiny({"data.superclasses": "classes.csv"})}))
+    yield place
+    shutil.rmtree(folder)
+    shutil.rmtree(beside.folder)
+
+
+def test_another_workflow_runs_strata_to_the_end_and_gets_the_same(theirs, finished):
+    done = theirs.snakemake("--cores", "2", configfile="mine.yaml")
+    assert done.code == 0, done.output
+    features = theirs.path(f"vision/{RUN}/features.csv")
+    assert features.read_bytes() == finished.path(f"{RUN}/features.csv").read_bytes()
+    assert theirs.path("count.txt").read_text().split() == [str(len(features.read_text().splitlines()))]
+    report = theirs.path(f"vision/{RUN}/report.html")
+    assert report.stat().st_size > 0.9 * finished.path(f"{RUN}/report.html").stat().st_size
+    assert not theirs.path("results").exists()
+    assert planned(theirs.snakemake("--dry-run", configfile="mine.yaml").output) == {}
+
+    done = theirs.snakemake("--cores", "1", "--report", "all.html", configfile="mine.yaml")
+    assert done.code == 0, done.output  # a report of theirs has the figures too
+
+
+def test_checkpoints_of_the_other_workflow_are_found_where_it_has_them(theirs):
+    theirs.path("net-001.pt").touch()
+    theirs.path("mine.yaml").write_text(yaml.safe_dump({"strata": tiny({"model.checkpoints": ["net-{epoch}.pt"]})}))
+    target = f"vision/{SEED}/checkpoints/epoch-001.pt"
+    done = theirs.snakemake("--dry-run", "--", target, configfile="mine.yaml")
+    assert planned(done.output) == {"strata_index": 1, "strata_images": 2, "strata_adopt": 1}
