@@ -43,7 +43,10 @@ def listed(root: Path, suffixes: Collection[str]) -> pd.DataFrame:
     files = sorted(file for file in root.iterdir() if _TAR.search(file.name))
     if not files:
         raise StrataError(f"config key data.path: {root} has no tar files")
-    images = pd.DataFrame([row for file in progress(files, "listing tar files") for row in _samples(file, suffixes)])
+    rows: list[dict[str, Any]] = []
+    for file in progress(files, "listing tar files"):  # a comprehension would leave the bar open before an error's line
+        rows += _samples(file, suffixes)
+    images = pd.DataFrame(rows)
     names = sorted(images["class"].unique())
     if all(name.isdecimal() for name in names):
         names.sort(key=int)
