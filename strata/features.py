@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from strata import models, store
 from strata.activations import cache
 from strata.errors import StrataError
-from strata.layers import PENULTIMATE
+from strata.layers import PENULTIMATE, cached_layers
 from strata.progress import progress
 
 IMAGES_AT_ONCE = 4096  # that a job holds
@@ -62,12 +62,7 @@ def discover(
             "allowed then: semi-nmf"
         )
     counts = np.bincount(labels, minlength=len(classes))
-    for name, count in zip(classes, counts, strict=True):
-        if count < per_class:
-            raise StrataError(
-                f"class {name!r} gives {count} training images (or crops of them) to discovery, fewer than the rank "
-                f"features.per_class: {per_class}; lower it, or raise features.images_per_class or features.crops"
-            )
+    _check_counts(classes, counts, per_class)
     units = activations.shape[1]
     stacked = np.zeros((len(classes), counts.max(), units), np.float32)
     for label in range(len(classes)):
@@ -167,6 +162,50 @@ def discover_checkpoint(
         checkpoint=made_by,
         classes=all_classes,
     )
+
+
+def check(config: dict[str, Any], image_shards: Sequence[str | Path]) -> None:
+    """Check before a network is trained, or its weights are adopted, what would otherwise stop the run afterwards.
+
+    Parameters
+    ----------
+    config
+        The whole configuration.
+    image_shards
+        All of them.
+
+    Raises
+    ------
+    StrataError
+        If the network lacks a layer that is to be cached, its head does not give its answer, or a class gives fewer
+        images to discovery than the rank.
+    """
+    parts = []
+    for path in image_shards:
+        with store.Shard(path, kind="images") as shard:
+            classes = shard.attributes["classes"]
+            parts.append(np.bincount(shard.read("labels")[shard.read("train")], minlength=len(classes)))
+    given, counts = config["features"], np.sum(parts, axis=0)
+    most = given["images_per_class"] or counts.max()
+    _check_counts(classes, counts.clip(max=most) * (given["crops"] or 1), given["per_class"])
+
+    with store.Shard(image_shards[0], kind="images") as shard:
+        images = shard.read("images", slice(0, 8))
+    model, section = config["model"], config["activations"]
+    caching = {key: section[key] for key in ("pool", "tokens", "batch_size")}
+    network = models.build(model, len(classes)).to(models.device()).eval()
+    cache(network, cached_layers(section["layers"]), images, model, **caching, dtype=section["dtype"])
+    weight, bias = models.head_weights(models.head_of(network, model["head"]))
+    _check_head(network, images, weight, bias, model, caching)
+
+
+def _check_counts(classes: Sequence[str], counts: np.ndarray, per_class: int) -> None:
+    for name, count in zip(classes, counts, strict=True):
+        if count < per_class:
+            raise StrataError(
+                f"class {name!r} gives {count} training images (or crops of them) to discovery, fewer than the rank "
+                f"features.per_class: {per_class}; lower it, or raise features.images_per_class or features.crops"
+            )
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from sklearn.datasets import load_digits
 from sklearn.decomposition import NMF
 
 from strata import data, dictionary, features, models, store
+from strata.config import checked
 from strata.errors import StrataError
 
 
@@ -103,6 +104,26 @@ def test_a_class_with_fewer_images_than_the_rank_is_told():
     assert "\n" not in str(error.value)
     with pytest.raises(StrataError, match="class 'emu' gives 0 training images"):
         discover(uniform(12, 7), [0] * 6 + [1] * 6, classes=("cat", "dog", "emu"))
+
+
+@pytest.mark.parametrize(
+    ("given", "layer", "said"),
+    [
+        ({"per_class": 12}, "block-02", None),
+        ({"per_class": 13}, "block-02", "class '0' gives 12 training images"),
+        ({"per_class": 6, "images_per_class": 5}, "block-02", "class '0' gives 5 training images"),
+        ({"per_class": 6, "images_per_class": 5, "crops": 2}, "block-02", None),
+        ({"per_class": 2}, "block-03", "the model has no layer 'block-03'"),
+    ],
+)
+def test_what_a_study_needs_is_checked_before_a_network_is_there(root, digit_shards, model_config, given, layer, said):
+    own = {"model": model_config, "features": given, "activations": {"layers": ["stem", layer]}}
+    config = checked(own, root / "workflow/schemas/config.schema.yaml")
+    if said:
+        with pytest.raises(StrataError, match=said):
+            features.check(config, digit_shards)
+    else:
+        features.check(config, digit_shards)
 
 
 def test_negative_activations_are_told():

@@ -126,19 +126,32 @@ def test_an_unreadable_image_fails_or_is_skipped_and_listed(photos):
     assert listed[1].startswith("dog/07.png,dog,")
 
 
-def test_a_class_with_fewer_images_than_the_rank_is_named(again):
-    target = f"{SEED}/features/epoch-001.h5"
-    done = again.make(target, changes={"features.per_class": 200})
-    assert_refused(again, done, "class '0'", "features.per_class: 200")
+WRONG = [
+    ("features.per_class", 200, ("class '0'", "features.per_class: 200")),
+    ("activations.layers", ["stem", "block-01", "block-22"], ("activations.layers", "'block-22'", "block-02")),
+    ("model.head", "tail", ("model.head", "'tail'", "head")),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "said"), WRONG)
+def test_what_a_network_or_its_images_lack_is_told_before_training(fresh, key, value, said):
+    done = fresh.make(f"{SEED}/checkpoints/epoch-001.pt", changes={key: value})
+    assert_refused(fresh, done, *said)
+    assert fresh.files("seed-0/**/*") == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said", "target"),
+    [
+        (*WRONG[0], f"{SEED}/features/epoch-001.h5"),
+        (*WRONG[1], f"{SEED}/activations/epoch-001/block-22/shard-000.h5"),
+    ],
+)
+def test_it_is_told_of_a_finished_run_without_training_again(again, key, value, said, target):
+    assert "train" not in again.plan(target, changes={key: value})
+    done = again.make(target, changes={key: value})
+    assert_refused(again, done, *said)
     assert not again.path(target).exists()
-
-
-def test_a_layer_that_the_model_lacks_is_named_with_the_nearest(again):
-    layers = {"activations.layers": ["stem", "block-01", "block-22"]}
-    targets = [f"{SEED}/activations/epoch-001/{layer}/shard-000.h5" for layer in ("stem", "block-22")]
-    done = again.make(*targets, changes=layers)
-    assert_refused(again, done, "activations.layers", "'block-22'", "block-02")
-    assert [path for path in targets if again.path(path).exists()] == []
 
 
 def test_a_damaged_shard_is_named_with_the_command_that_rebuilds_it(finished, again):
