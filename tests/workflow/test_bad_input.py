@@ -143,7 +143,7 @@ def test_what_a_network_or_its_images_lack_is_told_before_training(fresh, key, v
 @pytest.mark.parametrize(
     ("key", "value", "said", "target"),
     [
-        (*WRONG[0], f"{SEED}/features/epoch-001.h5"),
+        (*WRONG[0], f"{SEED}/features/epoch-001/classes-000.h5"),
         (*WRONG[1], f"{SEED}/activations/epoch-001/block-22/shard-000.h5"),
     ],
 )
