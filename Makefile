@@ -22,8 +22,10 @@ demo: .venv/installed
 	@cat results/digits/findings.md
 	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
 
+# Files of tests run side by side; threads that wait for work then must not burn each other's cores.
+test: export GOMP_SPINCOUNT = 0
 test: lint
-	$(BIN)/pytest -m "not slurm" --cov=strata --cov-report=term --cov-fail-under=90
+	$(BIN)/pytest -m "not slurm" --numprocesses $(CORES) --dist loadfile --cov=strata --cov-report=term --cov-fail-under=90
 
 # On a cluster that answers here (tests/slurm/cluster.sh start); without one, its tests are skipped.
 slurm-test: .venv/installed-test
