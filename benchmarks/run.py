@@ -54,7 +54,7 @@ def sections() -> dict[str, tuple[str, object]]:
         "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),
         "larger": (
             f"ResNet-18 on {whole_runs.CLASSES * whole_runs.IMAGES:,} JPEG files of {whole_runs.SIDE} × "
-            f"{whole_runs.SIDE}, 3 epochs, {10 * whole_runs.CLASSES} features, likewise",
+            f"{whole_runs.SIDE}, 3 checkpoints, {10 * whole_runs.CLASSES:,} features, likewise",
             whole_runs.larger,
         ),
     }
