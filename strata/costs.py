@@ -125,7 +125,8 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         shard_pixels + 2 * per_shard * sum(shape.units.values()) * width,
     )
     jobs, dictionary = factorised["jobs"], 8 * k * d
-    rule("discovery", jobs, given / rates["decode"], discovery * pixels, 3 * discovery * pixels / jobs)
+    cropped = discovery if factorised["crops"] else 0
+    rule("discovery", jobs, cropped / rates["decode"], discovery * pixels, 3 * discovery * pixels / jobs)
     factorisation = _ITERATIONS["features"] * 8 * discovery * d * factorised["per_class"]
     rule(
         "class_features",

@@ -18,7 +18,6 @@ import torch
 from sklearn.datasets import load_digits
 from torchvision import datasets
 from torchvision.io import ImageReadMode, decode_image, read_file
-from torchvision.transforms.v2 import RandomResizedCrop
 from torchvision.transforms.v2 import functional as transforms
 
 from strata import shapes as made
@@ -93,38 +92,6 @@ def listed(
     return _list_dataset(source, str(path))
 
 
-def discovery(images: pd.DataFrame, per_class: int | None, jobs: int, job: int) -> pd.DataFrame:
-    """Return the images that the features of some classes are discovered in.
-
-    Parameters
-    ----------
-    images
-        The whole table of `index`.
-    per_class
-        Training images that a class gives at most, those of the first shards first; None for all.
-    jobs, job
-        Classes, in their order, are spread over so many jobs; which of them, from 0.
-
-    Returns
-    -------
-    DataFrame
-        Rows of `images`, class by class.
-
-    Raises
-    ------
-    StrataError
-        If there are fewer classes than jobs.
-    """
-    labels = np.sort(images["label"].unique())
-    if len(labels) < jobs:
-        raise StrataError(
-            f"config key features.jobs must be at most the number of classes ({len(labels)}); found {jobs}"
-        )
-    own = images[(images["split"] == "train") & images["label"].isin(np.array_split(labels, jobs)[job])]
-    ordered = own.sort_values("label", kind="stable")
-    return ordered if per_class is None else ordered.groupby("label").head(per_class)
-
-
 def superclasses(path: str | Path, classes: Sequence[str]) -> pd.DataFrame:
     """Read which super-class every class belongs to.
 
@@ -169,7 +136,6 @@ def write_shard(
     output: str | Path,
     shapes: dict[str, Any] | None = None,
     resize: int | None = None,
-    crops: int | None = None,
 ) -> pd.DataFrame:
     """Decode the images of one shard and write them.
 
@@ -188,8 +154,6 @@ def write_shard(
         What images are made from where the source is `shapes` (see `strata.shapes.listed`).
     resize
         Pixels to which the short side of an image is scaled before its middle is cut out; None for `size`.
-    crops
-        Random crops that stand for every image, one after the other (see `_crops`); None for the middle alone.
 
     Returns
     -------
@@ -219,13 +183,8 @@ def write_shard(
             print(f"skipped: {image}", file=sys.stderr)
             skipped.append({**images.iloc[row].to_dict(), "why": str(image)})
         else:
-            cut = (
-                [_middle(image, size, scaled)]
-                if crops is None
-                else _crops(image, size, crops, images["image"].iloc[row])
-            )
-            pixels += cut
-            kept += [row] * len(cut)
+            pixels.append(_middle(image, size, scaled))
+            kept.append(row)
     if not kept:
         raise StrataError(f"{output}: none of its {len(images)} images could be decoded")
     rows = images.iloc[kept]
@@ -340,14 +299,6 @@ def _dataset(source: str, root: str, split: str) -> Any:
 def _middle(image: torch.Tensor, size: int, resize: int) -> np.ndarray:
     """Scale the short side of an image, and cut out its middle."""
     return transforms.center_crop(transforms.resize(image, [resize], antialias=True), [size, size]).numpy()
-
-
-def _crops(image: torch.Tensor, size: int, count: int, name: str) -> list[np.ndarray]:
-    """Cut 8 to 100 % of an image out at random, between 3:4 and 4:3, scaled to size × size; its name is the seed."""
-    crop = RandomResizedCrop(size, antialias=True)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(store.digest([name])[:15], 16))
-        return [crop(image).numpy() for _ in range(count)]
 
 
 def _decode_digits(images: pd.DataFrame, size: int) -> Iterator[torch.Tensor]:

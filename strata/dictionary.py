@@ -11,11 +11,9 @@ from strata import store
 def gather(parts: Sequence[str | Path], output: str | Path) -> None:
     """Stack the features of all classes, which several jobs discovered, to one dictionary with its head."""
     found, about = store.read(parts[0], kind="features")
-    for part in parts[1:]:
-        own, _ = store.read(part, kind="features", checkpoint=about["checkpoint"])
-        for name in ("dictionary", "origin"):
-            found[name] = np.concatenate([found[name], own[name]])
-    store.write(output, found, **about)
+    own = [found, *(store.read(part, kind="features", checkpoint=about["checkpoint"])[0] for part in parts[1:])]
+    stacked = {name: np.concatenate([part[name] for part in own]) for name in ("dictionary", "origin")}
+    store.write(output, found | stacked, **about)
 
 
 def random_directions(dictionary: np.ndarray, rng: np.random.Generator) -> np.ndarray:

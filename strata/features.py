@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from strata import models, store
 from strata.activations import cache
+from strata.discovery import classes_of
 from strata.errors import StrataError
 from strata.layers import PENULTIMATE, cached_layers
 from strata.progress import progress
@@ -56,11 +57,7 @@ def discover(
     StrataError
         If activations are negative under `nmf`, or a class has fewer images than the rank.
     """
-    if method == "nmf" and activations.min() < 0:
-        raise StrataError(
-            "config key features.method: nmf needs a rectified layer, and penultimate activations are negative here; "
-            "allowed then: semi-nmf"
-        )
+    _check_sign(activations, method)
     counts = np.bincount(labels, minlength=len(classes))
     _check_counts(classes, counts, per_class)
     units = activations.shape[1]
@@ -117,7 +114,7 @@ def factorise(
 
 
 def discover_checkpoint(
-    image_shard: str | Path,
+    images: str | Path,
     checkpoint: str | Path,
     model_config: dict[str, Any],
     caching: dict[str, Any],
@@ -132,26 +129,26 @@ def discover_checkpoint(
 
     The file also holds the head that reads the penultimate layer, because importance is a property of both.
 
+    Parameters
+    ----------
+    images
+        Training images of these classes alone, or crops of them (see `strata.discovery`).
+    caching
+        The keys pool, tokens and batch_size of the section `activations`.
+
     Raises
     ------
     StrataError
-        If the head does not give the network's answer.
-
-    Parameters
-    ----------
-    image_shard
-        Images of training (or crops of them) of these classes alone (see `strata.data.discovery`).
-    caching
-        The keys pool, tokens and batch_size of the section `activations`.
+        If the head does not give the network's answer, or for what `discover` refuses.
     """
-    with store.Shard(image_shard, kind="images") as images:
-        labels, all_classes = images.read("labels"), images.attributes["classes"]
+    with store.Shard(images, kind="discovery") as shard:
+        labels, all_classes = shard.read("labels"), shard.attributes["classes"]
         network = models.build(model_config, len(all_classes))
         made_by = models.load(checkpoint, network)
         weight, bias = models.head_weights(models.head_of(network, model_config["head"]))
         network.to(models.device()).eval()
-        _check_head(network, images.read("images", slice(0, 8)), weight, bias, model_config, caching)
-        activations = _penultimate(network, images, model_config, caching)
+        _check_head(network, shard.read("images", slice(0, 8)), weight, bias, model_config, caching)
+        activations = _penultimate(network, shard, model_config, caching)
     own, labels = np.unique(labels, return_inverse=True)
     classes = [all_classes[label] for label in own]
     dictionary, origin = discover(activations, labels, classes, method, per_class, seed, tolerance, max_iterations)
@@ -177,8 +174,8 @@ def check(config: dict[str, Any], image_shards: Sequence[str | Path]) -> None:
     Raises
     ------
     StrataError
-        If the network lacks a layer that is to be cached, its head does not give its answer, or a class gives fewer
-        images to discovery than the rank.
+        If the network lacks a layer that is to be cached, its head does not give its answer, its penultimate layer is
+        negative under `nmf`, a class gives fewer images to discovery than the rank, or classes are fewer than jobs.
     """
     parts = []
     for path in image_shards:
@@ -187,6 +184,7 @@ def check(config: dict[str, Any], image_shards: Sequence[str | Path]) -> None:
             parts.append(np.bincount(shard.read("labels")[shard.read("train")], minlength=len(classes)))
     given, counts = config["features"], np.sum(parts, axis=0)
     most = given["images_per_class"] or counts.max()
+    classes_of(0, given["jobs"], len(classes))
     _check_counts(classes, counts.clip(max=most) * (given["crops"] or 1), given["per_class"])
 
     with store.Shard(image_shards[0], kind="images") as shard:
@@ -194,9 +192,18 @@ def check(config: dict[str, Any], image_shards: Sequence[str | Path]) -> None:
     model, section = config["model"], config["activations"]
     caching = {key: section[key] for key in ("pool", "tokens", "batch_size")}
     network = models.build(model, len(classes)).to(models.device()).eval()
-    cache(network, cached_layers(section["layers"]), images, model, **caching, dtype=section["dtype"])
+    cached = cache(network, cached_layers(section["layers"]), images, model, **caching, dtype=section["dtype"])
+    _check_sign(cached[PENULTIMATE], given["method"])
     weight, bias = models.head_weights(models.head_of(network, model["head"]))
     _check_head(network, images, weight, bias, model, caching)
+
+
+def _check_sign(activations: np.ndarray, method: str) -> None:
+    if method == "nmf" and activations.min() < 0:
+        raise StrataError(
+            "config key features.method: nmf needs a rectified layer, and penultimate activations are negative here; "
+            "allowed then: semi-nmf"
+        )
 
 
 def _check_counts(classes: Sequence[str], counts: np.ndarray, per_class: int) -> None:
@@ -227,16 +234,17 @@ def _check_head(
                 return
     raise StrataError(
         f"config key model.head: {model_config['head'] or 'the last linear layer'} does not give the network's answer "
-        "from its input; name the layer whose output are the logits (snakemake layers lists the layers)"
+        f"from its input (pooled to activations.pool: {caching['pool']}); name the layer whose output are the logits "
+        "(snakemake layers lists the layers)"
     )
 
 
 def _penultimate(
-    network: nn.Module, images: store.Shard, model_config: dict[str, Any], caching: dict[str, Any]
+    network: nn.Module, shard: store.Shard, model_config: dict[str, Any], caching: dict[str, Any]
 ) -> np.ndarray:
     """Run the network over the images of a shard, not all of them in memory at once."""
-    starts = range(0, images.shape("images")[0], IMAGES_AT_ONCE)
-    parts = (images.read("images", slice(start, start + IMAGES_AT_ONCE)) for start in starts)
+    starts = range(0, shard.shape("images")[0], IMAGES_AT_ONCE)
+    parts = (shard.read("images", slice(start, start + IMAGES_AT_ONCE)) for start in starts)
     return np.concatenate(
         [cache(network, [PENULTIMATE], part, model_config, **caching, dtype="float32")[PENULTIMATE] for part in parts]
     )
@@ -260,7 +268,8 @@ def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
     tiny = torch.finfo(a.dtype).tiny
     left = left / left.norm(dim=1, keepdim=True).clamp(min=tiny) * sizes[:, None, :]
     right = right / right.norm(dim=2, keepdim=True).clamp(min=tiny) * sizes[:, :, None]
-    level = (a.abs().mean((1, 2), keepdim=True) / rank).sqrt() * 1e-2
+    rows = (a != 0).any(2).sum(1).clamp(min=1)[:, None, None]  # that are no padding
+    level = (a.abs().sum((1, 2), keepdim=True) / (rows * a.shape[2] * rank)).sqrt() * 1e-2
     # The same noise for every matrix of the batch, so that no start depends on the others.
     right_noise, left_noise = (
         torch.rand(x.shape[1:], generator=rng, dtype=a.dtype).to(a.device) for x in (right, left)

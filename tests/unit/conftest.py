@@ -11,7 +11,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from strata import activations, codes, data, decoding, features, layers, probes, training, visualisation
+from strata import activations, codes, data, decoding, discovery, features, layers, probes, training, visualisation
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = ["stem", "block-01", "block-02"]
@@ -42,27 +42,20 @@ def training_config() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def few_digits() -> pd.DataFrame:
-    """The index of 24 images each of the digits 0, 1 and 2."""
-    images = data.index("digits", None, test_fraction=0.25, shards=1, seed=0)
-    return images[images["label"] < 3].groupby(["label", "split"]).head(12)
-
-
-@pytest.fixture(scope="session")
-def digit_shards(few_digits: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+def digit_shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two shards with 36 images each of the digits 0, 1 and 2, 16 × 16 pixels."""
     folder = tmp_path_factory.mktemp("digits")
+    images = data.index("digits", None, test_fraction=0.25, shards=1, seed=0)
+    images = images[images["label"] < 3].groupby(["label", "split"]).head(12)
     paths = []
     for i in range(2):
         paths.append(folder / f"shard-{i:03d}.h5")
-        data.write_shard(few_digits.iloc[i::2], ["0", "1", "2"], "digits", None, 16, "fail", paths[-1])
+        data.write_shard(images.iloc[i::2], ["0", "1", "2"], "digits", None, 16, "fail", paths[-1])
     return paths
 
 
 @pytest.fixture(scope="session")
-def walk(
-    few_digits: pd.DataFrame, digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory
-) -> SimpleNamespace:
+def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """All stages once, from images to V-information, with 2 features a class. Tests read it only."""
     folder = tmp_path_factory.mktemp("walk")
     model, epochs = _model_config(), [0, 1, 2]
@@ -78,10 +71,10 @@ def walk(
     for i, shard in enumerate(digit_shards):
         outputs = {name: str(acts[name][i]) for name in cached}
         activations.cache_shard(shard, checkpoint, outputs, model, 1, "mean", "float32", 16)
-    discovery, dictionary = path_of("discovery", "classes-000"), path_of("features", "epoch-002")
-    data.write_shard(data.discovery(few_digits, None, 1, 0), ["0", "1", "2"], "digits", None, 16, "fail", discovery)
+    given, dictionary = path_of("discovery", "classes-000"), path_of("features", "epoch-002")
+    discovery.write_images(digit_shards, None, None, 1, 0, given)
     caching = {"pool": 1, "tokens": "mean", "batch_size": 16}
-    features.discover_checkpoint(discovery, checkpoint, model, caching, "nmf", 2, 0, 1e-6, 500, dictionary)
+    features.discover_checkpoint(given, checkpoint, model, caching, "nmf", 2, 0, 1e-6, 500, dictionary)
     code_shards = [path_of("codes", "epoch-002", shard) for shard in shards]
     for acts_shard, codes_shard in zip(acts["penultimate"], code_shards, strict=True):
         codes.encode_shard(dictionary, acts_shard, 1e-6, 200, codes_shard)
@@ -97,9 +90,8 @@ def walk(
     return SimpleNamespace(
         history=history,
         model=model,
-        index=few_digits,
         images=digit_shards,
-        discovery=discovery,
+        discovery=given,
         checkpoint=checkpoint,
         activations=acts,
         features=dictionary,

@@ -264,12 +264,8 @@ def test_a_shard_that_holds_no_images_is_told(walk, tmp_path):
         ("timm:resnet18", 8, "maxpool", 512),
         ("timm:mobilenetv3_small_050", 7, "blocks.1.0.bn3", 1024),  # its head is of a class derived from nn.Linear
         ("timm:vit_tiny_patch16_224", 24, "norm_pre", 192),
-        (
-            "timm:resnetv2_50",
-            16,
-            "stages.0.blocks.0.norm1",
-            "2048 × 1 × 1",
-        ),  # its head is a convolution
+        # Pre-activation; its head is a convolution.
+        ("timm:resnetv2_50", 16, "stages.0.blocks.0.norm1", "2048 × 1 × 1"),
     ],
 )
 def test_residual_blocks_are_found_in_networks_of_all_kinds(source, blocks, stem, units):

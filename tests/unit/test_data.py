@@ -408,54 +408,6 @@ def test_a_dataset_that_is_not_there_is_told(tmp_path, name, said):
     assert "\n" not in str(error.value)
 
 
-def cropped(folder, crops, name="crops.h5"):
-    images = index_of(folder).sort_values("label", kind="stable")
-    data.write_shard(images, ["cat", "dog"], "folder", str(folder), 16, "fail", folder.parent / name, crops=crops)
-    return store.read(folder.parent / name, kind="images")
-
-
-def test_crops_stand_for_their_image_and_are_the_same_again(folder):
-    (found, about), (again, _) = cropped(folder, 3), cropped(folder, 3, "again.h5")
-    whole, of_whole = cropped(folder, None)
-    assert found["images"].shape == (24, 3, 16, 16)
-    for name in ("labels", "train", "ids"):
-        np.testing.assert_array_equal(found[name], np.repeat(whole[name], 3))
-    assert about["images"] != of_whole["images"]
-    np.testing.assert_array_equal(found["images"], again["images"])
-    assert len(np.unique(found["images"].reshape(24, -1), axis=0)) == 24
-
-
-def test_crops_show_parts_of_their_image_between_a_twelfth_and_all_of_it(tmp_path):
-    (tmp_path / "a").mkdir()
-    rows, columns = np.mgrid[:120, :160]
-    Image.fromarray(np.stack([rows, columns, 0 * rows], 2).astype(np.uint8)).save(tmp_path / "a" / "1.png")
-    images = pd.DataFrame({"image": ["a/1.png"], "label": [0], "split": ["train"]})
-    data.write_shard(images, ["a"], "folder", str(tmp_path), 32, "fail", tmp_path / "c.h5", crops=60)
-    crops = store.read(tmp_path / "c.h5")[0]["images"].astype(int)
-    heights, widths = crops[:, 0, -1, 16] - crops[:, 0, 0, 16], crops[:, 1, 16, -1] - crops[:, 1, 16, 0]
-    shares = heights * widths / (120 * 160)
-    assert shares.min() > 0.07
-    assert shares.max() <= 1
-    assert shares.std() > 0.15
-    assert ((heights / widths > 0.7) & (heights / widths < 1.4)).all()
-
-
-def test_training_images_of_the_first_shards_are_discovered_in_first():
-    images = data.index("digits", None, test_fraction=0.2, shards=5, seed=0)
-    some = data.discovery(images, 7, jobs=3, job=1)
-    assert some["label"].tolist() == sorted(7 * [4, 5, 6])
-    assert (some["split"] == "train").all()
-    assert (some["shard"] == 0).all()
-    parts = [data.discovery(images, None, 3, job) for job in range(3)]
-    assert sorted(pd.concat(parts)["image"]) == sorted(images.query("split == 'train'")["image"])
-
-
-def test_more_jobs_than_classes_are_told():
-    images = data.index("digits", None, test_fraction=0.2, shards=1, seed=0)
-    with pytest.raises(StrataError, match=r"config key features\.jobs must be at most the number of classes \(10\)"):
-        data.discovery(images, None, jobs=11, job=0)
-
-
 def pack(path, members):
     """Write a tar file of members, given by name; of two with the same name too."""
     path.parent.mkdir(parents=True, exist_ok=True)

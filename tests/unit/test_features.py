@@ -4,7 +4,7 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.decomposition import NMF
 
-from strata import data, dictionary, features, models, store
+from strata import dictionary, discovery, features, models, store
 from strata.config import checked
 from strata.errors import StrataError
 
@@ -113,6 +113,7 @@ def test_a_class_with_fewer_images_than_the_rank_is_told():
         ({"per_class": 13}, "block-02", "class '0' gives 12 training images"),
         ({"per_class": 6, "images_per_class": 5}, "block-02", "class '0' gives 5 training images"),
         ({"per_class": 6, "images_per_class": 5, "crops": 2}, "block-02", None),
+        ({"per_class": 2, "jobs": 4}, "block-02", r"features\.jobs must be at most the number of classes \(3\)"),
         ({"per_class": 2}, "block-03", "the model has no layer 'block-03'"),
     ],
 )
@@ -172,9 +173,8 @@ def test_classes_in_jobs_of_their_own_have_the_features_that_they_have_together(
     together, about = store.read(walk.features, kind="features")
     parts = []
     for job in range(3):
-        rows = data.discovery(walk.index, None, 3, job)
         images, parts = tmp_path / f"images-{job}.h5", [*parts, tmp_path / f"classes-{job}.h5"]
-        data.write_shard(rows, about["classes"], "digits", None, 16, "fail", images)
+        discovery.write_images(walk.images, None, None, 3, job, images)
         found, _ = discovered(walk, images, parts[-1])
         assert found["origin"].tolist() == [job, job]
     dictionary.gather(parts, tmp_path / "features.h5")
@@ -184,6 +184,15 @@ def test_classes_in_jobs_of_their_own_have_the_features_that_they_have_together(
     np.testing.assert_array_equal(gathered["origin"], together["origin"])
     np.testing.assert_array_equal(gathered["head_weight"], together["head_weight"])
     assert ((gathered["dictionary"] * together["dictionary"]).sum(1) > 0.99).all()
+
+
+def test_a_class_starts_the_same_alone_and_beside_a_larger_one():
+    small, large = (torch.from_numpy(uniform(n, 12, seed=n)) for n in (15, 60))
+    both = torch.zeros(2, 60, 12, dtype=small.dtype)
+    both[0, :15], both[1] = small, large
+    alone, together = features._start(small[None], 4, 0), features._start(both, 4, 0)
+    torch.testing.assert_close(together[1][0], alone[1][0])
+    torch.testing.assert_close(together[0][0, :15], alone[0][0], rtol=0, atol=0.02)  # their noise is other noise
 
 
 @pytest.mark.parametrize(

@@ -111,10 +111,20 @@ def test_a_series_of_files_gives_what_the_training_that_wrote_them_gives(finishe
     pd.testing.assert_frame_equal(own, other[list(own)], check_exact=False, rtol=1e-5)
 
 
-def test_the_layers_are_printed_for_a_person_to_choose(fresh):
-    changes = {"model.source": "torchvision:resnet18", "model.arguments": {}}
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "torchvision:resnet18",
+            ("block-01-main layer1.0.bn2 64 ×", "head: fc, 512 units to 10 classes", "[stem, block-01, block-02,"),
+        ),
+        ("timm:resnetv2_18", ("block-01-main", "head: head.fc, 512 units to 10 classes")),  # a convolution
+    ],
+)
+def test_the_layers_are_printed_for_a_person_to_choose(fresh, source, said):
+    changes = {"model.source": source, "model.arguments": {}}
     done = fresh.snakemake("--cores", "1", "--quiet", "all", "--", "layers", changes=changes)
     assert done.code == 0, done.output
-    said = re.sub(" +", " ", done.output)
-    for part in ("block-01-main layer1.0.bn2 64 ×", "head: fc, 512 units to 10 classes", "[stem, block-01, block-02,"):
-        assert part in said
+    printed = re.sub(" +", " ", done.output)
+    for part in said:
+        assert part in printed

@@ -101,6 +101,7 @@ def test_keys_in_another_order_rerun_nothing(again):
         ("robustness", ROBUSTNESS),
         ("features", FEATURES),
         ("dictionary", DICTIONARY),
+        ("discovery", DISCOVERY),
         ("codes", CODES),
         ("activations", ACTIVATIONS),
         ("layers", ACTIVATIONS),

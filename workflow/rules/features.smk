@@ -1,18 +1,19 @@
-"""Features and codes: a dictionary for every checkpoint, discovered some classes a job, the codes of every image, and shuffled ones as a control."""
+"""Features and codes: a dictionary for every checkpoint, discovered some classes a job; the codes of every image.
+
+Shuffled codes and random directions are controls.
+"""
 
 
 rule discovery:
     input:
-        f"{RUN}/images/index.csv",
+        images(),
     output:
         f"{RUN}/images/discovery/{{classes}}.h5",
     params:
-        **keys("data", "source", "path", "size", "resize", "on_bad_image"),
         **keys("features", "images_per_class", "crops", "jobs"),
-        shapes=SHAPES,
         digest=source_digest("discovery.py"),
     message:
-        "Decoding the images that features are discovered in: {wildcards.classes}"
+        "Gathering the images that features are discovered in: {wildcards.classes}"
     script:
         "../scripts/discovery.py"
 
@@ -25,7 +26,7 @@ rule class_features:
         f"{SEED}/features/{{checkpoint}}/{{classes}}.h5",
     params:
         **keys("features", "method", "per_class", "tolerance", "max_iterations"),
-        **keys("activations", "pool", "tokens", "batch_size"),
+        caching=keys("activations", "pool", "tokens", "batch_size"),
         model=config["model"],
         digest=source_digest("class_features.py"),
     message:

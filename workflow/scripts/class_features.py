@@ -12,7 +12,7 @@ with one_line():
         snakemake.input.images,
         snakemake.input.checkpoint,
         p.model,
-        {"pool": p.pool, "tokens": p.tokens, "batch_size": p.batch_size},
+        p.caching,
         p.method,
         p.per_class,
         int(snakemake.wildcards.seed),

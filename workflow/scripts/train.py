@@ -10,7 +10,9 @@ from strata.errors import one_line
 with one_line():
     p, wildcards = snakemake.params, snakemake.wildcards
     history = Path(snakemake.output.history)
-    launching.settle(p.training["threads"])  # not snakemake.threads: fewer would change the sums
+    submitted = snakemake.config["training"]["launcher"] == "submitit"
+    if not submitted:
+        launching.settle(p.training["threads"])  # not snakemake.threads: fewer would change the sums
     # Imported by name, and not told in params: what is checked makes no checkpoint, and so must not train again.
     import_module("strata.features").check(snakemake.config, snakemake.input)
     state = history.with_name("training-state") / p.digest  # other code starts afresh
@@ -22,7 +24,7 @@ with one_line():
         "seed": int(wildcards.seed),
         "state": str(state),
     }
-    if snakemake.config["training"]["launcher"] == "submitit":
+    if submitted:
         name = f"train-{snakemake.config['run']}-seed-{wildcards.seed}"
         table = launching.train_as_job(arguments, dict(snakemake.resources.items()), name)
     else:
