@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from strata import codes, features, models, robustness, store
+from strata import codes, dictionary, models, robustness, store
 from strata.errors import StrataError
 
 ENCODING = {"tolerance": 1e-8, "max_iterations": 200}
@@ -180,5 +180,5 @@ def test_features_of_another_checkpoint_are_refused(walk, tmp_path):
 
 
 def test_random_directions_can_be_measured_too(walk, tmp_path):
-    features.write_random_directions(walk.features, 0, tmp_path / "random.h5")
+    dictionary.write_random_directions(walk.features, 0, tmp_path / "random.h5")
     assert len(of_walk(walk, features=tmp_path / "random.h5")) == 12
