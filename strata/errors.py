@@ -15,4 +15,4 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except StrataError as error:
-        sys.exit(f"Error: {error}")
+        sys.exit(f"\nError: {error}")  # on a line of its own: the bar of another job may be on this one
