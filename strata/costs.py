@@ -124,7 +124,7 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         passes * per_shard * cached,
         shard_pixels + 2 * per_shard * sum(shape.units.values()) * width,
     )
-    jobs, dictionary = factorised["jobs"], 8 * k * d
+    jobs, dictionary, head = factorised["jobs"], 8 * k * d, 8 * shape.classes * d
     cropped = discovery if factorised["crops"] else 0
     rule("discovery", jobs, cropped / rates["decode"], discovery * pixels, 3 * discovery * pixels / jobs)
     factorisation = _ITERATIONS["features"] * 8 * discovery * d * factorised["per_class"]
@@ -132,11 +132,11 @@ def estimate(config: dict[str, Any], shape: Shapes, rates: dict[str, float]) -> 
         "class_features",
         seeds * checkpoints * jobs,
         seeds * checkpoints * (discovery * shape.forward / rates["forward"] + factorisation / rates["small"]),
-        seeds * checkpoints * (dictionary + jobs * 8 * shape.classes * d),
+        seeds * checkpoints * (dictionary + jobs * head),
         4 * 4 * discovery * d / jobs + 2 * features.IMAGES_AT_ONCE * pixels,
     )
-    rule("features", seeds * checkpoints, 0, seeds * checkpoints * (dictionary + 8 * shape.classes * d), 3 * dictionary)
-    rule("random_directions", seeds, 0, seeds * 8 * (k * d + shape.classes * d), 3 * 8 * k * d)
+    rule("features", seeds * checkpoints, 0, seeds * checkpoints * (dictionary + head), 3 * dictionary)
+    rule("random_directions", seeds, 0, seeds * (dictionary + head), 3 * dictionary)
     gradient = _ITERATIONS["codes"] * 2 * k * min(k, 2 * d)  # of one image
     encodings = passes + seeds * shards  # the random directions' are those more
     rule(
