@@ -7,42 +7,41 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/data.smk"
+include: "workflow/rules/images.smk"
 
 
-if series.trained_here(config["model"]):
+if epochs.trained_here(CONFIG.model):
 
-    include: "workflow/rules/training.smk"
+    include: "workflow/rules/train.smk"
 
 else:
 
-    include: "workflow/rules/adoption.smk"
+    include: "workflow/rules/adopt.smk"
 
 
 include: "workflow/rules/activations.smk"
 include: "workflow/rules/features.smk"
+include: "workflow/rules/controls.smk"
 include: "workflow/rules/probes.smk"
-include: "workflow/rules/redundancy.smk"
-include: "workflow/rules/robustness.smk"
-include: "workflow/rules/measurements.smk"
-include: "workflow/rules/visualisation.smk"
 
 
 if SHAPES:
 
-    include: "workflow/rules/truth.smk"
+    include: "workflow/rules/ground_truth.smk"
 
 
-include: "workflow/rules/questions.smk"
+include: "workflow/rules/measures.smk"
+include: "workflow/rules/claims.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/costs.smk"
+include: "workflow/rules/estimate.smk"
 include: "workflow/rules/layers.smk"
 
 
 rule all:
     default_target: True
     input:
-        f"{RUN}/report.html",
-        rules.figures.output,
+        rules.report.output,
+        rules.draw.output,
         rules.findings.output,
-        rules.measurements.output,
+        rules.gather.output,

@@ -9,7 +9,7 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def progress(items: Iterable[T], what: str, total: int | None = None, initial: int = 0) -> Iterable[T]:
+def progress(items: Iterable[T], what: str, *, total: int | None = None, initial: int = 0) -> Iterable[T]:
     """Return the items while a bar shows how many of them are done, `initial` of them before."""
     interval = 0.1 if sys.stderr.isatty() else 10.0
     return tqdm(items, desc=what, total=total, initial=initial, mininterval=interval, leave=False, dynamic_ncols=True)

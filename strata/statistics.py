@@ -29,6 +29,7 @@ class Estimate:
 def bootstrap(
     statistic: Callable[..., np.ndarray],
     groups: Sequence[np.ndarray],
+    *,
     null: Null,
     resamples: int,
     confidence: float,
@@ -62,7 +63,7 @@ def bootstrap(
     return Estimate(float(statistic(*groups)), float(low), float(high), _p_value(draws, null))
 
 
-def jackknife(whole: float, without: Sequence[float], confidence: float) -> tuple[float, float]:
+def jackknife(whole: float, without: Sequence[float], *, confidence: float) -> tuple[float, float]:
     """Return a Student interval from delete-one values (Efron & Tibshirani 1993, ch. 11).
 
     Parameters

@@ -1,4 +1,14 @@
-"""Figures: what a reader of the paper looks at, and the numbers behind each; one module a question.
+"""Figures: what a reader of the paper looks at, and the numbers behind each; one module a question."""
 
-Every function takes tables and returns a figure with the table that it shows.
-"""
+__all__ = [
+    "appendix",
+    "appendix_map",
+    "claims",
+    "families",
+    "ground_truth",
+    "how_much",
+    "parts",
+    "what",
+    "when",
+    "where",
+]

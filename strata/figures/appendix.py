@@ -1,59 +1,61 @@
 """The appendix: redundancy, robustness, sparsity of the directions, super-classes."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.colors import to_hex
 
-from strata.figures.drawing import BLUE, GREY, Drawn, above_r, band, by_decile, first_seed, mean, scatter
+from strata.config.keys import Questions
+from strata.figures.parts import BLUE, COLOURS, GREY, Drawn, above_r, band, by_decile, first_seed, mean, scatter
 from strata.statistics import bootstrap, pearson
 
-# What is told apart in one map: seven colours that colour-blind readers can (Okabe & Ito 2008); grey is the rest's.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 
-
-def a_redundancy(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def a_redundancy(features: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw complexity against redundancy, by V-information and by linear CKA."""
     columns = {"redundancy": "V-information", "redundancy_cka": "linear CKA"}
-    share = f"{100 * settings['redundancy']['share']:g} %"
+    share = f"{100 * settings.redundancy.share:g} %"
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     for ax, (column, measure) in zip(axes, columns.items(), strict=True):
-        scatter(ax, features.dropna(subset=["complexity", column]), "complexity", column, settings)
+        scatter(ax, features.dropna(subset=["complexity", column]), x="complexity", y=column, settings=settings)
         ax.set(xlabel="complexity K", ylabel=f"{measure} with {share} of the units\n/ with all units", ylim=(0, None))
         above_r(ax, measure)
     return figure, features[["seed", "feature", "complexity", *columns]]
 
 
-def a_robustness(features: pd.DataFrame, by_level: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: Questions) -> Drawn:
     """Draw complexity against mean robustness, and the robustness of each of its deciles, a line a noise level.
 
     Parameters
     ----------
-    by_level
-        Robustness at every noise level: seed, level, feature, robustness.
+    features
+        One row a feature and seed.
+    robustness
+        At every noise level: seed, level, feature, robustness.
+    settings
+        The section `questions` of the configuration.
     """
     known = features.dropna(subset=["complexity"])
-    both = by_level.dropna().merge(known[["seed", "feature", "complexity"]], on=["seed", "feature"])
+    both = robustness.dropna().merge(known[["seed", "feature", "complexity"]], on=["seed", "feature"])
     related = [{"level": level, **_correlation(own, "robustness", settings)} for level, own in both.groupby("level")]
-    table = by_decile(known, by_level.dropna(), ["level"], "robustness", settings).merge(pd.DataFrame(related))
+    table = by_decile(known, robustness.dropna(), keys=["level"], column="robustness", settings=settings).merge(
+        pd.DataFrame(related)
+    )
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
-    scatter(axes[0], known.dropna(subset=["robustness"]), "complexity", "robustness", settings)
+    scatter(axes[0], known.dropna(subset=["robustness"]), x="complexity", y="robustness", settings=settings)
     axes[0].set(xlabel="complexity K", ylabel="mean robustness over levels")
     above_r(axes[0], "all levels")
     lines = list(table.groupby("level"))
     for i, (level, line) in enumerate(lines):
         colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, len(lines) - 1))))
         r = "r = {r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
-        band(axes[1], line["complexity"], line, "robustness", colour, f"σ = {level:g}: {r}")
+        band(axes[1], line["complexity"], table=line, column="robustness", colour=colour, label=f"σ = {level:g}: {r}")
     size = table["n"].mean()
     axes[1].set(xlabel=f"mean complexity K of a decile (n ≈ {size:.0f} features)", ylabel="mean robustness")
     axes[1].legend(loc="lower left", bbox_to_anchor=(0, 1), title="by noise level", alignment="left")
     return figure, table
 
 
-def a_local(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def a_local(features: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw the distribution of Hoyer sparsity, and complexity against it."""
     sparsity = features["hoyer"].dropna()
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.9))
@@ -61,12 +63,12 @@ def a_local(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
     axes[0].axvline(sparsity.median(), color="black", lw=0.8)
     axes[0].set(xlim=(0, 1), xlabel="Hoyer sparsity (0 distributed, 1 local)", ylabel="features")
     axes[0].set_title(f"median {sparsity.median():.2f}, n = {len(sparsity)}", loc="right", fontsize=7.5)
-    scatter(axes[1], features.dropna(subset=["complexity", "hoyer"]), "complexity", "hoyer", settings)
+    scatter(axes[1], features.dropna(subset=["complexity", "hoyer"]), x="complexity", y="hoyer", settings=settings)
     axes[1].set(xlabel="complexity K", ylabel="Hoyer sparsity")
     return figure, features[["seed", "feature", "complexity", "hoyer"]]
 
 
-def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, *, settings: Questions) -> Drawn:
     """Draw the map of the first seed's dictionary by super-class, and each one's spread in it and its complexity.
 
     Parameters
@@ -112,8 +114,15 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, settings:
     return figure, table
 
 
-def _correlation(table: pd.DataFrame, column: str, settings: dict[str, Any]) -> dict[str, float]:
+def _correlation(table: pd.DataFrame, column: str, settings: Questions) -> dict[str, float]:
     """Return Pearson's r of a column with complexity, and its interval."""
     pairs = table[["complexity", column]].to_numpy(float)
-    e = bootstrap(pearson, [pairs], 0.0, settings["bootstrap"], settings["confidence"], settings["seed"])
+    e = bootstrap(
+        pearson,
+        [pairs],
+        null=0.0,
+        resamples=settings.bootstrap,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
     return {"r": e.value, "r_low": e.low, "r_high": e.high}

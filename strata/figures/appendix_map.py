@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, PowerNorm
 
-from strata.figures.drawing import Drawn, draw_map, first_seed
+from strata.config.keys import Questions
+from strata.figures.parts import Drawn, draw_map, first_seed
 from strata.statistics import bootstrap, mean_change
 
 # What a feature is coloured by: its label, and the colours.
@@ -21,12 +22,12 @@ def a_map(features: pd.DataFrame) -> Drawn:
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scales: list[dict[str, Any]] = [{}, {"norm": PowerNorm(0.5)}]  # a few features hold most of the importance
     for ax, (column, (label, colours)), scale in zip(axes, SCALARS.items(), scales, strict=True):
-        draw_map(ax, own, column, label, colours, **scale)
+        draw_map(ax, own, column=column, label=label, colours=colours, **scale)
     axes[0].set_title(f"{len(own)} features")
     return figure, own[["seed", "feature", "complexity", "importance", "umap_x", "umap_y"]]
 
 
-def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questions) -> Drawn:
     """Draw the uppermost splits of the tree of the first seed's features, by complexity and by importance.
 
     Parameters
@@ -84,7 +85,7 @@ def _draw_branch(ax: Axes, nodes: pd.DataFrame, places: dict[str, float], branch
     ax.plot([places[parent], places[branch], places[branch]], [top, top, bottom], color=colour, lw=2)
 
 
-def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, settings: dict[str, Any]) -> str:
+def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, settings: Questions) -> str:
     """Say by how much the two halves of the first split differ, with its interval."""
     left, right = (
         features.loc[features["branch"].str.startswith(branch), column].dropna().to_numpy()[:, None]
@@ -93,10 +94,10 @@ def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, setti
     e = bootstrap(
         mean_change,
         [left, right],
-        0.0,
-        settings["bootstrap"],
-        settings["confidence"],
-        settings["seed"],
+        null=0.0,
+        resamples=settings.bootstrap,
+        confidence=settings.confidence,
+        seed=settings.seed,
     )
     symbol = {"complexity": "K", "importance": "Γ"}[column]
     return f"first split, right − left: mean {symbol} {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]"

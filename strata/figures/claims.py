@@ -9,15 +9,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, VERDICTS, Drawn, band, mean
-from strata.findings import Finding
+from strata.claims.controls import CONTROLS
+from strata.claims.finding import Finding
+from strata.config.keys import Questions
+from strata.figures.parts import BLUE, COLOURS, GREEN, GREY, ORANGE, VERDICTS, Drawn, band, mean
 
 
-def findings(found: Sequence[Finding]) -> Drawn:
+def findings(findings: Sequence[Finding]) -> Drawn:
     """Draw every claim as a value with its interval, coloured by its verdict; each seed's value as a small mark."""
-    figure, ax = plt.subplots(figsize=(7, 0.34 * len(found) + 1))
-    rows = np.arange(len(found))[::-1]
-    for row, f in zip(rows, found, strict=True):
+    figure, ax = plt.subplots(figsize=(7, 0.34 * len(findings) + 1))
+    rows = np.arange(len(findings))[::-1]
+    for row, f in zip(rows, findings, strict=True):
         colour = VERDICTS[f.verdict]
         if f.value is None or f.value != f.value:
             ax.annotate("not defined", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
@@ -31,22 +33,23 @@ def findings(found: Sequence[Finding]) -> Drawn:
             ax.plot(values, [row - 0.25] * len(values), "o", mfc="none", mec="black", mew=0.6, ms=3)
         text = f"{f.value:+.2f} [{f.ci_low:+.2f}, {f.ci_high:+.2f}]"
         ax.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
-    for above, row in zip(found[:-1], rows[:-1], strict=True):
-        if above.question != found[len(found) - row].question:
+    for above, row in zip(findings[:-1], rows[:-1], strict=True):
+        if above.question != findings[len(findings) - row].question:
             ax.axhline(row - 0.5, color="#cccccc", lw=0.5)
     ax.axvline(0, color="black", lw=0.6)
-    ax.set_yticks(rows, [f"{f.id}\n{textwrap.fill(f.statistic, 60)}" for f in found], fontsize=6)
+    ax.set_yticks(rows, [f"{f.id}\n{textwrap.fill(f.statistic, 60)}" for f in findings], fontsize=6)
     ax.set(
-        ylim=(-0.6, len(found) - 0.4), xlabel="r, or a difference in complexity, V-information or accuracy (no units)"
+        ylim=(-0.6, len(findings) - 0.4),
+        xlabel="r, or a difference in complexity, V-information or accuracy (no units)",
     )
     for verdict, colour in VERDICTS.items():
         ax.plot([], [], "o-", color=colour, label=verdict)
-    if any(f.images_low is not None for f in found):
+    if any(f.images_low is not None for f in findings):
         ax.plot([], [], "|-", color="black", lw=0.7, ms=4, label="interval over images")
-    if any(len(f.by_seed) > 1 for f in found):
+    if any(len(f.by_seed) > 1 for f in findings):
         ax.plot([], [], "o", mfc="none", mec="black", mew=0.6, ms=3, label="one seed")
     ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, columnspacing=1, handlelength=1.5)
-    return figure, pd.DataFrame([_numbers(f) for f in found])
+    return figure, pd.DataFrame([_numbers(f) for f in findings])
 
 
 def _numbers(f: Finding) -> dict[str, Any]:
@@ -77,31 +80,24 @@ def training(history: pd.DataFrame) -> Drawn:
     return figure, history
 
 
-CONTROLS = {
-    "untrained": ("untrained network (control)", ORANGE),
-    "random": ("random directions (control)", GREEN),
-    "shuffled": ("shuffled codes (control)", GREY),
-}
-
-
-def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, *, settings: Questions) -> Drawn:
     """Draw the mean V-information in every layer: of features in the trained network, and of every control."""
     layers = [name.removeprefix("vinfo_") for name in map(str, features) if name.startswith("vinfo_")]
     measured = dict(list(control_vinfo.groupby("control")))
     rows = []
     for layer in layers:
         groups = {"trained network": features[f"vinfo_{layer}"]}
-        for name, (label, _) in CONTROLS.items():
-            if name in measured:
-                groups[label] = measured[name][measured[name]["layer"] == layer]["vinfo"]
+        for name in (control for control in CONTROLS if control in measured):
+            own = measured[name]
+            groups[f"{CONTROLS[name].about} (control)"] = own[own["layer"] == layer]["vinfo"]
         for label, values in groups.items():
             rows.append({"layer": layer, "group": label, **mean(values.dropna().rename("vinfo"), settings)})
     table = pd.DataFrame(rows)
-    colours = {"trained network": BLUE, **dict(CONTROLS.values())}
+    colours = dict(zip(dict.fromkeys(table["group"]), (BLUE, GREY, ORANGE, GREEN, *COLOURS[3:]), strict=False))
     figure, ax = plt.subplots(figsize=(5, 3))
     for group, line in table.groupby("group", sort=False):
         x = np.arange(len(line))
-        band(ax, x, line, "vinfo", colours[str(group)], f"{group}, n = {line['n'].iloc[0]}")
+        band(ax, x, table=line, column="vinfo", colour=colours[str(group)], label=f"{group}, n = {line['n'].iloc[0]}")
     ax.axhline(0, color="black", lw=0.6)
     ax.set_xticks(x, layers, rotation=45, ha="right", rotation_mode="anchor")
     ax.set(ylabel="mean V-information (share of variance)", ylim=(min(-0.05, table["ci_low"].min()), 1))

@@ -1,17 +1,16 @@
 """Question 4: how complexity relates to importance."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 
-from strata.figures.drawing import BLUE, GREEN, GREY, ORANGE, Drawn, above_r, scatter
+from strata.config.keys import Questions
+from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, Drawn, above_r, scatter
 
 TARGETS = {"predicted": "predicted class", "label": "class of the label", "all": "all classes"}
 
 
-def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def q4_importance(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw complexity against importance at the first and the last trained epoch, inhibiting features marked.
 
     A network of which there is one trained checkpoint alone has one panel.
@@ -23,7 +22,7 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Draw
     axes = row[0]
     for ax, (epoch, name) in zip(axes, shown.items(), strict=True):
         own = known[known["epoch"] == epoch]
-        scatter(ax, own, "complexity", "importance", settings)
+        scatter(ax, own, x="complexity", y="importance", settings=settings)
         _mark_inhibiting(ax, own)
         ax.set(
             xlabel="complexity K",
@@ -35,7 +34,7 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Draw
     return figure, known[known["epoch"].isin(list(shown))]
 
 
-def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, *, settings: Questions) -> Drawn:
     """Draw complexity against importance for the predicted class, the class of the label, and all classes."""
     known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
     table = importance_targets.merge(known, on=["seed", "feature"])
@@ -43,7 +42,7 @@ def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, setting
     figure, axes = plt.subplots(1, len(shown), figsize=(7, 2.6))
     for ax, target in zip(axes, shown, strict=True):
         own = table[table["target"] == target]
-        scatter(ax, own, "complexity", "importance", settings)
+        scatter(ax, own, x="complexity", y="importance", settings=settings)
         _mark_inhibiting(ax, own)
         ax.set(xlabel="complexity K", ylim=(0, 1.15 * own["importance"].max()))
         above_r(ax, TARGETS[target])

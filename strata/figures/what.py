@@ -12,18 +12,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from strata import store
-from strata.figures.drawing import Drawn, draw_map, first_seed
-from strata.measurements import meta_features
+from strata.figures.parts import Drawn, draw_map, first_seed
+from strata.measures.meta_features import meta_features
 
 
-def q1_spectrum(
-    features: pd.DataFrame, image_shards: Sequence[str], code_shards: Sequence[str], examples: int
-) -> Drawn:
+def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequence[str], examples: int) -> Drawn:
     """Draw the distribution of complexity, and the most activating images of ten features along it."""
     known = features.dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     own = first_seed(features).dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     chosen = own.iloc[np.unique(np.linspace(0, len(own) - 1, 10).round().astype(int))]
-    pictures, labels = most_activating(chosen["feature"].to_numpy(), image_shards, code_shards, examples)
+    pictures, labels = most_activating(chosen["feature"].to_numpy(), images, codes=codes, count=examples)
     figure = plt.figure(figsize=(7, 3.1))
     grid = figure.add_gridspec(2, len(chosen), height_ratios=[1.25, 1])
     ax = figure.add_subplot(grid[0, :])
@@ -46,9 +44,9 @@ def q1_spectrum(
         clip_on=False,
     )
     shown = zip(pictures, chosen["complexity"], chosen["class"], strict=True)
-    for column, (images, value, name) in enumerate(shown):
+    for column, (own_images, value, name) in enumerate(shown):
         ax = figure.add_subplot(grid[1, column])
-        _show(ax, [_mosaic(images, examples)], value)
+        _show(ax, [_mosaic(own_images, examples)], value)
         ax.set_xlabel(f"K = {value:.2f}\n{textwrap.fill(f'class {name}', 12)}", fontsize=6.5)
     table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
@@ -59,7 +57,7 @@ def q1_map(features: pd.DataFrame) -> Drawn:
     own = first_seed(features)
     shown = meta_features(own)
     figure, ax = plt.subplots(figsize=(5.2, 4.2))
-    draw_map(ax, own, "complexity", "complexity K", "viridis", vmin=0, vmax=1)
+    draw_map(ax, own, column="complexity", label="complexity K", colours="viridis", vmin=0, vmax=1)
     places = shown[["meta_feature", "rank", "umap_x", "umap_y"]]
     near = own.merge(places, on="meta_feature", how="left", suffixes=("", "_mean"))
     if len(own) < 1000:  # more lines than that would hide the map
@@ -80,8 +78,9 @@ def q1_map(features: pd.DataFrame) -> Drawn:
 
 def q1_meta_features(
     features: pd.DataFrame,
-    image_shards: Sequence[str],
-    code_shards: Sequence[str],
+    images: Sequence[str],
+    *,
+    codes: Sequence[str],
     pictures: Sequence[str],
     examples: int,
 ) -> Drawn:
@@ -90,13 +89,13 @@ def q1_meta_features(
     Parameters
     ----------
     pictures
-        The shard of pictures (see `strata.visualisation`), or nothing.
+        The shard of pictures (see `strata.measures.visualise`), or nothing.
     """
     own = first_seed(features)
     shown = meta_features(own)
     members = [own.loc[own["meta_feature"] == m, "feature"].to_numpy() for m in shown["meta_feature"]]
-    scores = [_codes(path, lambda z: np.stack([z[:, m].mean(1) for m in members], 1)) for path in code_shards]
-    images, labels = largest(scores, image_shards, examples)
+    scores = [_codes(path, lambda z: np.stack([z[:, m].mean(1) for m in members], 1)) for path in codes]
+    largest_images, labels = largest(scores, images, count=examples)
     made = [store.read(path, kind="pictures")[0]["pictures"] for path in pictures]
     parts = 1 + len(made)
     columns = 5 if made else 6
@@ -104,7 +103,7 @@ def q1_meta_features(
     figure = plt.figure(figsize=(7, rows * (7 / columns / parts + 0.24)))
     for cell, row in enumerate(shown.itertuples()):
         ax = figure.add_subplot(rows, columns, cell + 1)
-        _show(ax, [_mosaic(images[cell], examples), *(of_kind[cell] for of_kind in made)], row.complexity)
+        _show(ax, [_mosaic(largest_images[cell], examples), *(of_kind[cell] for of_kind in made)], row.complexity)
         ax.set_title(f"{row.rank} · K = {row.complexity:.2f} · n = {row.n}", fontsize=7, pad=2, loc="center")
     return figure, shown.assign(images=[" ".join(names) for names in labels])
 
@@ -112,8 +111,9 @@ def q1_meta_features(
 def q1_plate(
     features: pd.DataFrame,
     decoded: str | Path,
-    image_shards: Sequence[str],
-    code_shards: Sequence[str],
+    *,
+    images: Sequence[str],
+    codes: Sequence[str],
     pictures: Sequence[str],
     examples: int,
 ) -> Drawn:
@@ -122,30 +122,30 @@ def q1_plate(
     Parameters
     ----------
     decoded
-        The shard of decoded features (see `strata.decoding`).
+        The shard of decoded features (see `strata.measures.decoded`).
     pictures
-        The shard of pictures (see `strata.visualisation`), or nothing.
+        The shard of pictures (see `strata.measures.visualise`), or nothing.
     """
     found, about = store.read(decoded, kind="decoded")
     made = [store.read(path, kind="pictures")[0] for path in pictures]
     own = first_seed(features).set_index("feature").loc[found["features"]].reset_index()
     own = own[["seed", "feature", "class", "complexity"]].assign(rank=about["ranks"])
-    codes = [_codes(path, lambda z: z[:, found["features"]]) for path in code_shards]
-    ends = np.cumsum([len(z) for z, _ in codes])[:-1]
+    of_codes = [_codes(path, lambda z: z[:, found["features"]]) for path in codes]
+    ends = np.cumsum([len(z) for z, _ in of_codes])[:-1]
     parts = 1 + len(made)
     widths = [1] + [parts] * len(about["layers"])
     figure = plt.figure(figsize=(7, len(own) * (7 / sum(widths) + 0.24) + 0.25))
     columns = figure.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]
     itself = [f"{rank}, K = {k:.2f}\nclass {name}" for rank, name, k in own[["rank", "class", "complexity"]].to_numpy()]
-    images, labels = largest(codes, image_shards, examples)
-    _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in images], itself, own["complexity"])
+    shown, labels = largest(of_codes, images, count=examples)
+    _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in shown], itself, own["complexity"])
     tables = [own.assign(source="itself", images=[" ".join(names) for names in labels])]
     for column, layer in zip(columns[1:], about["layers"], strict=True):
         parted = np.split(found[f"{layer}/prediction"], ends)
-        images, labels = largest([(z, of) for z, (_, of) in zip(parted, codes, strict=True)], image_shards, examples)
-        shown = [[_mosaic(i, examples), *(m[f"{layer}/pictures"][row] for m in made)] for row, i in enumerate(images)]
+        best, labels = largest([(z, of) for z, (_, of) in zip(parted, of_codes, strict=True)], images, count=examples)
+        rows = [[_mosaic(i, examples), *(m[f"{layer}/pictures"][row] for m in made)] for row, i in enumerate(best)]
         vinfo = found[f"{layer}/vinfo"]
-        _column(column, f"decoded from {layer}", shown, [f"V-information\n{v:.2f}" for v in vinfo], own["complexity"])
+        _column(column, f"decoded from {layer}", rows, [f"V-information\n{v:.2f}" for v in vinfo], own["complexity"])
         tables.append(own.assign(source=layer, vinfo=vinfo, images=[" ".join(names) for names in labels]))
     return figure, pd.concat(tables, ignore_index=True)
 
@@ -162,14 +162,14 @@ def _column(
 
 
 def most_activating(
-    features: np.ndarray, image_shards: Sequence[str], code_shards: Sequence[str], count: int
+    chosen: np.ndarray, image_shards: Sequence[str], *, codes: Sequence[str], count: int
 ) -> tuple[list[np.ndarray], list[list[str]]]:
     """Return the images (at most count × height × width × 3) on which each feature is largest, and their ids."""
-    return largest([_codes(path, lambda z: z[:, features]) for path in code_shards], image_shards, count)
+    return largest([_codes(path, lambda z: z[:, chosen]) for path in codes], image_shards, count=count)
 
 
 def largest(
-    scores: Sequence[tuple[np.ndarray, str]], image_shards: Sequence[str], count: int
+    scores: Sequence[tuple[np.ndarray, str]], image_shards: Sequence[str], *, count: int
 ) -> tuple[list[np.ndarray], list[list[str]]]:
     """Return the images (at most count × height × width × 3) on which each score is largest, and their ids.
 

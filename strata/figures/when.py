@@ -1,30 +1,29 @@
 """Question 2: when features are learned."""
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from strata.figures.drawing import BLUE, ORANGE, Drawn, band, by_decile, complexity_bar, mean, scatter
-from strata.questions import most_important
+from strata.config.keys import Questions
+from strata.figures.parts import BLUE, ORANGE, Drawn, band, by_decile, complexity_bar, mean, scatter
+from strata.measures.importance import most_important
 
 
-def q2_emergence(features: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def q2_emergence(features: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw complexity against temporal decoding score, with a linear fit."""
     figure, ax = plt.subplots(figsize=(3.6, 3.1))
     table = features.dropna(subset=["complexity"])
-    scatter(ax, table, "complexity", "temporal_decoding_score", settings)
+    scatter(ax, table, x="complexity", y="temporal_decoding_score", settings=settings)
     ax.set(xlabel="complexity K", ylabel="temporal decoding score Δ")
     return figure, table[["seed", "feature", "complexity", "temporal_decoding_score"]]
 
 
-def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, *, settings: Questions) -> Drawn:
     """Draw the V-information in the penultimate layer by epoch, a line a decile of complexity."""
-    table = by_decile(features, decoding, ["epoch"], "vinfo", settings)
+    table = by_decile(features, decoding, keys=["epoch"], column="vinfo", settings=settings)
     figure, ax = plt.subplots(figsize=(4.4, 3))
     for _, own in table.groupby("decile"):
-        band(ax, own["epoch"], own, "vinfo", plt.get_cmap("viridis")(own["complexity"].iloc[0]))
+        band(ax, own["epoch"], table=own, column="vinfo", colour=plt.get_cmap("viridis")(own["complexity"].iloc[0]))
     ax.set(
         xlabel="epoch", ylabel="mean V-information in the penultimate layer", ylim=(min(0, table["ci_low"].min()), 1)
     )
@@ -33,24 +32,31 @@ def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, settings: dict[st
     return figure, table
 
 
-def q2_growth(by_checkpoint: pd.DataFrame, settings: dict[str, Any]) -> Drawn:
+def q2_growth(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw the mean complexity of the features discovered at each epoch, the most important ones apart."""
     known = by_checkpoint.dropna(subset=["complexity"])
     table = _all_and_important(known, "complexity", settings)
     figure, ax = plt.subplots(figsize=(4.4, 3))
     for (name, own), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
-        band(ax, own["epoch"], own, "complexity", colour, f"{name} (n = {_range(own['n'])} an epoch)")
+        band(
+            ax,
+            own["epoch"],
+            table=own,
+            column="complexity",
+            colour=colour,
+            label=f"{name} (n = {_range(own['n'])} an epoch)",
+        )
     ax.set(xlabel="epoch (0: untrained)", ylabel="mean complexity K", ylim=(0, 1))
     ax.legend()
     return figure, table
 
 
-def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], settings: dict[str, Any]) -> Drawn:
+def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], *, settings: Questions) -> Drawn:
     """Draw the layer from which on features of each epoch are decodable: the most important ones, and all."""
     known = by_checkpoint.dropna(subset=["decodable_from"])
     table = _all_and_important(known, "decodable_from", settings)
     tops = known.groupby(["seed", "epoch"], group_keys=False)[known.columns.tolist()].apply(
-        lambda t: most_important(t, settings["top_share"])
+        lambda t: most_important(t, settings.top_share)
     )
     depths = np.arange(1, len(layers) + 1)
     shares = pd.DataFrame(
@@ -68,7 +74,14 @@ def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], settings: d
     left.set_title(f"most important features, n = {_range(n)} an epoch", fontsize=7.5)
     figure.colorbar(drawn, ax=left, label="share decodable by this layer")
     for (name, own), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
-        band(right, own["epoch"], own, "decodable_from", colour, f"{name} (n = {_range(own['n'])})")
+        band(
+            right,
+            own["epoch"],
+            table=own,
+            column="decodable_from",
+            colour=colour,
+            label=f"{name} (n = {_range(own['n'])})",
+        )
     right.set(xlabel="epoch (0: untrained)")
     right.tick_params(labelleft=False)
     right.set_title("mean layer from which on they are decodable", fontsize=7.5)
@@ -76,11 +89,11 @@ def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], settings: d
     return figure, table
 
 
-def _all_and_important(known: pd.DataFrame, column: str, settings: dict[str, Any]) -> pd.DataFrame:
+def _all_and_important(known: pd.DataFrame, column: str, settings: Questions) -> pd.DataFrame:
     """Return the mean of a column by epoch, over all features and over the most important ones of each seed."""
     rows = []
     for epoch, at_epoch in known.groupby("epoch"):
-        top = pd.concat(most_important(t, settings["top_share"]) for _, t in at_epoch.groupby("seed"))
+        top = pd.concat(most_important(t, settings.top_share) for _, t in at_epoch.groupby("seed"))
         for group, table in (("all features", at_epoch), ("most important", top)):
             rows.append({"epoch": epoch, "group": group, **mean(table[column], settings)})
     return pd.DataFrame(rows)

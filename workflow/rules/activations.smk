@@ -3,10 +3,10 @@
 
 def kept(paths):
     """Files that stay, or go as soon as nothing in the run needs them any more."""
-    return paths if config["activations"]["keep"] else temp(paths)
+    return paths if CONFIG.activations.keep else temp(paths)
 
 
-rule activations:
+rule cache:
     input:
         images=f"{RUN}/images/{{shard}}.h5",
         checkpoint=f"{SEED}/checkpoints/{{checkpoint}}.pt",
@@ -20,11 +20,12 @@ rule activations:
         ),
     priority: -1  # what uses those that there are comes first, so that they can go
     params:
-        **keys("activations", "pool", "tokens", "dtype", "batch_size"),
         layers=names.cached_layers(LAYERS),
         model=config["model"],
-        digest=source_digest("activations.py"),
+        caching=keys("activations", "pool", "tokens", "batch_size"),
+        dtype=CONFIG.activations.dtype,
+        digest=source_digest("cache.py"),
     message:
         "Caching activations: seed {wildcards.seed}, {wildcards.checkpoint}, {wildcards.shard}"
     script:
-        "../scripts/activations.py"
+        "../scripts/cache.py"

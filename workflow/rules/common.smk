@@ -1,44 +1,49 @@
 """What all rules share: the checked configuration, names and paths."""
 
-from strata import config as configuration
+from strata import dependencies
 from strata import layers as names
-from strata import series, sources
+from strata.claims.controls import CONTROLS
+from strata.config.check import checked
 from strata.errors import one_line
+from strata.features.methods import METHODS
+from strata.figures.catalogue import CONDITIONS, FIGURES
+from strata.images.sources import source_of
+from strata.measures.catalogue import MEASURES
+from strata.networks import epochs
+from strata.probes.families import FAMILIES, REFERENCE
 
 with one_line():
-    config = configuration.checked(config, workflow.source_path("../schemas/config.schema.yaml"))
+    CONFIG = checked(config)
+    config = CONFIG.model_dump()
+    EPOCHS = epochs.epochs(CONFIG)
 
-RUN = f"results/{config['run']}"
+RUN = f"results/{CONFIG.run}"
 SEED = f"{RUN}/seed-{{seed}}"
-SHARDS = [f"shard-{i:03d}" for i in range(config["data"]["shards"])]
-STUDIED = SHARDS[: configuration.studied_shards(config)]
-CLASSES = [f"classes-{i:03d}" for i in range(config["features"]["jobs"])]
-with one_line():
-    EPOCHS = series.epochs(config)
+SEEDS = CONFIG.seeds
+SHARDS = [f"shard-{i:03d}" for i in range(CONFIG.data.shards)]
+STUDIED = SHARDS[: CONFIG.studied_shards]
+CLASSES = [f"classes-{i:03d}" for i in range(CONFIG.features.jobs)]
 CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
 LAST = CHECKPOINTS[-1]
-LAYERS = config["activations"]["layers"]
-CHUNKS = names.chunks(names.probed_layers(LAYERS), config["probes"]["layers_per_job"])
-FAMILY = config["probes"]["family"]
+LAYERS = CONFIG.activations.layers
 BRANCHES = names.branches_of(LAYERS)
-BRANCH_CHUNKS = names.chunks(BRANCHES, config["probes"]["layers_per_job"])
-SERIES = len(EPOCHS) > 2  # several trained checkpoints
-# What this configuration cannot have, and why.
-LEFT_OUT = []
-if not SERIES:
-    LEFT_OUT.append("question 2, because the network has one trained checkpoint alone")
-if not BRANCHES:
-    LEFT_OUT.append("question 3, because activations.layers names no residual block (block-01, …)")
-if not config["data"]["superclasses"]:
-    LEFT_OUT.append(
-        "the figure a_superclasses, because no super-classes are given (data.superclasses)"
-    )
+SOURCE = source_of(CONFIG.data.source)
+METHOD = METHODS[CONFIG.features.method]
+FAMILY = CONFIG.probes.family
+CHUNKS = names.chunks(names.probed_layers(LAYERS), CONFIG.probes.layers_per_job)
+BRANCH_CHUNKS = names.chunks(BRANCHES, CONFIG.probes.layers_per_job)
 # What images are made from; None where they are not made here, so that nothing reruns for what it does not use.
-SHAPES = (
-    config["data"]["shapes"] | {"seed": config["data"]["seed"]}
-    if config["data"]["source"] == "shapes"
-    else None
-)
+SHAPES = config["data"]["shapes"] if SOURCE.factors else None
+# What this run has, of what figures may need; of the rest, findings.md says why it is left out.
+HAS = {
+    "checkpoints": len(EPOCHS) > 2,  # several trained ones
+    "branches": bool(BRANCHES),
+    "superclasses": CONFIG.data.superclasses is not None,
+    "families": FAMILY != REFERENCE,
+    "factors": bool(SHAPES),
+}
+LEFT_OUT = [why for condition, why in CONDITIONS.items() if why and not HAS[condition]]
+DRAWN = [figure for figure in FIGURES.values() if not figure.needs or HAS[figure.needs]]
 
 
 wildcard_constraints:
@@ -46,17 +51,30 @@ wildcard_constraints:
     shard=r"shard-\d{3}",
     classes=r"classes-\d{3}",
     checkpoint=r"epoch-\d{3}",
-    features=r"epoch-\d{3}|shuffled|random|truth",
+    features="|".join([r"epoch-\d{3}", "factors", *CONTROLS]),
+    family="|".join(FAMILIES),
 
 
-def source_digest(script):
-    """A digest of the modules that a script imports: Snakemake does not see them change."""
-    return sources.digest(workflow.source_path(f"../scripts/{script}"))
+def source_digest(script, *records):
+    """A digest of what a script's modules do, and those of records of catalogues: Snakemake does not see them change."""
+    return dependencies.digest(workflow.source_path(f"../scripts/{script}"), *records)
 
 
 def keys(section, *wanted):
     """The keys of a section of the configuration that a rule uses."""
     return {key: config[section][key] for key in wanted}
+
+
+def at(path):
+    """What stands under a key, given by its full path."""
+    found = config
+    for key in path.split("."):
+        found = found[key]
+    return found
+
+
+def each_seed(paths):
+    return expand(paths, seed=SEEDS)
 
 
 def images(shards=SHARDS):
@@ -71,18 +89,18 @@ def activations(checkpoint, layer):
     )
 
 
-def checkpoint_of(features):
-    """The checkpoint that features belong to; what has none of its own belongs to the last."""
-    return features if features in CHECKPOINTS else LAST
-
-
 def codes(features):
     return expand(f"{SEED}/codes/{features}/{{shard}}.h5", shard=STUDIED, allow_missing=True)
 
 
-def vinfo(features, checkpoint, chunks, family=FAMILY):
+def vinfo(features, checkpoint, chunks=CHUNKS, family=FAMILY):
     return expand(
         f"{SEED}/vinfo/{features}/{checkpoint}/{family}/{{chunk}}.h5",
         chunk=chunks,
         allow_missing=True,
     )
+
+
+def in_every_checkpoint(paths):
+    """Files of all checkpoints, first to last: paths of one checkpoint → of all of them, one after the other."""
+    return [path for checkpoint in CHECKPOINTS for path in paths(checkpoint)]

@@ -1,7 +1,4 @@
-"""Features and codes: a dictionary for every checkpoint, discovered some classes a job; the codes of every image.
-
-Shuffled codes and random directions are controls.
-"""
+"""Features and codes: a dictionary for every checkpoint, discovered some classes a job; the codes of every image."""
 
 
 rule discovery:
@@ -28,69 +25,49 @@ rule class_features:
         **keys("features", "method", "per_class", "tolerance", "max_iterations"),
         caching=keys("activations", "pool", "tokens", "batch_size"),
         model=config["model"],
-        digest=source_digest("class_features.py"),
+        digest=source_digest("class_features.py", METHOD.fitting, METHOD.rows_from),
     message:
         "Discovering features: seed {wildcards.seed}, {wildcards.checkpoint}, {wildcards.classes}"
     script:
         "../scripts/class_features.py"
 
 
-rule features:
+rule dictionary:
     input:
         expand(rules.class_features.output[0], classes=CLASSES, allow_missing=True),
     output:
         f"{SEED}/features/{{checkpoint}}.h5",
     localrule: True
     params:
-        digest=source_digest("features.py"),
+        digest=source_digest("dictionary.py"),
     message:
         "Gathering the features of all classes: seed {wildcards.seed}, {wildcards.checkpoint}"
     script:
-        "../scripts/features.py"
-
-
-rule random_directions:
-    input:
-        f"{SEED}/features/{LAST}.h5",
-    output:
-        f"{SEED}/features/random.h5",
-    params:
-        seed=config["questions"]["seed"],
-        digest=source_digest("random_directions.py"),
-    message:
-        "Drawing random directions (control): seed {wildcards.seed}"
-    script:
-        "../scripts/random_directions.py"
+        "../scripts/dictionary.py"
 
 
 rule codes:
     input:
-        features=f"{SEED}/features/{{features}}.h5",
+        dictionary=f"{SEED}/features/{{features}}.h5",
+        # What has no checkpoint of its own belongs to the last.
         activations=lambda w: (
-            f"{SEED}/activations/{checkpoint_of(w.features)}/{names.PENULTIMATE}/{{shard}}.h5"
+            f"{SEED}/activations/{w.features if w.features in CHECKPOINTS else LAST}"
+            f"/{names.PENULTIMATE}/{{shard}}.h5"
         ),
     output:
         f"{SEED}/codes/{{features}}/{{shard}}.h5",
     wildcard_constraints:
-        features=r"epoch-\d{3}|random",
+        features="|".join(
+            [
+                r"epoch-\d{3}",
+                *(control.name for control in CONTROLS.values() if control.directions),
+            ]
+        ),
     params:
         **keys("codes", "tolerance", "max_iterations"),
-        digest=source_digest("codes.py"),
+        method=CONFIG.features.method,
+        digest=source_digest("codes.py", METHOD.encoding),
     message:
         "Encoding images: seed {wildcards.seed}, features of {wildcards.features}, {wildcards.shard}"
     script:
         "../scripts/codes.py"
-
-
-rule shuffled_codes:
-    input:
-        f"{SEED}/codes/{LAST}/{{shard}}.h5",
-    output:
-        f"{SEED}/codes/shuffled/{{shard}}.h5",
-    params:
-        seed=config["questions"]["seed"],
-        digest=source_digest("shuffled_codes.py"),
-    message:
-        "Shuffling codes (control): seed {wildcards.seed}, {wildcards.shard}"
-    script:
-        "../scripts/shuffled_codes.py"

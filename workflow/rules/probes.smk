@@ -1,39 +1,23 @@
-"""Probes: V-information and CKA of some features in some layers of a checkpoint, under either predictive family."""
+"""Probes: V-information and CKA of some features in some layers of a checkpoint, under any predictive family."""
 
 ALL_CHUNKS = CHUNKS | BRANCH_CHUNKS
 
 
-def activations_of_chunk(w):
-    return [path for layer in ALL_CHUNKS[w.chunk] for path in activations(w.checkpoint, layer)]
-
-
-rule probes:
+rule probe:
     input:
-        activations=activations_of_chunk,
+        activations=lambda w: [
+            path for layer in ALL_CHUNKS[w.chunk] for path in activations(w.checkpoint, layer)
+        ],
         codes=lambda w: codes(w.features),
     output:
-        f"{SEED}/vinfo/{{features}}/{{checkpoint}}/linear/{{chunk}}.h5",
+        f"{SEED}/vinfo/{{features}}/{{checkpoint}}/{{family}}/{{chunk}}.h5",
     params:
-        **keys("probes", "folds", "penalties", "seed", "memory_mb"),
+        settings=lambda w: keys(
+            "probes", "folds", "seed", "memory_mb", *FAMILIES[w.family].settings
+        ),
         layers=lambda w: ALL_CHUNKS[w.chunk],
-        digest=source_digest("probes.py"),
+        digest=lambda w: source_digest("probe.py", FAMILIES[w.family]),
     message:
-        "Probing: seed {wildcards.seed}, features of {wildcards.features}, in {wildcards.checkpoint}, {wildcards.chunk}"
+        "Probing ({wildcards.family}): seed {wildcards.seed}, features of {wildcards.features}, in {wildcards.checkpoint}, {wildcards.chunk}"
     script:
-        "../scripts/probes.py"
-
-
-rule perceptrons:
-    input:
-        activations=activations_of_chunk,
-        codes=lambda w: codes(w.features),
-    output:
-        f"{SEED}/vinfo/{{features}}/{{checkpoint}}/mlp/{{chunk}}.h5",
-    params:
-        **keys("probes", "folds", "mlp", "seed", "memory_mb"),
-        layers=lambda w: ALL_CHUNKS[w.chunk],
-        digest=source_digest("perceptrons.py"),
-    message:
-        "Training perceptrons: seed {wildcards.seed}, features of {wildcards.features}, in {wildcards.checkpoint}, {wildcards.chunk}"
-    script:
-        "../scripts/perceptrons.py"
+        "../scripts/probe.py"

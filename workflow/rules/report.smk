@@ -8,13 +8,16 @@ REPORTED = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../
 
 rule report:
     input:
-        rules.figures.output,
+        rules.draw.output,
     output:
         f"{RUN}/report.html",
     params:
         snakefile=os.path.relpath(REPORTED),
         prefix=lambda w, output: output[0].removesuffix(f"{RUN}/report.html"),
-        captions=sources.digest_of_files([REPORTED, *sorted(REPORTED.parent.glob("*.rst"))]),
+        captions=store.digest(
+            [drawn.caption for drawn in DRAWN]
+            + [Path(REPORTED).with_name("workflow.rst").read_text()]
+        ),
     message:
         "Writing the report"
     script:

@@ -2,19 +2,22 @@
 
 from importlib import import_module
 
-from strata import store, weights
-from strata.errors import one_line
+from strata import tables
+from strata.config.check import checked
+from strata.config.keys import Model
+from strata.job import job
+from strata.networks.adopt import adopt
 
-with one_line():
+with job(snakemake.threads):
     p = snakemake.params
     # Imported by name, and not told in params: what is checked makes no checkpoint, and so must not adopt again.
-    import_module("strata.features").check(snakemake.config, snakemake.input.images)
-    table = weights.adopt(
-        p.model,
+    import_module("strata.preflight").check(checked(snakemake.config), snakemake.input.images)
+    table = adopt(
+        Model(**p.model),
         p.files,
-        snakemake.input.images,
-        int(snakemake.wildcards.seed),
-        p.batch_size,
-        dict(zip(p.epochs, snakemake.output.checkpoints, strict=True)),
+        shards=snakemake.input.images,
+        seed=int(snakemake.wildcards.seed),
+        batch_size=p.batch_size,
+        outputs=dict(zip(p.epochs, snakemake.output.checkpoints, strict=True)),
     )
-    store.write_bytes(snakemake.output.history, table.to_csv(index=False).encode())
+    tables.write(snakemake.output.history, table)

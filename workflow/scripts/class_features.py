@@ -1,22 +1,21 @@
 """Discover the features of one checkpoint in some of the classes."""
 
-import torch
+from strata.activations.cache import Caching
+from strata.config.keys import Model
+from strata.features.class_features import discover_checkpoint
+from strata.job import job
 
-from strata import features
-from strata.errors import one_line
-
-with one_line():
+with job(snakemake.threads):
     p = snakemake.params
-    torch.set_num_threads(snakemake.threads)
-    features.discover_checkpoint(
+    discover_checkpoint(
         snakemake.input.images,
         snakemake.input.checkpoint,
-        p.model,
-        p.caching,
-        p.method,
-        p.per_class,
-        int(snakemake.wildcards.seed),
-        p.tolerance,
-        p.max_iterations,
-        snakemake.output[0],
+        model=Model(**p.model),
+        caching=Caching(**p.caching),
+        method=p.method,
+        per_class=p.per_class,
+        seed=int(snakemake.wildcards.seed),
+        tolerance=p.tolerance,
+        max_iterations=p.max_iterations,
+        output=snakemake.output[0],
     )

@@ -1,17 +1,15 @@
 """Encode one shard with the features of a checkpoint."""
 
-import torch
+from strata.features.codes import encode_shard
+from strata.job import job
 
-from strata import codes
-from strata.errors import one_line
-
-with one_line():
+with job(snakemake.threads):
     p = snakemake.params
-    torch.set_num_threads(snakemake.threads)
-    codes.encode_shard(
-        snakemake.input.features,
+    encode_shard(
+        snakemake.input.dictionary,
         snakemake.input.activations,
-        p.tolerance,
-        p.max_iterations,
-        snakemake.output[0],
+        method=p.method,
+        tolerance=p.tolerance,
+        max_iterations=p.max_iterations,
+        output=snakemake.output[0],
     )

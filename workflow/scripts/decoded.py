@@ -1,23 +1,17 @@
 """Decode three features of one seed from an early, a middle and the last block."""
 
-import numpy as np
-import pandas as pd
-import torch
+from strata import tables
+from strata.job import job, split
+from strata.measures.decoded import decode_examples
 
-from strata import decoding
-from strata.errors import one_line
-
-with one_line():
-    p = snakemake.params
-    torch.set_num_threads(snakemake.threads)
-    features = pd.read_csv(snakemake.input.features)
-    by_layer = np.array_split(np.array(snakemake.input.activations), len(p.layers))
-    decoding.decode_examples(
-        {layer: list(paths) for layer, paths in zip(p.layers, by_layer, strict=True)},
-        snakemake.input.codes,
-        features[features["seed"] == int(snakemake.wildcards.seed)],
-        p.folds,
-        p.penalties,
-        p.seed,
-        snakemake.output[0],
+with job(snakemake.threads):
+    p, i = snakemake.params, snakemake.input
+    decode_examples(
+        split(i.activations, p.layers),
+        i.codes,
+        features=tables.read(i.features),
+        folds=p.folds,
+        penalties=p.penalties,
+        seed=p.seed,
+        output=snakemake.output[0],
     )

@@ -1,9 +1,15 @@
 """Gather the images, or the crops of them, that the features of some classes are discovered in."""
 
-from strata import discovery
-from strata.errors import one_line
+from strata.features.discovery import write_images
+from strata.job import job
 
-with one_line():
+with job(snakemake.threads):
     p = snakemake.params
-    job = int(snakemake.wildcards.classes.rsplit("-", 1)[1])
-    discovery.write_images(snakemake.input, p.images_per_class, p.crops, p.jobs, job, snakemake.output[0])
+    write_images(
+        snakemake.input,
+        p.images_per_class,
+        crops=p.crops,
+        jobs=p.jobs,
+        job=int(snakemake.wildcards.classes.rsplit("-", 1)[1]),
+        output=snakemake.output[0],
+    )

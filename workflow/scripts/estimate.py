@@ -1,9 +1,12 @@
 """Print what the run would cost."""
 
-from strata import costs
-from strata.errors import one_line
+from strata import estimate
+from strata.config.check import checked
+from strata.job import job
 
-with one_line():
-    shape = costs.shapes(snakemake.config)
-    tables = {device: costs.estimate(snakemake.config, shape, rates) for device, rates in costs.read_rates().items()}
-    print(costs.text(snakemake.config, shape, tables))
+with job(snakemake.threads):
+    config = checked(snakemake.config)
+    shape = estimate.shapes(config)
+    rates = estimate.read_rates()
+    tables = {device: estimate.estimate(config, shape, rates=own) for device, own in rates.items()}
+    print(estimate.text(config, shape, tables=tables))

@@ -4,22 +4,22 @@ from pathlib import Path
 
 import pandas as pd
 
-from strata import questions, truth
-from strata.errors import one_line
-from strata.findings import write_findings
+from strata import tables
+from strata.claims import findings
+from strata.config.keys import Questions, Shapes
+from strata.job import job
 
-with one_line():
+with job(snakemake.threads):
     p, i = snakemake.params, snakemake.input
-    tables = {name: pd.read_csv(i[name]) for name in questions.TABLES if name in i.keys()}  # noqa: SIM118
-    notes = questions.notes(
-        tables["features"],
-        pd.read_csv(i.code_quality),
-        pd.concat(pd.read_csv(f) for f in i.history),
-        pd.concat(pd.read_csv(f) for f in i.skipped),
-        p.left_out,
+    found = {name: tables.read(path) for name, path in i.items() if name not in ("history", "skipped")}
+    settings = Questions(**p.settings)
+    said, untested = findings.tested(found, settings, layers=p.layers, shapes=p.shapes and Shapes(**p.shapes))
+    notes = findings.notes(
+        found["features"],
+        found["code_quality"],
+        history=pd.concat(map(tables.read, i.history)),
+        skipped=pd.concat(map(tables.read, i.skipped)),
+        left_out=p.left_out,
     )
-    notes += questions.left_out(p.settings, **tables)
-    known = [pd.read_csv(i[name]) for name in ("truth_errors", "truth_swaps") if hasattr(i, name)]
-    also = truth.findings(*known, p.layers, p.shapes, p.settings) if known else []
-    found = questions.findings(p.settings, also, **tables)
-    write_findings(found, notes, p.run, p.settings, Path(snakemake.output[0]).parent)
+    folder = Path(snakemake.output[0]).parent
+    findings.write_findings(said, [*notes, *untested], run=p.run, settings=settings, folder=folder)

@@ -1,9 +1,12 @@
 """List all images of the source, with class, split and shard."""
 
-from strata import data, store
-from strata.errors import one_line
+from strata import tables
+from strata.config.keys import Shapes
+from strata.images.index import index
+from strata.images.sources import Given
+from strata.job import job
 
-with one_line():
+with job(snakemake.threads):
     p = snakemake.params
-    images = data.index(p.source, p.path, p.test_fraction, p.shards, p.seed, p.shapes, p.labels)
-    store.write_bytes(snakemake.output[0], images.to_csv(index=False).encode())
+    given = Given(**p.given, shapes=p.shapes and Shapes(**p.shapes), seed=p.seed)
+    tables.write(snakemake.output[0], index(given, p.test_fraction, shards=p.shards, seed=p.seed))

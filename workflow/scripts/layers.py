@@ -1,16 +1,21 @@
 """Print the layers and branches that were found in the network, for activations.layers and model.head."""
 
-from strata import activations, costs, models
-from strata.errors import one_line
+from strata.activations import layers
+from strata.config.check import checked
+from strata.estimate import images_and_classes
+from strata.job import job
+from strata.networks.build import build
+from strata.networks.head import head_of
 
-with one_line():
-    c = snakemake.config
-    network = models.build(c["model"], costs.images_and_classes(c)[1]).to("meta")  # shapes without numbers
-    table = activations.described(network, c["model"]["head"], c["data"]["size"])
-    head = models.head_of(network, c["model"]["head"])
+with job(snakemake.threads):
+    config = checked(snakemake.config)
+    model, size = config.model, config.data.size
+    network = build(model, images_and_classes(config)[1]).to("meta")  # shapes without numbers
+    table = layers.described(network, model.head, size=size)
+    head = head_of(network, model.head)
     classes, units = head.weight.shape[:2]
     name = next(own for own, module in network.named_modules() if module is head)
-    print(f"{c['model']['source']}, images of {c['data']['size']} × {c['data']['size']}\n")
+    print(f"{model.source}, images of {size} × {size}\n")
     print(table.to_string(index=False, justify="left"))
     print(f"\nhead: {name}, {units} units to {classes} classes (config key model.head)")
     blocks = [layer for layer in table["layer"] if layer.count("-") < 2 and layer != "penultimate"]

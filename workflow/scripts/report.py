@@ -12,9 +12,10 @@ from pathlib import Path
 import yaml
 
 from strata import store
-from strata.errors import StrataError, one_line
+from strata.errors import StrataError
+from strata.job import job
 
-with one_line(), tempfile.TemporaryDirectory() as folder:
+with job(snakemake.threads), tempfile.TemporaryDirectory() as folder:
     p = snakemake.params
     given = Path(folder) / "config.yaml"
     given.write_text(yaml.safe_dump({"strata": snakemake.config, "prefix": p.prefix}))

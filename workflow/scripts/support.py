@@ -1,25 +1,20 @@
-"""Measure what accuracy is left when features are removed."""
+"""Measure what accuracy is left when features of one seed are removed."""
 
-import pandas as pd
-
-from strata import measurements, store
-from strata.errors import one_line
+from strata import tables
+from strata.job import job
+from strata.measures.support import support_of_seed
 
 DRAWS = 10  # random orders of removal
 
-with one_line():
-    p, i = snakemake.params, snakemake.input
-    features = pd.read_csv(i.table)
-    by_seed = [
-        measurements.support_of_seed(
-            features[features["seed"] == seed],
-            i.features[row],
-            [path for path in i.codes if f"/seed-{seed}/" in path],
-            i.images,
-            DRAWS,
-            p.seed,
-        ).assign(seed=seed)
-        for row, seed in enumerate(p.seeds)
-    ]
-    table = pd.concat(by_seed)[["seed", "order", "draw", "share_kept", "accuracy", "n"]]
-    store.write_bytes(snakemake.output[0], table.to_csv(index=False).encode())
+with job(snakemake.threads):
+    i = snakemake.input
+    table = support_of_seed(
+        tables.read(i.features),
+        i.dictionary,
+        code_shards=i.codes,
+        image_shards=i.images,
+        draws=DRAWS,
+        seed=snakemake.params.seed,
+    )
+    own = table.assign(seed=int(snakemake.wildcards.seed))
+    tables.write(snakemake.output[0], own[["seed", *table]])

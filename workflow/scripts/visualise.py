@@ -1,24 +1,22 @@
 """Picture the meta-features and the decoded directions of one seed."""
 
-import pandas as pd
-import torch
+from strata import tables
+from strata.config.keys import Model
+from strata.job import job
+from strata.measures.visualise import write_pictures
 
-from strata import visualisation
-from strata.errors import one_line
-
-with one_line():
+with job(snakemake.threads):
     p, i = snakemake.params, snakemake.input
-    torch.set_num_threads(snakemake.threads)
-    table = pd.read_csv(i.table)
-    visualisation.write_pictures(
-        table[table["seed"] == int(snakemake.wildcards.seed)],
-        i.features,
-        i.decoded,
-        i.checkpoint,
-        i.images,
-        p.model,
-        p.pooling,
-        p.visualise_steps,
-        p.seed,
-        snakemake.output[0],
+    write_pictures(
+        tables.read(i.features),
+        i.dictionary,
+        decoded=i.decoded,
+        checkpoint=i.checkpoint,
+        images=i.images,
+        model=Model(**p.model),
+        pool=p.pool,
+        tokens=p.tokens,
+        steps=p.steps,
+        seed=p.seed,
+        output=snakemake.output[0],
     )

@@ -1,0 +1,152 @@
+"""The configuration, checked before anything runs, with errors that a person can act on."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+
+from strata.config.keys import Config, Section, section_of
+from strata.config.words import allowed_in, allowed_of, told_in_full
+from strata.errors import StrataError
+from strata.images.sources import source_of
+
+
+def checked(config: Mapping[str, Any]) -> Config:
+    """Return the configuration, defaults filled in.
+
+    Parameters
+    ----------
+    config
+        As read from YAML.
+
+    Raises
+    ------
+    StrataError
+        Names the full path of the offending key, what is allowed and what was found.
+    """
+    try:
+        found = Config.model_validate(config)
+    except ValidationError as error:
+        raise StrataError(_explained(error, config)) from error
+    _check_across_keys(found)
+    return found
+
+
+def _explained(error: ValidationError, config: Mapping[str, Any]) -> str:
+    """Say what is wrong first, an unknown key before a wrong value."""
+    details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
+    kind, loc = details[0]["type"], details[0]["loc"]
+    path, section, field, rest = _found(loc)
+    if kind in ("extra_forbidden", "invalid_key"):
+        return _unknown(path, section)
+    value = _value_at(config, path)
+    if field is None:
+        return f"config key {path} must hold keys ({', '.join(section.model_fields)}); {_shown(value)}"
+    if kind == "value_error":
+        return f"config key {path} {details[0]['ctx']['error']}; {_shown(value)}{_about(field)}"
+    item = next((step for step in rest if isinstance(step, int)), None)
+    if item is None:
+        return f"config key {path} must be {allowed_of(field)}; {_shown(value)}{_about(field)}"
+    return f"config key {path}.{item} must be {allowed_in(field)}; {_shown(value[item])}{_about(field)}"
+
+
+def _found(loc: Sequence[int | str]) -> tuple[str, type[Section], FieldInfo | None, Sequence[int | str]]:
+    """Walk down to a key; return its path, the section that it is in or is, the key, and what of the way is left."""
+    section: type[Section] = Config
+    for depth, step in enumerate(loc):
+        field = section.model_fields.get(str(step))
+        inner = section_of(field) if field else None
+        if inner is None:
+            return ".".join(map(str, loc[: depth + 1])), section, field, loc[depth + 1 :]
+        section = inner
+    return ".".join(map(str, loc)), section, None, ()
+
+
+def _value_at(config: Any, path: str) -> Any:
+    for step in path.split("."):
+        config = {str(key): value for key, value in config.items()}[step]
+    return config
+
+
+def _unknown(path: str, section: type[Section]) -> str:
+    key, known = path.rpartition(".")[2], list(section.model_fields)
+    near = get_close_matches(key, known, n=1)
+    hint = f" (did you mean {near[0]}?)" if near else ""
+    return f"config key {path} is unknown{hint}; allowed here: {', '.join(known)}"
+
+
+def _shown(value: Any) -> str:
+    """Say what was found, as YAML has it."""
+    if value is None:
+        return "found nothing"
+    if isinstance(value, bool):
+        return f"found {str(value).lower()}"
+    if isinstance(value, str) and _is_number(value):
+        return f"found the text {value!r}, which YAML reads as a number if it is written {_as_yaml(value)}"
+    return f"found {value!r}"
+
+
+def _as_yaml(text: str) -> str:
+    """Write a number as YAML wants it: in quotes none is one, and 1e-3 is none without a point."""
+    number = float(text)
+    return f"{number:.1e}".replace("e-0", "e-").replace("e+0", "e+") if "e" in text.lower() else f"{number:g}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _about(field: FieldInfo) -> str:
+    """Explain a key, unless what is allowed has done so."""
+    return f" ({field.description})" if field.description and not told_in_full(field) else ""
+
+
+def _check_across_keys(config: Config) -> None:
+    """Check what involves two keys, or a file that a key names."""
+    data, training, activations = config.data, config.training, config.activations
+    if source_of(data.source).needs_path and not data.path:
+        raise StrataError(f"config key data.path must name a directory when data.source is {data.source}")
+    for key in ("labels", "superclasses"):
+        name = getattr(data, key)
+        if name is not None and not Path(name).is_file():
+            raise StrataError(f"config key data.{key} must name a CSV file; found {name!r}")
+    if data.resize is not None and data.resize < data.size:
+        raise StrataError(f"config key data.resize must be at least data.size ({data.size}); found {data.resize}")
+    if config.studied_shards > data.shards:
+        raise StrataError(
+            f"config key activations.shards must be at most data.shards ({data.shards}); found {activations.shards}"
+        )
+    _check_model(config)
+    if training.checkpoints != "all" and max(training.checkpoints, default=0) > training.epochs:
+        raise StrataError(
+            f"config key training.checkpoints must not go beyond training.epochs ({training.epochs}); "
+            f"found {max(training.checkpoints)}"
+        )
+    if training.launcher == "local" and training.nodes * training.tasks_per_node > 1:
+        raise StrataError(
+            "config key training.launcher must be submitit for training.nodes or training.tasks_per_node above 1"
+        )
+    if training.augment.scale[0] > training.augment.scale[1]:
+        raise StrataError("config key training.augment.scale must be [smallest, largest]")
+
+
+def _check_model(config: Config) -> None:
+    model, seeds = config.model, config.seeds
+    place = model.source.partition(":")[0]
+    if model.weights and place not in ("torchvision", "timm"):
+        raise StrataError(
+            f"config key model.weights must be null, because {place} publishes none; name files in checkpoints"
+        )
+    if model.weights and model.checkpoints:
+        raise StrataError(
+            "config keys model.weights and model.checkpoints exclude each other; one of them must be null"
+        )
+    if (model.weights or model.checkpoints) and len(seeds) > 1:
+        raise StrataError(f"config key seeds must have one entry where the network is not trained here; found {seeds}")

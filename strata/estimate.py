@@ -1,0 +1,329 @@
+"""What a run costs, before anything is submitted: jobs, disk, time and peak memory of every rule.
+
+From the configuration, the shapes of the network (traced on no data) and measured rates alone. Work is counted in
+floating-point operations where a product bounds it, in bytes where the disk does, in seconds where a start-up does.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from strata import layers
+from strata.activations.layers import extractor
+from strata.claims.controls import CONTROLS
+from strata.config.keys import Config
+from strata.errors import StrataError
+from strata.features.class_features import IMAGES_AT_ONCE
+from strata.images.sources import Given, source_of
+from strata.measures.catalogue import MEASURES
+from strata.measures.meta_features import SHOWN
+from strata.networks.build import build
+from strata.networks.epochs import epochs, trained_here
+from strata.probes.families import FAMILIES, REFERENCE
+from strata.scale import Scale
+
+RATES = Path(__file__).with_name("rates.json")
+# Of a factorisation; of projected gradient, with what settles a code counted in its steps.
+_ITERATIONS = {"features": 150, "codes": 350}
+_GiB = 2**30
+
+
+class Cost(NamedTuple):
+    """What a rule costs: jobs, seconds beside their starts, bytes of disk, bytes of memory of a job."""
+
+    rule: str
+    jobs: int
+    seconds: float
+    disk: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What the network and the images say.
+
+    Attributes
+    ----------
+    images, classes : int
+        Of the source.
+    forward : float
+        Floating-point operations of one image.
+    parameters : int
+        Of the network.
+    units : dict
+        Units of every cached layer, after pooling.
+    """
+
+    images: int
+    classes: int
+    forward: float
+    parameters: int
+    units: dict[str, int]
+
+
+def shapes(config: Config) -> Shapes:
+    """Trace the network on the meta device, which computes shapes without numbers.
+
+    Raises
+    ------
+    StrataError
+        If the images are not here and the configuration does not tell their number.
+    """
+    images, classes = images_and_classes(config)
+    model, size, caching = config.model, config.data.size, config.activations
+    names = layers.cached_layers(caching.layers)
+    network = build(model, classes).to("meta").eval()
+    with torch.device("meta"):
+        inner = extractor(network, names, pool=caching.pool, tokens=caching.tokens, head=model.head)
+        with FlopCounterMode(display=False) as flops:
+            outputs = inner(torch.empty(1, 3, size, size))
+    units = {name: outputs[name].shape[1] for name in names}
+    parameters = sum(p.numel() for p in network.parameters())
+    return Shapes(images, classes, flops.get_total_flops(), parameters, units)
+
+
+def estimate(config: Config, shape: Shapes, *, rates: Mapping[str, float]) -> pd.DataFrame:
+    """Return one row a rule: jobs, disk in bytes, hours of its device, peak memory of a job in bytes.
+
+    Parameters
+    ----------
+    config
+        The whole configuration.
+    shape
+        Of its network and images.
+    rates
+        Of one device: operations a second of training, forward passes, float32 and float64 products and small
+        factorisations; bytes a second of the disk; images a second of decoding; seconds that a job starts in.
+    """
+    scale = _scale(config, shape, rates)
+    costs = (
+        *_of_images(config, shape, scale),
+        *_of_checkpoints(config, shape, scale),
+        *_of_features(config, shape, scale),
+        *_of_probes(config, shape, scale),
+        *_of_measures(config, shape, scale),
+        *_of_factors(config, shape, scale),
+        Cost(
+            "measurements to report",
+            5 + (config.data.superclasses is not None),
+            30 * rates["start"],
+            0,
+            400 * scale.features,
+        ),
+    )
+    table = pd.DataFrame(
+        {
+            "rule": cost.rule,
+            "jobs": cost.jobs,
+            "disk": cost.disk,
+            "hours": (cost.seconds + cost.jobs * rates["start"]) / 3600,
+            "memory": cost.memory + rates["memory"],
+        }
+        for cost in costs
+    )
+    return pd.concat([table, _total(table)], ignore_index=True)
+
+
+def text(config: Config, shape: Shapes, *, tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the estimate as a page for a terminal: one table, hours for every device whose rates are known."""
+    first = next(iter(tables.values()))
+    shown = pd.DataFrame({"rule": first["rule"], "jobs": first["jobs"], "disk": first["disk"].map(_bytes)})
+    for device, table in tables.items():
+        shown[f"hours, {device}"] = table["hours"].map(_hours)
+    shown["peak memory of a job"] = first["memory"].map(_bytes)
+    about = (
+        f"{config.run}: {shape.images:,} images of {shape.classes:,} classes, {config.model.source} with "
+        f"{shape.parameters / 1e6:.1f} million parameters and {shape.forward / 1e9:.2f} GFLOP an image, "
+        f"{len(epochs(config))} checkpoints, "
+        f"{shape.classes * config.features.per_class:,} features, {len(config.seeds)} seed(s)"
+    )
+    return f"{about}\n\n{shown.to_string(index=False)}\n"
+
+
+def read_rates() -> dict[str, dict[str, float]]:
+    """Return the rates of every known device; the name says which are measured and which are assumed."""
+    return json.loads(RATES.read_text())
+
+
+def images_and_classes(config: Config) -> tuple[int, int]:
+    """Return how many images and classes the source has, as far as it is here, else as the section `costs` tells."""
+    told, data = config.costs, config.data
+    if told.images and told.classes:
+        return told.images, told.classes
+    source = source_of(data.source)
+    if source.needs_path and not Path(str(data.path)).is_dir():
+        raise StrataError(
+            f"config key costs.images and costs.classes must tell the size of {data.path}, which is not here"
+        )
+    return source.counted(Given(data.source, data.path, data.labels, data.shapes, data.seed))
+
+
+def _scale(config: Config, shape: Shapes, rates: Mapping[str, float]) -> Scale:
+    shards = config.studied_shards
+    studied = ceil(shape.images * shards / config.data.shards)
+    k, d = shape.classes * config.features.per_class, shape.units[layers.PENULTIMATE]
+    return Scale(
+        images=studied,
+        per_shard=ceil(studied / shards),
+        checkpoints=len(epochs(config)),
+        classes=shape.classes,
+        features=k,
+        units=d,
+        pixels=3 * config.data.size**2,
+        forward=shape.forward,
+        encoding=_ITERATIONS["codes"] * 2 * k * min(k, 2 * d),
+        width=np.dtype(config.activations.dtype).itemsize,
+        rates=rates,
+    )
+
+
+def _training_images(config: Config, shape: Shapes) -> int:
+    return round(shape.images * (1 - config.data.test_fraction))
+
+
+def _of_images(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+    disk, seconds = shape.images * scale.pixels, shape.images / scale.rates["decode"]
+    yield Cost("index, decode", 1 + config.data.shards, seconds, disk, 3 * scale.per_shard * scale.pixels)
+
+
+def _of_checkpoints(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+    """Count training or adoption, and one pass over all images for every checkpoint."""
+    seeds, checkpoints, rates = len(config.seeds), scale.checkpoints, scale.rates
+    weights, shard, train = 4 * shape.parameters, scale.per_shard * scale.pixels, _training_images(config, shape)
+    tested = (shape.images - train) * shape.forward
+    if trained_here(config.model):
+        steps = config.training.epochs * (3 * train * shape.forward + tested)
+        seconds, disk = seeds * steps / rates["train"], seeds * checkpoints * weights
+        yield Cost("train", seeds, seconds, disk, shard + 20 * weights)
+    else:
+        seconds = checkpoints * tested / rates["forward"]
+        yield Cost("adopt", 1, seconds, checkpoints * weights, shard + 2 * weights)
+    cached = sum(shape.units.values()) * scale.width
+    passes = seeds * checkpoints * config.studied_shards
+    seconds = passes * scale.per_shard * (shape.forward / rates["forward"] + cached / rates["disk"])
+    yield Cost("cache", passes, seconds, passes * scale.per_shard * cached, shard + 2 * scale.per_shard * cached)
+
+
+def _of_features(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+    """Count discovery and codes, of every checkpoint and of the controls."""
+    how, rates, seeds, shards = config.features, scale.rates, len(config.seeds), config.studied_shards
+    k, d, train, pixels = scale.features, scale.units, _training_images(config, shape), scale.pixels
+    given = min(train, shape.classes * (how.images_per_class or train))
+    images = given * (how.crops or 1)
+    cropped = images if how.crops else 0
+    yield Cost("discovery", how.jobs, cropped / rates["decode"], images * pixels, 3 * images * pixels / how.jobs)
+    dictionaries = seeds * scale.checkpoints
+    dictionary, head = 8 * k * d, 8 * shape.classes * d
+    factorisation = _ITERATIONS["features"] * 8 * images * d * how.per_class
+    yield Cost(
+        "class_features",
+        dictionaries * how.jobs,
+        dictionaries * (images * shape.forward / rates["forward"] + factorisation / rates["small"]),
+        dictionaries * (dictionary + how.jobs * head),
+        4 * 4 * images * d / how.jobs + 2 * IMAGES_AT_ONCE * pixels,
+    )
+    yield Cost("dictionary", dictionaries, 0, dictionaries * (dictionary + head), 3 * dictionary)
+    other = sum(bool(control.directions) for control in CONTROLS.values())
+    yield Cost("control_directions", seeds * other, 0, seeds * other * (dictionary + head), 3 * dictionary)
+    encodings = (dictionaries + seeds * other) * shards
+    yield Cost(
+        "codes",
+        encodings,
+        encodings * scale.per_shard * scale.encoding / rates["product32"],
+        encodings * scale.per_shard * 4 * k,
+        8 * (3 * k * k + 4 * scale.per_shard * k),
+    )
+    made = seeds * shards * sum(bool(control.codes) for control in CONTROLS.values())
+    yield Cost("control_codes", made, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
+
+
+def _of_probes(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+    """Count the run's own family in all layers, and the reference family in the branches, and beside another one."""
+    seeds, size, folds = len(config.seeds), config.probes.layers_per_job, config.probes.folds
+    probed, branches = layers.probed_layers(config.activations.layers), layers.branches_of(config.activations.layers)
+    own = config.probes.family
+    pairs = _pairs(scale.checkpoints)
+    wanted = {own: [(pairs, probed)], REFERENCE: [(1, branches)]}
+    if own == REFERENCE:
+        wanted = {own: [(pairs, probed), (1, branches)]}
+    else:
+        wanted[REFERENCE].append((1, probed))
+    measured = (3 + 5 * folds) * 8 * scale.features
+    for name, parts in wanted.items():
+        family = FAMILIES[name]
+        about = {"images": scale.images, "folds": folds}
+        told = family.own(config.probes)
+        seconds = sum(
+            times
+            * sum(
+                family.seconds(
+                    shape.units[layer], scale.features, **about, width=scale.width, rates=scale.rates, **told
+                )
+                for layer in among
+            )
+            for times, among in parts
+        )
+        widest = max([shape.units[layer] for _, among in parts for layer in among], default=0)
+        memory = family.memory(widest, scale.features, **about, memory_mb=config.probes.memory_mb)
+        jobs = sum(times * ceil(len(among) / size) for times, among in parts)
+        disk = sum(times * len(among) for times, among in parts) * measured
+        yield Cost(f"probe ({name})", seeds * jobs, seeds * seconds, seeds * disk, memory)
+
+
+def _pairs(checkpoints: int) -> int:
+    """Count the last features in all checkpoints, the others in their own, and controls in the last."""
+    return 2 * checkpoints - 1 + sum(not control.untrained for control in CONTROLS.values())
+
+
+def _of_measures(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+    seeds = len(config.seeds)
+    for measure in MEASURES.values():
+        seconds, memory = measure.cost(scale, measure.given(config))
+        yield Cost(measure.name, seeds, seeds * seconds, 0, memory)
+    blocks = layers.early_middle_last(config.activations.layers)
+    reference, told = FAMILIES[REFERENCE], FAMILIES[REFERENCE].own(config.probes)
+    about = {"images": scale.images, "folds": config.probes.folds, "width": scale.width, "rates": scale.rates}
+    seconds = sum(reference.seconds(shape.units[block], 3, **about, **told) for block in blocks)
+    widest = max(shape.units[block] for block in blocks)
+    yield Cost("decoded", 1, seconds, 24 * len(blocks) * scale.images, 16 * scale.per_shard * widest)
+    if config.questions.visualise:
+        pictures = SHOWN + 3 * len(blocks)
+        # A step sees six crops, forward and backward.
+        seconds = pictures * config.questions.visualise_steps * 6 * 3 * shape.forward / scale.rates["train"]
+        yield Cost("visualise", 1, seconds, pictures * 4 * scale.pixels, 2 * scale.per_shard * scale.pixels)
+
+
+def _of_factors(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+    """Count what is asked of known factors, where images are made here."""
+    if not source_of(config.data.source).factors:
+        return
+    seeds = len(config.seeds)
+    probed = layers.probed_layers(config.activations.layers)
+    chunks = ceil(len(probed) / config.probes.layers_per_job)
+    answers = seeds * scale.checkpoints * 4 * (shape.images - _training_images(config, shape)) * shape.forward
+    jobs = seeds * (config.studied_shards + 2 + scale.checkpoints * chunks)
+    yield Cost("ground truth", jobs, answers / scale.rates["forward"], 0, 4 * scale.per_shard * scale.pixels)
+
+
+def _total(table: pd.DataFrame) -> pd.DataFrame:
+    sums = {name: table[name].sum() for name in ("jobs", "disk", "hours")}
+    return pd.DataFrame([{"rule": "all", **sums, "memory": table["memory"].max()}])
+
+
+def _bytes(value: float) -> str:
+    for unit, size in (("TiB", 1024 * _GiB), ("GiB", _GiB), ("MiB", 2**20)):
+        if value >= size:
+            return f"{value / size:.1f} {unit}"
+    return f"{value / 1024:.0f} KiB" if value else "–"
+
+
+def _hours(value: float) -> str:
+    return f"{value:,.1f}" if value >= 1 else f"{value * 60:.1f} min"

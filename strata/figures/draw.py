@@ -1,0 +1,81 @@
+"""Draw figures, and write them with the numbers behind each."""
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from strata import store, tables
+from strata.claims.finding import Finding
+from strata.config.keys import typed
+from strata.figures.catalogue import FIGURES
+from strata.figures.parts import Drawn
+from strata.progress import progress
+
+
+def draw(
+    files: Mapping[str, Any],
+    *,
+    settings: Mapping[str, Mapping[str, Any]],
+    seeds: Sequence[int],
+    dpi: int,
+    run: str | Path,
+) -> None:
+    """Draw figures, and write `figures/<name>.svg` and `.png`, and `tables/<name>.csv`.
+
+    Parameters
+    ----------
+    files
+        What they are drawn from: a file, or files, by the name of an input.
+    settings
+        Figure (`strata.figures.catalogue`) to its arguments, as plain values.
+    seeds
+        Of tables that there are one a seed of, in their order.
+    dpi
+        Resolution of the PNG files.
+    run
+        The folder of the run.
+    """
+    given = {name: _read(name, files[name], seeds) for name in files}
+    for name, values in progress(settings.items(), "drawing figures", total=len(settings)):
+        figure = FIGURES[name]
+        own = {argument: typed(figure.settings[argument], value) for argument, value in values.items()}
+        save(figure.drawn(given, own), name, folder=run, dpi=dpi)
+
+
+def _read(name: str, found: Any, seeds: Sequence[int]) -> Any:
+    """Return what a figure is given: findings and tables as such, other files by their paths."""
+    if name == "findings":
+        return [Finding(**f) for f in json.loads(Path(found).read_text())]
+    if name == "history":
+        return tables.read_together(found, seed=seeds)
+    if isinstance(found, str) and found.endswith(".csv"):
+        return tables.read(found)
+    return found
+
+
+def save(drawn: Drawn, name: str, *, folder: str | Path, dpi: int) -> None:
+    """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder."""
+    figure, table = drawn
+    folder = Path(folder)
+    figure.set_dpi(dpi)  # letters are not as wide at another resolution
+    _settle(figure)
+    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+        drawing = io.BytesIO()
+        figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
+        store.write_bytes(folder / "figures" / f"{name}.{kind}", drawing.getbuffer())
+    plt.close(figure)
+    tables.write(folder / "tables" / f"{name}.csv", table)
+
+
+def _settle(figure: Figure) -> None:
+    """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))

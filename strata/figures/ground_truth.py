@@ -1,0 +1,161 @@
+"""Ground truth: known factors beside the features that the network found."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from strata import store
+from strata.claims import ground_truth as truth
+from strata.config.keys import Correlation, Questions
+from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, Drawn, band, mean
+from strata.images.shapes import VALUES
+
+COLOURS = dict(zip(VALUES, (BLUE, GREEN, ORANGE), strict=True))
+_ROWS, _COLUMNS = 2, 16  # of example images
+
+
+def ground_truth(
+    features: pd.DataFrame,
+    factor_errors: pd.DataFrame,
+    *,
+    interventions: pd.DataFrame,
+    layers: Sequence[str],
+    correlation: Correlation | None,
+    images: Sequence[str],
+    settings: Questions,
+) -> Drawn:
+    """Draw complexity, decodability by layer and by epoch, and the network's reliance, for every known factor.
+
+    Parameters
+    ----------
+    factor_errors, interventions, layers
+        See `strata.claims.ground_truth.findings`.
+    correlation
+        `data.shapes.correlation` of the configuration.
+    """
+    confidence = settings.confidence
+    known = truth.complexities(factor_errors, layers, confidence=confidence)
+    in_layers, in_epochs = truth.by_layer(factor_errors, confidence), truth.by_epoch(factor_errors, confidence)
+    relied = reliance(interventions, settings)
+    figure = plt.figure(figsize=(7, 5.6))
+    grid = figure.add_gridspec(3, 2, height_ratios=[0.62, 1, 1])
+    _examples(figure.add_subplot(grid[0, :]), images[0])
+    _spectrum(figure.add_subplot(grid[1, 0]), features["complexity"].dropna(), known)
+    names = {factor: factor for factor in VALUES}
+    ax = figure.add_subplot(grid[1, 1])
+    _lines(ax, in_layers, "layer", "vinfo", names)
+    _told(ax, correlation)
+    where = list(dict.fromkeys(in_layers["layer"]))
+    ax.set_xticks(range(len(where)), where, rotation=45, ha="right", rotation_mode="anchor", fontsize=6.5)
+    ax.set(ylabel=f"V-information\n(n = {factor_errors['images'].iloc[0]:,} images)")
+    ax.set_title("where it is decodable, at the last epoch", pad=16)
+    ax = figure.add_subplot(grid[2, 0])
+    since = truth.decodable_from(in_epochs, correlation)
+    labels = {f: f"{f} (never)" if since[f] is None else f"{f} ({since[f]})" for f in VALUES}
+    _lines(ax, in_epochs, "epoch", "vinfo", labels)
+    _told(ax, correlation)
+    ax.set(ylabel="V-information\nin the penultimate layer")
+    ax.set_title("when it becomes decodable (first epoch)", pad=16)
+    ax = figure.add_subplot(grid[2, 1])
+    _lines(ax, relied, "epoch", "flipped", names)
+    ax.set(ylabel=f"share of predictions that change\n(n = {relied['n'].iloc[0]:,} test images)")
+    ax.set_title("how far the network relies on it", pad=16)
+    table = pd.concat(
+        [
+            known.rename(columns={"complexity": "value"}).assign(shown="complexity"),
+            in_layers.rename(columns={"vinfo": "value"}).assign(shown="V-information at the last epoch"),
+            in_epochs.rename(columns={"vinfo": "value"}).assign(shown="V-information in the penultimate layer"),
+            relied.rename(columns={"flipped": "value"}).assign(shown="share of predictions that change"),
+        ]
+    )
+    return figure, table[["shown", "factor", "layer", "epoch", "value", "ci_low", "ci_high", "n"]]
+
+
+def reliance(interventions: pd.DataFrame, settings: Questions) -> pd.DataFrame:
+    """Return the share of predictions that a factor's swap changes: epoch, factor, flipped, its interval and n."""
+    images = interventions.groupby(["epoch", "factor", "image"], sort=False)["flipped"].mean()  # over seeds
+    rows = [
+        {"epoch": epoch, "factor": factor, **mean(own, settings)}
+        for (epoch, factor), own in images.groupby(["epoch", "factor"], sort=False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _lines(ax: Axes, table: pd.DataFrame, x: str, y: str, labels: dict[str, str]) -> None:
+    for factor, line in table.groupby("factor", sort=False):
+        along = np.arange(len(line)) if x == "layer" else line[x]
+        band(ax, along, table=line, column=y, colour=COLOURS[str(factor)], label=labels[str(factor)])
+    if x == "epoch":
+        ax.set_xlabel("epoch (0: untrained)")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_ylim(-0.03, 1.03)
+    ax.legend(
+        loc="lower left",
+        bbox_to_anchor=(-0.02, 0.98),
+        ncols=3,
+        borderpad=0,
+        columnspacing=1,
+        handlelength=1.2,
+        handletextpad=0.4,
+    )
+
+
+def _told(ax: Axes, correlation: Correlation | None) -> None:
+    """Mark the V-information that one of two correlated factors alone has about the other."""
+    if correlation:
+        told = max(truth.told_by_others(correlation).values())
+        one, other = correlation.between
+        ax.axhline(told, color=GREY, lw=0.8, ls=":")
+        ax.annotate(
+            f"what {one} and {other} tell of each other",
+            (1, told),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -12),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=6,
+            color=GREY,
+        )
+
+
+def _spectrum(ax: Axes, complexity: pd.Series, known: pd.DataFrame) -> None:
+    counts, edges = np.histogram(complexity, bins=np.linspace(0, 1, 41))
+    ax.bar(edges[:-1], counts, width=np.diff(edges), align="edge", color="#cccccc")
+    top = counts.max()
+    # The simplest stands highest, so that no line runs through another's words.
+    for row, (factor, k) in enumerate(known.set_index("factor").sort_values("complexity").iterrows()):
+        value, low, high = (float(k[name]) for name in ("complexity", "ci_low", "ci_high"))
+        height, colour = top * (1.44 - 0.16 * row), COLOURS[str(factor)]
+        ax.vlines(value, 0, height, color=colour, lw=0.8, ls="--")
+        ax.plot([low, high], [height, height], color=colour, lw=2, solid_capstyle="butt")
+        ax.plot(value, height, "o", ms=4, color=colour, clip_on=False)
+        ax.annotate(
+            f"{factor} {value:.3f} ± {(high - low) / 2:.3f}",
+            (high, height) if value < 0.7 else (low, height),
+            xytext=(5 if value < 0.7 else -5, 0),
+            textcoords="offset points",
+            ha="left" if value < 0.7 else "right",
+            va="center",
+            fontsize=6.5,
+            color=colour,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+        )
+    ax.set(xlim=(0, 1), ylim=(0, top * 1.6), xlabel="complexity K", ylabel="discovered features")
+    ax.set_title(f"known factors above {len(complexity)} features", pad=16)
+
+
+def _examples(ax: Axes, image_shard: str) -> None:
+    """Show some images of a shard, spaced evenly over it."""
+    with store.Shard(image_shard, kind="images") as shard:
+        images = shard.read("images").transpose(0, 2, 3, 1)
+    shown = images[np.linspace(0, len(images) - 1, _ROWS * _COLUMNS).astype(int)]
+    padded = np.pad(shown, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=255)
+    height, width = padded.shape[1:3]
+    rows = padded.reshape(_ROWS, _COLUMNS, height, width, 3).swapaxes(1, 2)
+    ax.imshow(rows.reshape(_ROWS * height, _COLUMNS * width, 3)[:-1, :-1])
+    ax.axis("off")

@@ -1,0 +1,151 @@
+"""What all figures share: style, colours, and how means, bands and clouds of points are drawn.
+
+Colours are those of Okabe & Ito (2008), which colour-blind readers can tell apart; complexity is always shown in
+viridis.
+"""
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from strata.config.keys import Questions
+from strata.statistics import bootstrap, pearson
+
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
+# What is told apart in one picture: seven colours that colour-blind readers can (Okabe & Ito 2008); grey is the rest's.
+COLOURS = [BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+VERDICTS = {"supported": GREEN, "not supported": ORANGE, "undecided": GREY}
+Drawn = tuple[Figure, pd.DataFrame]
+
+STYLE: dict[str, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.labelsize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "legend.frameon": False,
+    "legend.fontsize": 7,
+    "svg.hashsalt": "strata",
+    "svg.fonttype": "none",
+    "figure.constrained_layout.use": True,
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+}
+plt.switch_backend("agg")
+plt.style.use(STYLE)
+
+
+def scatter(ax: Axes, table: pd.DataFrame, *, x: str, y: str, settings: Questions, jitter: float = 0) -> None:
+    """Draw points with a linear fit, and Pearson's r with its interval as the title.
+
+    Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
+    """
+    pairs = table[[x, y]].to_numpy(float)
+    xs, ys = pairs.T
+    ax.scatter(
+        xs,
+        ys + jitter * np.random.default_rng(0).uniform(-1, 1, len(ys)),
+        c=table["complexity"],
+        cmap="viridis",
+        vmin=0,
+        vmax=1,
+        s=14,
+        lw=0.3,
+        edgecolors="white",
+        rasterized=len(pairs) > 2000,
+    )
+    if len(pairs) > 2 and np.ptp(xs) > 0:
+        ends = np.array([xs.min(), xs.max()])
+        ax.plot(ends, np.polyval(np.polyfit(xs, ys, 1), ends), color="black", lw=1)
+    e = bootstrap(
+        pearson,
+        [pairs],
+        null=0.0,
+        resamples=settings.bootstrap,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    ax.set_title(
+        f"r = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}",
+        loc="right",
+        fontsize=7.5,
+    )
+
+
+def first_seed(features: pd.DataFrame) -> pd.DataFrame:
+    """Return the features whose pictures are shown."""
+    return features[features["seed"] == features["seed"].iloc[0]]
+
+
+def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colours: str, **scale: Any) -> None:
+    """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing."""
+    known = features[features[column].notna()]
+    missing = features[features[column].isna()]
+    points = ax.scatter(
+        known["umap_x"],
+        known["umap_y"],
+        c=known[column],
+        cmap=colours,
+        s=18 if len(features) < 1000 else 4,
+        lw=0.3,
+        edgecolors="white" if len(features) < 1000 else "none",
+        rasterized=len(features) > 2000,
+        **scale,
+    )
+    ax.scatter(missing["umap_x"], missing["umap_y"], s=14, facecolors="none", edgecolors=GREY, lw=0.6)
+    ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
+    ax.figure.colorbar(points, ax=ax, label=label, shrink=0.8)
+
+
+def above_r(ax: Axes, title: str) -> None:
+    """Title some axes of a scatter, one line above its correlation."""
+    ax.set_title(f"{title}\n", loc="left")
+
+
+def band(ax: Axes, x: Any, *, table: pd.DataFrame, column: str, colour: Any, label: str | None = None) -> None:
+    """Draw a column of means as a line, with the interval around it as a band."""
+    ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)
+    ax.fill_between(x, table["ci_low"], table["ci_high"], color=colour, alpha=0.2, lw=0)
+
+
+def mean(values: pd.Series, settings: Questions) -> dict[str, float]:
+    """Return the number of values, their mean under their own name, and its interval: a part of a table's row."""
+    e = bootstrap(
+        lambda x: x.mean(-1),
+        [values.to_numpy()],
+        null=0.0,
+        resamples=settings.bootstrap,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    return {"n": len(values), str(values.name): e.value, "ci_low": e.low, "ci_high": e.high}
+
+
+def by_decile(
+    features: pd.DataFrame, long: pd.DataFrame, *, keys: list[str], column: str, settings: Questions
+) -> pd.DataFrame:
+    """Return the mean of a column of a long table (seed, feature, …) by decile of complexity and by some keys.
+
+    Returns
+    -------
+    DataFrame
+        decile (0: simplest), complexity (its mean), the keys, n, the column, ci_low, ci_high.
+    """
+    known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
+    deciles = np.floor(known["complexity"].rank(method="first", pct=True).sub(1e-9) * 10).astype(int)
+    joined = long.merge(known.assign(decile=deciles), on=["seed", "feature"])
+    rows = []
+    for values, own in joined.groupby(["decile", *keys]):
+        named = dict(zip(["decile", *keys], values, strict=True))
+        rows.append({**named, "complexity": own["complexity"].mean(), **mean(own[column], settings)})
+    return pd.DataFrame(rows)
+
+
+def complexity_bar(figure: Figure, ax: Axes) -> None:
+    """Draw the scale of complexity beside some axes."""
+    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), "viridis")
+    figure.colorbar(scale, ax=ax, label="complexity K")

@@ -1,0 +1,35 @@
+"""The 1,797 handwritten digits that come with scikit-learn."""
+
+from collections.abc import Iterator
+
+import pandas as pd
+import torch
+from sklearn.datasets import load_digits
+from torchvision.transforms.v2 import functional as transforms
+
+from strata.images.sources import Given
+
+
+def listed(given: Given) -> pd.DataFrame:
+    """List the images."""
+    labels = load_digits().target
+    return pd.DataFrame(
+        {
+            "image": [f"digits-{i:04d}" for i in range(len(labels))],
+            "class": labels.astype(str),
+            "label": labels,
+        }
+    )
+
+
+def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[torch.Tensor]:
+    """Decode some of them, scaled before they are rounded."""
+    grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
+    wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
+    large = transforms.resize(grey[wanted, None], [side, side], antialias=True)
+    yield from large.round().clamp(0, 255).to(torch.uint8).expand(-1, 3, -1, -1)
+
+
+def counted(given: Given) -> tuple[int, int]:
+    """Return the number of images and of classes."""
+    return 1797, 10

@@ -1,0 +1,35 @@
+"""What every job sets up before it begins, and how it finds its files."""
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from strata.errors import one_line
+
+K = TypeVar("K")
+
+
+@contextmanager
+def job(threads: int) -> Iterator[None]:
+    """Give a job its threads, and end it with one line where a user has something to mend.
+
+    Parameters
+    ----------
+    threads
+        Of the processor, for every library that computes: another number sums in another order.
+    """
+    with one_line(), threadpool_limits(threads):
+        if torch := sys.modules.get("torch"):  # where the job computes with it
+            torch.set_num_threads(threads)
+        yield
+
+
+def split(files: Sequence[str], among: Iterable[K]) -> dict[K, list[str]]:
+    """Divide files, which Snakemake hands over as one list, into equal parts, by what each part is of."""
+    keys = list(among)
+    parts = np.array_split(np.array(files, dtype=object), len(keys)) if keys else []
+    return {key: list(part) for key, part in zip(keys, parts, strict=True)}

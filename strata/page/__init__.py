@@ -1,0 +1,3 @@
+"""Pages: what a run is read by."""
+
+__all__ = []

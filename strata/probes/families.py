@@ -1,0 +1,92 @@
+"""The predictive families V of V-information (Xu et al. 2020): what a probe may be.
+
+A record names functions instead of holding them, because Snakemake reads this catalogue whenever it plans.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from strata.config.keys import Probes
+
+
+@dataclass(frozen=True)
+class Family:
+    """A predictive family.
+
+    Attributes
+    ----------
+    name : str
+        As `probes.family` has it.
+    about : str
+        What it is, for who writes a configuration.
+    probe : str
+        What one of its probes is called.
+    settings : tuple of str
+        The keys of the section `probes` that are its own.
+    module : str
+        Where it is: functions `measure` (see there in `strata.probes.ridge`), `seconds` and `memory` (what that takes).
+    """
+
+    name: str
+    about: str
+    probe: str
+    settings: tuple[str, ...]
+    module: str
+
+    def measure(
+        self, activations: Sequence[str], codes: Sequence[str], *, layer: str, **settings: Any
+    ) -> dict[str, "Tensor"]:
+        """Measure all features in a layer: `vinfo`, `cka` (K), `sse`, `sst` (folds × K) …
+
+        Parameters
+        ----------
+        activations, codes
+            Shards, in the same order.
+        layer
+            That the activations are of.
+        **settings
+            folds, seed, memory_mb, and the family's own.
+        """
+        return self._function("measure")(activations, codes, layer=layer, **settings)
+
+    def seconds(self, units: float, count: int, **about: Any) -> float:
+        """Return what it takes to measure `count` features in a layer (images, folds, rates, …: see `strata.estimate`)."""
+        return self._function("seconds")(units, count, **about)
+
+    def memory(self, units: int, count: int, **about: Any) -> float:
+        """Return the bytes that it takes to measure a layer."""
+        return self._function("memory")(units, count, **about)
+
+    def own(self, probes: "Probes") -> dict[str, Any]:
+        """Return the family's own settings, of the section `probes`."""
+        return {key: getattr(probes, key) for key in self.settings}
+
+    def _function(self, name: str) -> Any:
+        return resolve_name(f"{self.module}:{name}")
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            name="linear",
+            about="ridge probes",
+            probe="ridge probe",
+            settings=("penalties",),
+            module="strata.probes.ridge",
+        ),
+        Family(
+            name="mlp",
+            about="perceptrons with one hidden layer beside a linear path, a check on the first",
+            probe="perceptron",
+            settings=("mlp",),
+            module="strata.probes.perceptron",
+        ),
+    )
+}
+REFERENCE = "linear"  # the paper's own: what other families are compared with, and what flow is measured by

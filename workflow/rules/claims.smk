@@ -1,0 +1,22 @@
+"""The claims, tested on what was measured."""
+
+
+rule findings:
+    input:
+        **rules.gather.output,
+        history=each_seed(f"{SEED}/training.csv"),
+        skipped=expand(f"{RUN}/images/{{shard}}-skipped.csv", shard=SHARDS),
+    output:
+        f"{RUN}/findings.json",
+        f"{RUN}/findings.md",
+    params:
+        run=CONFIG.run,
+        left_out=LEFT_OUT,
+        settings=config["questions"],
+        layers=LAYERS,
+        shapes=SHAPES,
+        digest=source_digest("findings.py", *CONTROLS.values()),
+    message:
+        "Testing the claims"
+    script:
+        "../scripts/findings.py"

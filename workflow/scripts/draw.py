@@ -1,0 +1,10 @@
+"""Draw all figures, and write the numbers behind each."""
+
+from pathlib import Path
+
+from strata.figures.draw import draw
+from strata.job import job
+
+with job(snakemake.threads):
+    p, i = snakemake.params, snakemake.input
+    draw(dict(i.items()), settings=p.settings, seeds=p.seeds, dpi=p.dpi, run=Path(i.findings).parent)

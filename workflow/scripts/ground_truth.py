@@ -1,0 +1,17 @@
+"""Gather what was measured of the known factors, of one seed."""
+
+from strata import layers, tables
+from strata.claims.ground_truth import tables_of_seed
+from strata.job import job, split
+
+with job(snakemake.threads):
+    p, i = snakemake.params, snakemake.input
+    found = tables_of_seed(
+        split(i.vinfo, p.epochs),
+        i.interventions[0],
+        seed=int(snakemake.wildcards.seed),
+        layers=layers.probed_layers(p.layers),
+        codes=i.codes,
+    )
+    for name, path in snakemake.output.items():
+        tables.write(path, found[name])
