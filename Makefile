@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test slurm-test lint gallery example-pretrained bench clean
+.PHONY: demo test test-fast slurm-test lint gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it.
@@ -23,11 +23,16 @@ demo: .venv/installed
 	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
 
 # Files of tests run side by side; threads that wait for work then must not burn each other's cores.
-test: export GOMP_SPINCOUNT = 0
-test: lint
-	$(BIN)/pytest -m "not slurm" --numprocesses $(CORES) --dist loadfile --cov=strata --cov-report=term --cov-fail-under=90
+PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile
 
-# On a cluster that answers here (tests/slurm/cluster.sh start); without one, its tests are skipped.
+# Between edits: under two minutes.
+test-fast: lint
+	$(PYTEST) -m "not slow" tests/unit
+
+test: lint
+	$(PYTEST) -m "not slurm and not demo" --cov --cov-report=term --cov-fail-under=90
+
+# On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
 	$(BIN)/pytest -m slurm -rs tests/slurm
 
@@ -36,6 +41,9 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules workflow/report/Snakefile
 	$(BIN)/mypy
+	$(BIN)/mypy --disable-error-code name-defined workflow/scripts  # Snakemake puts `snakemake` into them
+	$(BIN)/lint-imports
+	$(BIN)/python -m strata.config.generate --check
 
 # The pictures of the README, from the committed configurations.
 gallery: .venv/installed

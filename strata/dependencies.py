@@ -7,15 +7,21 @@ everything.
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from strata import store
+from strata.errors import StrataError
 
 PACKAGE = Path(__file__).parent
+KNOWN = Path(
+    ".snakemake", "strata", "code.json"
+)  # what files do, by a digest of their text: parsing takes most of a second
 # Their records name functions; what is not a record in them counts as code.
 CATALOGUES = {
     "claims/controls.py",
@@ -39,7 +45,9 @@ def digest(script: str | Path, *records: Any) -> str:
         Records of catalogues that it is given, which name functions that it then uses; or such names alone.
     """
     files = reached(Path(script), *records)
-    return store.digest([_does(Path(script)), *map(_does, files), *map(repr, records)])
+    found = store.digest([_does(Path(script)), *map(_does, files), *map(repr, records)])
+    _remember()
+    return found
 
 
 def reached(script: Path, *records: Any) -> list[Path]:
@@ -58,17 +66,56 @@ def reached(script: Path, *records: Any) -> list[Path]:
     return sorted(found)
 
 
-@cache
-def _imported(file: Path) -> frozenset[Path]:
+def _imported(file: Path) -> list[Path]:
     """Return the modules of this package that a file imports, anywhere in it but for type checkers."""
+    return _modules(_told(file)["imports"])
+
+
+def _does(file: Path) -> str:
+    """Return a digest of a file's code."""
+    return str(_told(file)["does"])
+
+
+@cache
+def _told(file: Path) -> dict[str, Any]:
+    """Return what a file does and imports: as told before of the same text, else by parsing it."""
+    text = file.read_text()
+    key = store.digest([_own_text(), str(file.is_relative_to(PACKAGE) and file.relative_to(PACKAGE)), text])
+    if key not in _before():
+        tree = ast.parse(text)
+        _before()[key] = {"imports": sorted(_imports(file, tree)), "does": store.digest([_code(file, tree)])}
+        _before()["new"] = True
+    return _before()[key]
+
+
+@cache
+def _before() -> dict[str, Any]:
+    try:
+        return dict(json.loads(KNOWN.read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _remember() -> None:
+    if _before().pop("new", False):
+        with suppress(StrataError):  # it only saves time
+            store.write_bytes(KNOWN, json.dumps(_before()).encode())
+
+
+@cache
+def _own_text() -> str:
+    return Path(__file__).read_text()
+
+
+def _imports(file: Path, tree: ast.Module) -> set[str]:
     names = set()
-    for node in _nodes(ast.parse(file.read_text())):
+    for node in _nodes(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             module = _absolute(file, node)
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-    return frozenset(_modules(names))
+    return {name for name in names if name.startswith("strata.")}
 
 
 def _nodes(node: ast.AST) -> Iterable[ast.AST]:
@@ -88,15 +135,13 @@ def _absolute(file: Path, node: ast.ImportFrom) -> str:
 
 def _modules(names: Iterable[str]) -> list[Path]:
     """Return the files of modules of this package, by their names; configuration counts by its values."""
-    own = [PACKAGE.joinpath(*name.split(".")[1:]) for name in names if name.startswith("strata.")]
+    own = [PACKAGE.joinpath(*name.split(".")[1:]) for name in names]
     files = [file for path in own for file in (path.with_suffix(".py"), path / "__init__.py")]
     return [file for file in files if file.exists() and file.parent != PACKAGE / "config"]
 
 
-@cache
-def _does(file: Path) -> str:
-    """Return a file's code without what changes nothing: docstrings, comments, formatting; records of a catalogue."""
-    tree = ast.parse(file.read_text())
+def _code(file: Path, tree: ast.Module) -> str:
+    """Return code without what changes nothing: docstrings, comments, formatting; records of a catalogue."""
     if file.is_relative_to(PACKAGE) and file.relative_to(PACKAGE).as_posix() in CATALOGUES:
         tree.body = [node for node in tree.body if not _is_record(node)]
     for node in ast.walk(tree):

@@ -113,7 +113,7 @@ def estimate(config: Config, shape: Shapes, *, rates: Mapping[str, float]) -> pd
         *_of_factors(config, shape, scale),
         Cost(
             "measurements to report",
-            5 + (config.data.superclasses is not None),
+            2 * len(config.seeds) + 4 + (config.data.superclasses is not None),
             30 * rates["start"],
             0,
             400 * scale.features,

@@ -3,16 +3,26 @@
 import shutil
 
 import pytest
+from filelock import FileLock
+from jaxtyping import install_import_hook
 from workplace import Workplace
+
+# Types, and the shapes in them, are checked by beartype wherever tests call these modules.
+CHECKED = install_import_hook(["strata.probes", "strata.features.codes"], "beartype.beartype")
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """A whole run of the tiny configuration; tests only read it, or copy it."""
-    place = Workplace.new(tmp_path_factory.mktemp("workflow") / "finished")
-    done = place.make()
-    assert done.code == 0, done.output
-    return place
+def finished(tmp_path_factory, worker_id):
+    """A whole run of the tiny configuration, one for all processes of pytest; tests only read it, or copy it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "finished"
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            beginning = Workplace.new(folder.with_suffix(".beginning"))
+            done = beginning.make()
+            assert done.code == 0, done.output
+            beginning.folder.rename(folder)
+    return Workplace(folder)
 
 
 @pytest.fixture

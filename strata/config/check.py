@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +39,28 @@ def checked(config: Mapping[str, Any]) -> Config:
 def _explained(error: ValidationError, config: Mapping[str, Any]) -> str:
     """Say what is wrong first, an unknown key before a wrong value."""
     details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
-    kind, loc = details[0]["type"], details[0]["loc"]
-    path, section, field, rest = _found(loc)
+    path, section, field, _ = _found(details[0]["loc"])
+    # Of a choice (all, or a list), the error of the kind that was meant: one about what is in it.
+    same = [d for d in details if _found(d["loc"])[0] == path]
+    detail = next((d for d in same if d["type"] == "value_error" or _item(d) is not None), details[0])
+    kind, item = detail["type"], _item(detail)
     if kind in ("extra_forbidden", "invalid_key"):
         return _unknown(path, section)
     value = _value_at(config, path)
     if field is None:
-        return f"config key {path} must hold keys ({', '.join(section.model_fields)}); {_shown(value)}"
+        return f"config key {path} must hold keys ({', '.join(section.model_fields)}); {_shown(value, '')}"
     if kind == "value_error":
-        return f"config key {path} {details[0]['ctx']['error']}; {_shown(value)}{_about(field)}"
-    item = next((step for step in rest if isinstance(step, int)), None)
+        return f"config key {path} {detail['ctx']['error']}; {_shown(value, '')}{_about(field)}"
     if item is None:
-        return f"config key {path} must be {allowed_of(field)}; {_shown(value)}{_about(field)}"
-    return f"config key {path}.{item} must be {allowed_in(field)}; {_shown(value[item])}{_about(field)}"
+        allowed = allowed_of(field)
+        return f"config key {path} must be {allowed}; {_shown(value, allowed)}{_about(field)}"
+    allowed = allowed_in(field)
+    return f"config key {path}.{item} must be {allowed}; {_shown(value[item], allowed)}{_about(field)}"
+
+
+def _item(detail: Any) -> int | None:
+    """Return which entry of a list an error is about, if it is about one."""
+    return next((step for step in _found(detail["loc"])[3] if isinstance(step, int)), None)
 
 
 def _found(loc: Sequence[int | str]) -> tuple[str, type[Section], FieldInfo | None, Sequence[int | str]]:
@@ -78,29 +88,33 @@ def _unknown(path: str, section: type[Section]) -> str:
     return f"config key {path} is unknown{hint}; allowed here: {', '.join(known)}"
 
 
-def _shown(value: Any) -> str:
-    """Say what was found, as YAML has it."""
+def _shown(value: Any, allowed: str) -> str:
+    """Say what was found, as YAML has it; of a number that was read as text, how it is written."""
     if value is None:
         return "found nothing"
     if isinstance(value, bool):
         return f"found {str(value).lower()}"
-    if isinstance(value, str) and _is_number(value):
-        return f"found the text {value!r}, which YAML reads as a number if it is written {_as_yaml(value)}"
+    if isinstance(value, str) and "number" in allowed and _is_number(value):
+        written = _as_yaml(value, whole="whole number" in allowed)
+        return f"found the text {value!r}, which YAML reads as a number if it is written {written}"
     return f"found {value!r}"
 
 
-def _as_yaml(text: str) -> str:
-    """Write a number as YAML wants it: in quotes none is one, and 1e-3 is none without a point."""
-    number = float(text)
-    return f"{number:.1e}".replace("e-0", "e-").replace("e+0", "e+") if "e" in text.lower() else f"{number:g}"
+def _as_yaml(text: str, *, whole: bool) -> str:
+    """Write a number as YAML wants it: in quotes none is one, and 1e-3 is none without a point and a sign."""
+    digits, _, exponent = text.strip().lower().partition("e")
+    if not exponent:
+        return digits
+    if whole and float(text).is_integer():
+        return f"{float(text):.0f}"
+    return f"{digits if '.' in digits else f'{digits}.0'}e{int(exponent):+d}"
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _about(field: FieldInfo) -> str:

@@ -229,7 +229,7 @@ class Activations(Section):
         ["stem", *(f"block-{i:02d}" for i in range(1, 9))],
         "where features are decoded, first to last; blocks also give their branches",
         "cache",
-        allowed="names of layers (letters, digits, dots, dashes; see `snakemake layers`)",
+        allowed="at least 1 name of a layer (letters, digits, dots, dashes, underscores; see `snakemake layers`)",
         min_length=1,
     )
     keep: bool = _key(True, "false: files of activations go as soon as nothing in the run needs them any more")

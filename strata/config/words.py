@@ -25,7 +25,8 @@ def allowed_in(field: FieldInfo) -> str:
     """Return what an entry of the list under a key may be."""
     for kind in _kinds(field.annotation):
         if get_origin(kind) is list:
-            return told_in_full(field) or _words(get_args(kind)[0])
+            words = _words(get_args(kind)[0])
+            return told_in_full(field) or words if words == "text" else words
     return allowed_of(field)
 
 
@@ -53,7 +54,9 @@ def _one(kind: Any, limits: Any) -> str:
         return f"a {'whole ' if kind is int else ''}number{_range(limits)}"
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return f"keys ({', '.join(kind.model_fields)})"
-    return {bool: "true or false", str: "text"}.get(kind, "keys with values")
+    if kind is str:
+        return "non-empty text" if any(getattr(limit, "min_length", 0) for limit in limits) else "text"
+    return "true or false" if kind is bool else "keys with values"
 
 
 def _range(limits: Any) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from strata import store
@@ -36,10 +37,10 @@ class Codes:
         as a share of the largest entry of |a Dᵀ|.
     """
 
-    z: Tensor
-    residual: Tensor
+    z: Float[Tensor, "images features"]
+    residual: Float[Tensor, " images"]
 
-    def unsolved(self, tolerance: float) -> Tensor:
+    def unsolved(self, tolerance: float) -> Integer[Tensor, " some"]:
         """Return the rows whose residual is above a tolerance."""
         return torch.nonzero(self.residual > tolerance).squeeze(1)
 
@@ -52,7 +53,12 @@ class Codes:
 
 
 def encode(
-    a: Tensor, d: Tensor, *, tolerance: float = 1e-6, max_iterations: int = 200, start: Tensor | None = None
+    a: Float[Tensor, "images units"],
+    d: Float[Tensor, "features units"],
+    *,
+    tolerance: float = 1e-6,
+    max_iterations: int = 200,
+    start: Float[Tensor, "images features"] | None = None,
 ) -> Codes:
     """Solve min over z ≥ 0 of ½‖a − z D‖² for every row a of A.
 
@@ -87,7 +93,7 @@ def encode(
     return Codes(z, residual)
 
 
-def _approach(a: Tensor, d: Tensor) -> Tensor:
+def _approach(a: Float[Tensor, "images units"], d: Float[Tensor, "features units"]) -> Float[Tensor, "images features"]:
     """Take some steps of accelerated projected gradient, in float32; return z with negligible entries at 0.
 
     With a step of size s, z − s∇ = z (I − s D Dᵀ) + s A Dᵀ. A row whose step turns against its momentum loses it (Beck

@@ -68,7 +68,7 @@ def redundancy_of_features(
     folds: int,
     penalties: Sequence[float],
     seed: int,
-    memory_mb: int,
+    memory_mb: int | float,
     share: float,
     subsets: int,
     subset_seed: int,
@@ -117,7 +117,7 @@ def _positive(values: Tensor) -> Tensor:
 
 
 def cost(
-    scale: "Scale", share: float, *, subsets: int, folds: int, penalties: Sequence[float], memory_mb: int, **_: int
+    scale: "Scale", share: float, *, subsets: int, folds: int, penalties: Sequence[float], memory_mb: int | float, **_: int
 ) -> tuple[float, float]:
     """Return seconds and bytes of memory, for one seed: all units are probed, then each subset from their moments."""
     about: dict[str, Any] = {"folds": folds, "rates": scale.rates, "penalties": penalties}

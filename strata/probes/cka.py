@@ -1,12 +1,13 @@
 """Linear CKA of every single feature with a layer, from moments."""
 
 import torch
+from jaxtyping import Float64
 from torch import Tensor
 
 from strata.probes.moments import Moments, is_constant
 
 
-def linear_cka(moments: Moments) -> Tensor:
+def linear_cka(moments: Moments) -> Float64[Tensor, " features"]:
     """Return the linear CKA of every single feature with the layer (K), NaN for constant codes (Kornblith 2019).
 
     ‖Xᵀz‖² / (‖XᵀX‖_F · zᵀz), everything centred.

@@ -5,6 +5,7 @@ A record names functions instead of holding them, because Snakemake reads this c
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ class Family:
     module: str
 
     def measure(
-        self, activations: Sequence[str], codes: Sequence[str], *, layer: str, **settings: Any
+        self, activations: Sequence[str | Path], codes: Sequence[str | Path], *, layer: str, **settings: Any
     ) -> dict[str, "Tensor"]:
         """Measure all features in a layer: `vinfo`, `cka` (K), `sse`, `sst` (folds × K) …
 

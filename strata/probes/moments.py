@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Float64, Integer
 from torch import Tensor
 
 from strata import store
@@ -43,30 +44,42 @@ class Moments:
         Σxxᵀ (folds × d × d), Σxzᵀ (folds × d × K), Σz² (folds × K).
     """
 
-    origin_x: Tensor
-    origin_z: Tensor
-    n: Tensor
-    x: Tensor
-    z: Tensor
-    xx: Tensor
-    xz: Tensor
-    zz: Tensor
+    origin_x: Float64[Tensor, " units"]
+    origin_z: Float64[Tensor, " features"]
+    n: Float64[Tensor, " folds"]
+    x: Float64[Tensor, "folds units"]
+    z: Float64[Tensor, "folds features"]
+    xx: Float64[Tensor, "folds units units"]
+    xz: Float64[Tensor, "folds units features"]
+    zz: Float64[Tensor, "folds features"]
 
     @staticmethod
-    def empty(origin_x: Tensor, origin_z: Tensor, *, folds: int) -> "Moments":
+    def empty(origin_x: Float64[Tensor, " units"], origin_z: Float64[Tensor, " features"], *, folds: int) -> "Moments":
         """Return the moments of no images about an origin, to which images are added."""
         d, k = len(origin_x), len(origin_z)
         sizes = ((folds,), (folds, d), (folds, k), (folds, d, d), (folds, d, k), (folds, k))
         return Moments(origin_x, origin_z, *(origin_x.new_zeros(size) for size in sizes))
 
     @staticmethod
-    def of(x: Tensor, z: Tensor, *, fold: Tensor, folds: int) -> "Moments":
+    def of(
+        x: Float[Tensor, "images units"],
+        z: Float[Tensor, "images features"],
+        *,
+        fold: Integer[Tensor, " images"],
+        folds: int,
+    ) -> "Moments":
         """Return the moments of some images about roughly their mean (see `add`)."""
         moments = Moments.empty(_middle(x), _middle(z), folds=folds)
         moments.add(x, z, fold=fold)
         return moments
 
-    def add(self, x: Tensor, z: Tensor, *, fold: Tensor) -> None:
+    def add(
+        self,
+        x: Float[Tensor, "images units"],
+        z: Float[Tensor, "images features"],
+        *,
+        fold: Integer[Tensor, " images"],
+    ) -> None:
         """Add some images, in place.
 
         Parameters
@@ -95,7 +108,7 @@ class Moments:
             self.xz[f] += xz
             self.n[f] += len(own)
 
-    def about(self, origin_x: Tensor, origin_z: Tensor) -> "Moments":
+    def about(self, origin_x: Float64[Tensor, " units"], origin_z: Float64[Tensor, " features"]) -> "Moments":
         """Return the same moments about another origin."""
         a, b = self.origin_x - origin_x, self.origin_z - origin_z
         n, x, z = self.n[:, None], self.x + self.n[:, None] * a, self.z + self.n[:, None] * b
@@ -134,7 +147,7 @@ class Moments:
         arrays, _ = store.read(path, kind="moments", **expected)
         return Moments(**{name: torch.from_numpy(value).to(compute_device()) for name, value in arrays.items()})
 
-    def of_units(self, units: Tensor) -> "Moments":
+    def of_units(self, units: Integer[Tensor, " some"]) -> "Moments":
         """Return the moments of some units of the layer alone, by their indices."""
         some = {"origin_x": self.origin_x[units], "x": self.x[:, units], "xz": self.xz[:, units]}
         return replace(self, xx=self.xx[:, units][:, :, units], **some)
@@ -145,7 +158,7 @@ class Moments:
         return self.about(self.origin_x + self.x.sum(0) / n, self.origin_z + self.z.sum(0) / n)
 
 
-def fold_of(images: int, folds: int, *, seed: int, shard: str) -> np.ndarray:
+def fold_of(images: int, folds: int, *, seed: int, shard: str) -> Integer[np.ndarray, " {images}"]:
     """Deal a shard's images into folds of equal size at random; return the fold of every image."""
     rng = np.random.default_rng([seed, *shard.encode()])
     return rng.permutation(np.arange(images) % folds)
@@ -191,7 +204,7 @@ def check_folds(moments: Moments) -> None:
         raise _too_many(len(moments.n))
 
 
-def is_constant(moments: Moments) -> Tensor:
+def is_constant(moments: Moments) -> Bool[Tensor, " features"]:
     """Tell which features have a code that does not vary beyond rounding (K)."""
     n = moments.n.sum()
     shift = moments.z.sum(0) / n
@@ -200,7 +213,7 @@ def is_constant(moments: Moments) -> Tensor:
     return variance <= 1e-12 * (variance + mean.square())
 
 
-def feature_blocks(activation_shard: str | Path, code_shard: str | Path, *, folds: int, memory_mb: int) -> list[slice]:
+def feature_blocks(activation_shard: str | Path, code_shard: str | Path, *, folds: int, memory_mb: int | float) -> list[slice]:
     """Return blocks of features whose moments, with a working copy, fit the memory.
 
     Raises

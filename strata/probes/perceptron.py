@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, Integer
 from torch import Tensor
 
 from strata import store
@@ -33,14 +34,22 @@ from strata.device import compute_device
 from strata.errors import StrataError
 from strata.probes.cka import linear_cka
 from strata.probes.moments import Moments, check_folds, in_blocks, is_constant
-from strata.probes.results import VInformation
 from strata.probes.ridge import Ridge
+from strata.probes.vinformation import VInformation
 from strata.progress import progress
 
 _PENALTIES = [10.0**i for i in range(-6, 4)]  # of the ridge probe, in units of the layer's mean variance
 
 
-def v_information(x: Tensor, z: Tensor, *, fold: Tensor, moments: Moments, mlp: Mlp, seed: int) -> VInformation:
+def v_information(
+    x: Float[Tensor, "images units"],
+    z: Float[Tensor, "images features"],
+    *,
+    fold: Integer[Tensor, " images"],
+    moments: Moments,
+    mlp: Mlp,
+    seed: int,
+) -> VInformation:
     """Measure the V-information of every feature by cross-fitted perceptrons (Xu et al. 2020; the family above).
 
     Parameters
@@ -81,7 +90,7 @@ def measure(
     layer: str,
     folds: int,
     seed: int,
-    memory_mb: int,
+    memory_mb: int | float,
     mlp: Mlp,
 ) -> dict[str, Tensor]:
     """Measure all features in a layer.
@@ -149,7 +158,7 @@ def _prepared(x: Tensor, z: Tensor, m: Moments, left_out: tuple[int, int]) -> tu
     return centred @ rotation.T.float(), targets.div_(scale), scale
 
 
-def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int = 0) -> float:
+def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | float = 0) -> float:
     """Return the bytes that a layer's arrays take: of all images, of those left out of a fit, and the moments."""
     held = 4 * images * ((2 + 2 / folds) * units + (3 + 6 / folds) * count)
     return held + 8 * folds * units * (3 * units + 2 * count)
@@ -193,7 +202,7 @@ def seconds(
 
 
 def _check_memory(
-    activation_shards: Sequence[str | Path], code_shards: Sequence[str | Path], folds: int, memory_mb: int
+    activation_shards: Sequence[str | Path], code_shards: Sequence[str | Path], folds: int, memory_mb: int | float
 ) -> None:
     """Refuse a layer whose arrays do not fit the memory."""
     images = 0

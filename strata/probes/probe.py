@@ -11,8 +11,8 @@ from strata.progress import progress
 
 
 def probe_layers(
-    layers: Mapping[str, Sequence[str]],
-    codes: Sequence[str],
+    layers: Mapping[str, Sequence[str | Path]],
+    codes: Sequence[str | Path],
     *,
     family: str = "linear",
     output: str | Path,
@@ -55,7 +55,7 @@ def _plain(value: Any) -> Any:
     return value.model_dump() if isinstance(value, Section) else value
 
 
-def _made_by(shards: Sequence[str], what: str) -> str:
+def _made_by(shards: Sequence[str | Path], what: str) -> str:
     """Return the checkpoint or features that all shards come from."""
     with store.Shard(shards[0]) as first:
         expected = first.attributes[what]

@@ -9,11 +9,12 @@ from itertools import combinations
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from strata.probes.cka import linear_cka
 from strata.probes.moments import Moments, accumulate, feature_blocks, is_constant
-from strata.probes.results import VInformation
+from strata.probes.vinformation import VInformation
 
 _ROWS_OF_GRAM = 64
 _BLOCK = 256  # features that are treated at a time: their working arrays stay in the processor's cache
@@ -59,13 +60,15 @@ class Ridge:
             upper[:, :, rows.stop - start :] *= 2
             self.upper.append((rows, upper.flatten(0, 1)))
 
-    def shrinkage(self, penalties: Tensor) -> Tensor:
+    def shrinkage(self, penalties: Float[Tensor, "..."]) -> Float[Tensor, "units ..."]:
         """Return 1/(s + α), units × the shape of `penalties`; 0 in directions that neither has."""
         spread = self.s.view(-1, *(1 for _ in penalties.shape)) + penalties * self.s.mean()
         varies = (self.s > 0).view(-1, *(1 for _ in penalties.shape))
         return torch.where(varies, 1 / spread, 0.0).to(self.dtype)
 
-    def by_generalised_cv(self, moments: Moments, penalties: Sequence[float]) -> tuple[Tensor, Tensor, Tensor]:
+    def by_generalised_cv(
+        self, moments: Moments, penalties: Sequence[float]
+    ) -> tuple[Float[Tensor, "units features"], Float[Tensor, " units"], Float[Tensor, " features"]]:
         """Choose every feature's penalty by generalised cross-validation (Golub, Heath & Wahba 1979).
 
         It minimises RSS/(1 − df/n)², of the fitted images alone: neither fold left out is looked at, so that both stay
@@ -97,8 +100,14 @@ class Ridge:
         return self.rotation.T @ weights, self.rotation.T @ self.mean, mean
 
     def errors(
-        self, n: Tensor, z: Tensor, *, xz: Tensor, zz: Tensor, shrinkage: Tensor
-    ) -> tuple[list[Tensor], list[Tensor]]:
+        self,
+        n: Float[Tensor, " folds"],
+        z: Float[Tensor, "folds features"],
+        *,
+        xz: Float[Tensor, "folds units features"],
+        zz: Float[Tensor, "folds features"],
+        shrinkage: Float[Tensor, "units penalties one_or_features"],
+    ) -> tuple[list[Float[Tensor, "penalties features"]], list[Float[Tensor, " features"]]]:
         """Return squared errors on every fold left out, of the probes and of the fitted mean.
 
         Σ(z − Wᵀx)² = Σz² − 2 wᵀXᵀz + wᵀXᵀXw for every feature, about the means of the fitted images.
@@ -128,7 +137,13 @@ class Ridge:
         sst = [(zz[f] - 2 * z[f] * mean + n[f] * mean * mean).clamp(min=0) for f in self.left_out]
         return [(total + more).clamp(min=0) for total, more in zip(sst, explained, strict=True)], sst
 
-    def probes(self, z: Tensor, xz: Tensor, *, shrinkage: Tensor) -> tuple[Tensor, Tensor]:
+    def probes(
+        self,
+        z: Float[Tensor, "folds features"],
+        xz: Float[Tensor, "folds units features"],
+        *,
+        shrinkage: Float[Tensor, "units features"],
+    ) -> tuple[Float[Tensor, "units features"], Float[Tensor, " features"]]:
         """Return the probes of some features, units × k, and what they add to xᵀw, about the moments' origin (k).
 
         Parameters
@@ -199,7 +214,7 @@ def measure(
     layer: str,
     folds: int,
     seed: int,
-    memory_mb: int,
+    memory_mb: int | float,
     penalties: Sequence[float],
 ) -> dict[str, Tensor]:
     """Measure all features in a layer, in one pass over its shards.
@@ -277,7 +292,7 @@ def fit_seconds(
     return wide / rates["product64"] + narrow / rates["product32"] + passes / rates["memory_bandwidth"]
 
 
-def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int) -> float:
+def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | float) -> float:
     """Return the bytes of the moments of a layer, as far as they are held at once."""
     return min(memory_mb * 2.0**20, 8.0 * 3 * folds * units * (count + units))
 

@@ -1,10 +1,13 @@
-"""A real Slurm cluster, as a user sees it. `tests/slurm/cluster.sh start` starts one."""
+"""A real Slurm cluster, as its user sees it. `tests/slurm/cluster.sh start` starts one."""
 
+import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 # The cluster is near and idle: look at jobs more often than is polite elsewhere.
@@ -13,7 +16,21 @@ QUICK = (
     *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "3"),
 )
 
+MARK = "# Written by Strata's tests/slurm/cluster.sh"  # in the configuration of a cluster that is there for these tests
 LIMIT = 600  # seconds after which a Snakemake that should have ended counts as hung
+
+
+def lacking() -> str:
+    """Return why these tests must not run here, or nothing: they need a cluster that is there for them alone."""
+    start = "tests/slurm/cluster.sh start"
+    if not shutil.which("sbatch"):
+        return f"no sbatch here; {start} installs and starts a cluster"
+    configuration = Path(os.environ.get("SLURM_CONF", "/etc/slurm/slurm.conf"))
+    if not configuration.exists() or MARK not in configuration.read_text():
+        return f"this Slurm is not the tests' own ({configuration} has no mark of tests/slurm/cluster.sh)"
+    if subprocess.run(["sinfo"], capture_output=True).returncode:
+        return f"no cluster answers; {start} starts it"
+    return ""
 
 
 @dataclass
@@ -28,21 +45,31 @@ class Job:
 
 
 class Cluster:
-    """The cluster, as a user sees it."""
+    """The cluster, as far as it is the tests' own: jobs that were submitted from below a folder."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.since = datetime.now().strftime("%Y-%m-%dT%H:%M:%S")
 
     def queue(self, state: str = "PENDING,RUNNING") -> list[Job]:
         """Return the jobs in the queue."""
-        rows = _lines("squeue", "--noheader", f"--states={state}", "--format=%i|%P|%T|%k|%b")
-        return [Job(*row.split("|")) for row in rows]
+        return self._jobs(_lines("squeue", "--noheader", f"--states={state}", "--format=%Z|%i|%P|%T|%k|%b"))
+
+    def cancel(self) -> None:
+        """Cancel the jobs that are left, one by one by their numbers, and wait until they are gone."""
+        for job in self.queue("PENDING,RUNNING"):
+            subprocess.run(["scancel", job.number], check=True)
+        wait_for(lambda: not self.queue("PENDING,RUNNING,COMPLETING"), "an empty queue")
 
     def ended(self) -> list[Job]:
         """Return the jobs that have been submitted and have ended since the test began."""
-        asked = "--format=JobID,Partition,State,Comment,AllocTRES"
-        rows = _lines("sacct", "-X", "--duplicates", "--noheader", "--parsable2", f"--starttime={self.since}", asked)
-        return [Job(*row.split("|")) for row in rows]
+        asked = "--format=WorkDir,JobID,Partition,State,Comment,AllocTRES"
+        since = f"--starttime={self.since}"
+        return self._jobs(_lines("sacct", "-X", "--duplicates", "--noheader", "--parsable2", since, asked))
+
+    def _jobs(self, rows: list[str]) -> list[Job]:
+        split = [row.split("|") for row in rows]
+        return [Job(*told) for folder, *told in split if Path(folder).is_relative_to(self.folder)]
 
     def starts(self, number: str) -> int:
         """Return how often a job has been started."""

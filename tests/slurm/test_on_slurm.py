@@ -23,7 +23,7 @@ def whole(tmp_path_factory):
     place = Workplace.new(tmp_path_factory.mktemp("whole") / "place")
     for script in place.path("workflow/scripts").glob("*.py"):
         place.append(f"workflow/scripts/{script.name}", TELL)
-    cluster = Cluster()
+    cluster = Cluster(tmp_path_factory.getbasetemp())
     done = place.snakemake(*QUICK, "--slurm-keep-successful-logs")
     assert done.code == 0, done.output
     return place, cluster, done.output
@@ -43,7 +43,7 @@ def test_rules_land_on_their_partition_with_their_devices(whole):
     jobs = whole[1].ended()
     assert {job.state for job in jobs} == {"COMPLETED"}
     rules = {rule_of(job) for job in jobs}
-    assert {"train", "activations", "class_features", "codes", "probes"} <= ON_GPU & rules
+    assert {"train", "cache", "class_features", "codes", "probe"} <= ON_GPU & rules
     assert rules - ON_GPU
     for job in jobs:
         on_gpu = rule_of(job) in ON_GPU
@@ -56,7 +56,7 @@ def test_a_job_on_a_gpu_sees_one_device_and_others_none(whole):
     for log in whole[0].path(".snakemake/slurm_logs").glob("rule_*/**/*.log"):
         rule = log.relative_to(whole[0].path(".snakemake/slurm_logs")).parts[0].removeprefix("rule_")
         seen.setdefault(rule, set()).update(re.findall(r"CUDA_VISIBLE_DEVICES is (\S*)$", log.read_text(), re.M))
-    assert {"train", "probes", "findings"} <= seen.keys()
+    assert {"train", "probe", "findings"} <= seen.keys()
     for rule, devices in seen.items():
         assert devices, rule
         assert devices <= ({"0", "1"} if rule in ON_GPU else {"None", "", "NoDevFiles"}), rule
@@ -64,15 +64,15 @@ def test_a_job_on_a_gpu_sees_one_device_and_others_none(whole):
 
 def test_comments_tell_rule_and_wildcards(whole):
     comments = {job.comment for job in whole[1].ended()}
-    assert {"rule_train_wildcards_0", "rule_atlas_wildcards_0", "rule_report"} <= comments
-    assert any(re.fullmatch(r"rule_activations_wildcards_0_epoch-00\d_shard-00\d", told) for told in comments)
+    assert {"rule_train_wildcards_0", "rule_feature_map_wildcards_0", "rule_report"} <= comments
+    assert any(re.fullmatch(r"rule_cache_wildcards_0_epoch-00\d_shard-00\d", told) for told in comments)
 
 
 def test_wide_rules_are_arrays(whole):
     _, cluster, output = whole
     arrays = {rule_of(job) for job in cluster.ended() if "_" in job.number}
-    assert {"activations", "codes", "probes"} <= arrays
+    assert {"cache", "codes", "probe"} <= arrays
     submissions = {job.number.split("_")[0] for job in cluster.ended()}
     assert len(submissions) < len(cluster.ended())
     plan = planned(output)
-    assert sum(plan.values()) - plan["features"] == len(cluster.ended())  # gathering runs where Snakemake does
+    assert sum(plan.values()) - plan["dictionary"] - plan["gather"] == len(cluster.ended())  # gathering runs where Snakemake does

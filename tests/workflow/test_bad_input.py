@@ -44,12 +44,12 @@ def assert_refused(place, done, *said):
     [
         ("probes.penaltys", [1.0], ("probes.penaltys is unknown", "did you mean penalties?", "folds")),
         ("figure", {"dpi": 60}, ("key figure is unknown", "did you mean figures?")),
-        ("training.epochs", "twelve", ("training.epochs", "integer", "'twelve'")),
-        ("training.epochs", 2.0, ("training.epochs", "integer", "2.0")),
-        ("seeds", [0.0], ("seeds.0", "integer", "0.0")),
-        ("features", None, ("features", "object", "None")),
-        ("probes.folds", 2, ("probes.folds", "at least 3", "2")),
-        ("data.test_fraction", 1.5, ("data.test_fraction", "less than 1", "1.5")),
+        ("training.epochs", "twelve", ("training.epochs", "whole number", "'twelve'")),
+        ("training.epochs", 2.0, ("training.epochs", "whole number", "2.0")),
+        ("seeds", [0.0], ("seeds.0", "whole number", "0.0")),
+        ("features", None, ("features", "must hold keys", "found nothing")),
+        ("probes.folds", 2, ("probes.folds", "from 3 to 20", "2")),
+        ("data.test_fraction", 1.5, ("data.test_fraction", "below 1", "1.5")),
         ("data.source", "digit", ("data.source", "digits", "folder", "'digit'")),
         ("data.source", "folder", ("data.path",)),
         ("data.source", "tar", ("data.path",)),
@@ -67,7 +67,7 @@ def test_a_bad_key_is_refused_before_anything_runs(fresh, key, value, said):
 
 def test_a_plan_refuses_a_bad_key_too(fresh):
     done = fresh.snakemake("--dry-run", changes={"probes.folds": 2})
-    assert_refused(fresh, done, "probes.folds", "at least 3")
+    assert_refused(fresh, done, "probes.folds", "from 3 to 20")
 
 
 def test_a_folder_that_does_not_exist_is_named(fresh):
@@ -117,7 +117,7 @@ def test_an_unreadable_image_fails_or_is_skipped_and_listed(photos):
     assert [*photos.files("images/*")] == ["images/index.csv"]
 
     skip = {**FOLDER, "data.on_bad_image": "skip"}
-    assert photos.plan(target, changes=skip) == {"images": 1}
+    assert photos.plan(target, changes=skip) == {"decode": 1}
     done = photos.make(target, changes=skip)
     assert done.code == 0, done.output
     assert photos.path(target).exists()

@@ -7,8 +7,8 @@ import pytest
 import yaml
 from workplace import CHECKPOINTS, REPOSITORY, RUN, SEED, SHARDS, Workplace, planned, tiny
 
-from strata import costs
-from strata.config import checked
+from strata import estimate
+from strata.config.check import checked
 
 pytestmark = pytest.mark.workflow
 
@@ -20,7 +20,7 @@ SHAPES = {
         "correlation": {"between": ["colour", "shape"], "strength": 0.5},
     },
 }
-TRUTH = {"truth_codes": 2, "swaps": 1, "truth": 1}
+FACTORS = {"factor_codes": 2, "interventions": 1, "ground_truth": 1}
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,8 @@ def made(tmp_path_factory):
 
 def test_a_run_on_shapes_measures_the_true_factors(made):
     for checkpoint in CHECKPOINTS:
-        assert made.files(f"seed-0/vinfo/truth/{checkpoint}/linear/*")
-    assert len(made.files("seed-0/codes/truth/*")) == len(SHARDS)
+        assert made.files(f"seed-0/vinfo/factors/{checkpoint}/linear/*")
+    assert len(made.files("seed-0/codes/factors/*")) == len(SHARDS)
     found = {f["id"]: f for f in json.loads(made.path(f"{RUN}/findings.json").read_text())}
     assert "truth.ranking" not in found  # factors that are not independent are not ranked
     assert 0 < found["truth.shortcut"]["n"] < 160  # test images
@@ -53,12 +53,12 @@ def test_nothing_is_left_to_do(made):
 
 @pytest.mark.parametrize(
     ("key", "value", "again"),
-    [("data.seed", 1, "index"), ("data.size", 24, "images"), ("questions.confidence", 0.9, "findings")],
+    [("data.seed", 1, "index"), ("data.size", 24, "decode"), ("questions.confidence", 0.9, "findings")],
 )
 def test_a_changed_key_reruns_what_uses_it(made, key, value, again):
     plan = made.plan(changes={**SHAPES, key: value})
     assert again in plan
-    assert ("swaps" in plan) == key.startswith("data")
+    assert ("interventions" in plan) == key.startswith("data")
 
 
 def test_the_images_follow_their_settings_and_nothing_else_does_where_they_are_not_made(made, again):
@@ -69,11 +69,13 @@ def test_the_images_follow_their_settings_and_nothing_else_does_where_they_are_n
 
 def test_ground_truth_is_planned_for_shapes_alone(fresh):
     digits, shapes = fresh.plan(), fresh.plan(changes=SHAPES)
-    assert not TRUTH.keys() & digits.keys()
-    assert {rule: shapes[rule] for rule in TRUTH} == TRUTH
-    assert shapes["probes"] == digits["probes"] + len(CHECKPOINTS)
-    config = checked(tiny(SHAPES), REPOSITORY / "workflow/schemas/config.schema.yaml")
-    table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
+    assert not FACTORS.keys() & digits.keys()
+    assert {rule: shapes[rule] for rule in FACTORS} == FACTORS
+    assert shapes["probe"] == digits["probe"] + len(CHECKPOINTS)
+    config = checked(tiny(SHAPES))
+    table = estimate.estimate(
+        config, estimate.shapes(config), rates=next(iter(estimate.read_rates().values()))
+    ).set_index("rule")
     assert table.loc["all", "jobs"] == sum(shapes.values())
 
 
@@ -81,7 +83,7 @@ def test_ground_truth_is_planned_for_shapes_alone(fresh):
 def test_the_overlays_are_planned(fresh, overlay):
     done = fresh.snakemake("--dry-run", configfile=f"config/{overlay}.yaml")
     assert done.code == 0, done.output
-    assert planned(done.output)["swaps"] == 1
+    assert planned(done.output)["interventions"] == 1
     settings = yaml.safe_load((REPOSITORY / f"config/{overlay}.yaml").read_text())
     assert f"results/{settings['run']}/figures/ground_truth.svg" in done.output
 

@@ -49,7 +49,7 @@ def test_killed_while_training_it_resumes_and_ends_with_the_same_checkpoints(fin
 
 def test_what_an_edited_module_has_trained_is_not_resumed(killed_in_training, tmp_path):
     place = killed_in_training.copy(tmp_path / "edited")
-    place.append("strata/training.py", "\n# an edit\n")
+    place.append("strata/networks/train.py", "\nEDITED = True\n")
     assert "resuming after epoch" not in go_on(place, f"{SEED}/training.csv").output
 
 
@@ -67,7 +67,7 @@ def test_killed_while_caching_it_ends_with_the_same_activations(finished, again)
 
 def test_killed_while_probing_it_ends_with_the_same_findings(finished, again):
     probed = [f"{SEED}/vinfo/{CHECKPOINTS[-1]}/{CHECKPOINTS[-1]}", f"{SEED}/vinfo/shuffled"]
-    again.remove(*probed, f"{RUN}/features.csv", f"{RUN}/tables", f"{RUN}/figures")
+    again.remove(*probed, f"{SEED}/tables", f"{RUN}/features.csv", f"{RUN}/tables", f"{RUN}/figures")
     again.remove(f"{RUN}/findings.json", f"{RUN}/findings.md", f"{RUN}/report.html")
     before, whole = (len(complete(place, VINFO)) for place in (again, finished))
 

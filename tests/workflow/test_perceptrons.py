@@ -15,7 +15,7 @@ MLP = {
     "probes.mlp.epochs": 2,
     "probes.mlp.batch_size": 256,
 }
-FOLLOWS = {"measurements", "support", "decoded", "findings", "figures", "report"}
+FOLLOWS = {"measurements", "support", "gather", "decoded", "findings", "draw", "report"}
 SHOWN = ["features.csv", "tables/by_family.csv", "tables/families.csv", "figures/families.*"]
 
 
@@ -23,7 +23,7 @@ SHOWN = ["features.csv", "tables/by_family.csv", "tables/families.csv", "figures
 def perceptrons(finished, tmp_path_factory):
     """The finished run, gone on with perceptrons; tests only read it, or copy it."""
     place = finished.copy(tmp_path_factory.mktemp("workflow") / "perceptrons")
-    assert place.plan(changes=MLP) == {"perceptrons": 7, **dict.fromkeys(FOLLOWS, 1)}
+    assert place.plan(changes=MLP) == {"probe": 7, **dict.fromkeys(FOLLOWS, 1)}
     done = place.make(changes=MLP)
     assert done.code == 0, done.output
     return place
@@ -42,7 +42,7 @@ def table(place, name):
 
 def test_every_probe_is_a_perceptron_but_branches_and_the_last_features_in_the_last_checkpoint(fresh):
     plan = fresh.plan(changes=MLP)
-    assert (plan["perceptrons"], plan["probes"]) == (7, 2)
+    assert plan["probe"] == 7 + 2
 
 
 def test_linear_runs_train_no_perceptron(finished):
@@ -74,7 +74,7 @@ def test_the_claim_is_tested_and_the_figure_is_in_the_report(finished, perceptro
 
 def test_the_same_configuration_gives_the_same_bytes(perceptrons, more):
     again = f"{SEED}/vinfo/{LAST}/{LAST}/mlp"
-    more.remove(again, f"{RUN}/features.csv")
+    more.remove(again, f"{SEED}/tables/features.csv")
     done = more.make(changes=MLP)
     assert done.code == 0, done.output
     assert differing(perceptrons, more, [f"seed-0/vinfo/{LAST}/{LAST}/mlp/*", *SHOWN]) == []
@@ -83,16 +83,16 @@ def test_the_same_configuration_gives_the_same_bytes(perceptrons, more):
 @pytest.mark.parametrize(
     ("key", "value", "rerun"),
     [
-        ("probes.penalties", [0.001, 1.0], {"probes", "redundancy", *FOLLOWS}),
-        ("probes.mlp.width", 9, {"perceptrons", *FOLLOWS}),
-        ("probes.folds", 4, {"probes", "redundancy", "perceptrons", *FOLLOWS}),
-        ("probes.family", "linear", FOLLOWS),
+        ("probes.penalties", [0.001, 1.0], {"probe": 2, **dict.fromkeys({"redundancy", *FOLLOWS}, 1)}),
+        ("probes.mlp.width", 9, {"probe": 7, **dict.fromkeys(FOLLOWS, 1)}),
+        ("probes.folds", 4, {"probe": 9, **dict.fromkeys({"redundancy", *FOLLOWS}, 1)}),
+        ("probes.family", "linear", dict.fromkeys(FOLLOWS, 1)),
     ],
 )
 def test_a_changed_key_reruns_the_family_that_uses_it(more, key, value, rerun):
-    assert more.plan(changes=MLP | {key: value}).keys() == rerun
+    assert more.plan(changes=MLP | {key: value}) == rerun
 
 
 def test_an_edited_perceptron_trains_again_and_leaves_linear_probes(more):
-    more.append("strata/perceptron.py", "\n# an edit\n")
-    assert more.plan(changes=MLP).keys() == {"perceptrons", *FOLLOWS}
+    more.append("strata/probes/perceptron.py", "\nEDITED = True\n")
+    assert more.plan(changes=MLP) == {"probe": 7, **dict.fromkeys(FOLLOWS, 1)}

@@ -4,13 +4,14 @@ import pytest
 import yaml
 from workplace import REPOSITORY, RUN, SEED, planned, tiny
 
-from strata import costs
-from strata.config import checked
+from strata import estimate
+from strata.config.check import checked
+from strata.measures.catalogue import MEASURES
 
 pytestmark = pytest.mark.workflow
 
 IMAGENET, SLURM = "config/imagenet.yaml", "slurm/config.yaml"
-FEATURES = {"discovery": 1, "class_features": 1, "features": 1}
+FEATURES = {"discovery": 1, "class_features": 1, "dictionary": 1}
 needs_imagenet = pytest.mark.skipif(not (REPOSITORY / IMAGENET).exists(), reason=f"no {IMAGENET}")
 needs_slurm = pytest.mark.skipif(not (REPOSITORY / SLURM).exists(), reason=f"no {SLURM}")
 
@@ -18,25 +19,23 @@ needs_slurm = pytest.mark.skipif(not (REPOSITORY / SLURM).exists(), reason=f"no 
 def test_the_tiny_run_is_planned_whole(fresh):
     assert fresh.plan() == {
         "index": 1,
-        "images": 2,
+        "decode": 2,
         "train": 1,
-        "activations": 6,
+        "cache": 6,
         "discovery": 1,
         "class_features": 3,
-        "features": 3,
+        "dictionary": 3,
         "codes": 8,
-        "random_directions": 1,
-        "shuffled_codes": 2,
-        "probes": 8,
-        "redundancy": 1,
-        "robustness": 1,
-        "importance": 1,
-        "atlas": 1,
+        "control_directions": 1,
+        "control_codes": 2,
+        "probe": 8,
+        **dict.fromkeys(MEASURES, 1),
         "measurements": 1,
         "support": 1,
+        "gather": 1,
         "decoded": 1,
         "findings": 1,
-        "figures": 1,
+        "draw": 1,
         "report": 1,
     }
 
@@ -51,23 +50,28 @@ def test_the_tiny_run_is_planned_whole(fresh):
     ],
 )
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
-    config = checked(tiny(changes), REPOSITORY / "workflow/schemas/config.schema.yaml")
-    table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
+    config = checked(tiny(changes))
+    table = estimate.estimate(
+        config, estimate.shapes(config), rates=next(iter(estimate.read_rates().values()))
+    ).set_index("rule")
     plan = fresh.plan(changes=changes)
-    plan["images"] += plan.pop("index")
-    by_checkpoint = ("activations", "class_features", "features", "codes", "probes")
-    by_seed = ("train", "random_directions", "importance", "redundancy", "robustness")
-    for rule in ("images", "discovery", "shuffled_codes", *by_checkpoint, *by_seed):
+    by_checkpoint = ("cache", "class_features", "dictionary", "codes")
+    by_seed = ("train", "control_directions", "control_codes", *MEASURES)
+    for rule in ("discovery", *by_checkpoint, *by_seed):
         assert table.loc[rule, "jobs"] == plan[rule], rule
-    for rule in ("atlas", "decoded", *(["visualise"] if config["questions"]["visualise"] else [])):
+    for rule in ("decoded", *(["visualise"] if config.questions.visualise else [])):
         assert table.loc[rule, "jobs"] == plan[rule], rule
-    assert ("perceptrons" in table.index) == ("perceptrons" in plan)
+    assert table.loc["index, decode", "jobs"] == plan["index"] + plan["decode"]
+    assert table[table.index.str.startswith("probe ")]["jobs"].sum() == plan["probe"]
+    assert ("probe (mlp)" in table.index) == (config.probes.family == "mlp")
     assert table.loc["all", "jobs"] == sum(plan.values())
 
 
 def test_the_estimate_of_a_finished_run_tells_its_disk(finished):
-    config = checked(tiny(), REPOSITORY / "workflow/schemas/config.schema.yaml")
-    table = costs.estimate(config, costs.shapes(config), next(iter(costs.read_rates().values()))).set_index("rule")
+    config = checked(tiny())
+    table = estimate.estimate(
+        config, estimate.shapes(config), rates=next(iter(estimate.read_rates().values()))
+    ).set_index("rule")
     for rule, pattern in (("train", "seed-0/checkpoints/*"), ("codes", "seed-0/codes/epoch*/*")):
         size = sum(path.stat().st_size for path in finished.files(pattern).values())
         assert 0.3 < table.loc[rule, "disk"] / size < 3, rule  # tiny files are mostly headers
@@ -75,50 +79,50 @@ def test_the_estimate_of_a_finished_run_tells_its_disk(finished):
 
 def test_a_figure_is_planned_without_the_report(fresh):
     plan = fresh.plan(f"{RUN}/figures/q2_emergence.png")
-    assert plan["figures"] == 1
+    assert plan["draw"] == 1
     assert "report" not in plan
 
 
 def test_a_checkpoint_is_planned_with_its_images_only(fresh):
     plan = fresh.plan(f"{SEED}/checkpoints/epoch-000.pt")
-    assert plan == {"index": 1, "images": 2, "train": 1}
+    assert plan == {"index": 1, "decode": 2, "train": 1}
 
 
 def test_codes_of_one_shard_are_planned_without_probes(fresh):
     plan = fresh.plan(f"{SEED}/codes/epoch-001/shard-001.h5")
-    assert plan == {"index": 1, "images": 2, "train": 1, "activations": 1, **FEATURES, "codes": 1}
+    assert plan == {"index": 1, "decode": 2, "train": 1, "cache": 1, **FEATURES, "codes": 1}
 
 
 def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
     again.remove(f"{RUN}/figures/q2_emergence.png")
-    assert again.plan(f"{RUN}/figures/q2_emergence.png") == {"figures": 1}
+    assert again.plan(f"{RUN}/figures/q2_emergence.png") == {"draw": 1}
 
 
 def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
     plan = fresh.plan(changes={"seeds": [0, 1]})
-    one = {"index", "images", "discovery", "measurements", "support", "decoded", "findings", "figures", "report"}
+    one = {"index", "decode", "discovery", "gather", "decoded", "findings", "draw", "report"}
     single = fresh.plan()
     assert plan == {rule: count if rule in one else 2 * count for rule, count in single.items()}
 
 
 def test_fewer_checkpoints_plan_less(fresh):
     plan = fresh.plan(changes={"training.epochs": 9, "training.checkpoints": [3]})
-    assert (plan["activations"], plan["features"], plan["probes"]) == (6, 3, 8)
+    assert (plan["cache"], plan["dictionary"], plan["probe"]) == (6, 3, 8)
 
 
 def test_studied_shards_are_planned_and_all_are_trained_on(fresh):
     plan = fresh.plan(changes={"data.shards": 5, "activations.shards": 1})
-    assert (plan["images"], plan["activations"], plan["codes"]) == (5, 3, 4)
+    assert (plan["decode"], plan["cache"], plan["codes"]) == (5, 3, 4)
 
 
 def test_classes_are_spread_over_jobs(fresh):
     plan = fresh.plan(changes={"features.jobs": 4})
-    assert (plan["discovery"], plan["class_features"], plan["features"]) == (4, 12, 3)
+    assert (plan["discovery"], plan["class_features"], plan["dictionary"]) == (4, 12, 3)
 
 
 def test_layers_a_job_set_the_number_of_probe_jobs(fresh):
     plan = fresh.plan(changes={"probes.layers_per_job": 1})
-    assert plan["probes"] == 4 * (3 + 2 + 1 + 1) + 4
+    assert plan["probe"] == 4 * (3 + 2 + 1 + 1) + 4
 
 
 def test_superclasses_are_checked_where_they_are_given(fresh):
@@ -133,7 +137,7 @@ def test_imagenet_is_planned_without_its_data_in_fewer_than_5000_jobs(fresh):
     assert done.code == 0, done.output
     plan = planned(done.output)
     assert plan["train"] == 1
-    assert plan["features"] == 91
+    assert plan["dictionary"] == 91
     assert 1000 < sum(plan.values()) < 5000
     profile = yaml.safe_load((REPOSITORY / SLURM).read_text())
     at_once = (profile["jobs"], int(profile["max-jobs-per-timespan"].split("/")[0]))

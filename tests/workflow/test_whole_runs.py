@@ -8,50 +8,17 @@ import h5py
 import pytest
 from workplace import CHECKPOINTS, RUN, SEED, SHARDS, differing
 
+from strata.claims.registry import CLAIMS
+from strata.figures.catalogue import FIGURES as CATALOGUE
+from strata.measures.catalogue import MEASURES
+
 pytestmark = pytest.mark.workflow
 
 PROBED = ("stem", "block-01", "block-02", "penultimate")
 BRANCHES = ("block-01-main", "block-01-skip", "block-02-main", "block-02-skip")
-FIGURES = (
-    "findings",
-    "training",
-    "q1_spectrum",
-    "q1_map",
-    "q1_meta_features",
-    "q1_plate",
-    "q2_emergence",
-    "q2_deciles",
-    "q2_growth",
-    "q2_sedimentation",
-    "q3_flow",
-    "q3_teleport",
-    "q4_importance",
-    "q4_targets",
-    "q4_support",
-    "controls",
-    "a_map",
-    "a_dendrogram",
-    "a_redundancy",
-    "a_robustness",
-    "a_local",
-)
+FIGURES = [name for name, figure in CATALOGUE.items() if figure.needs in ("", "checkpoints", "branches")]
 TABLES = ("by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "support")
-FINDINGS = {
-    "q1.spectrum",
-    "q2.emergence",
-    "q2.growth",
-    "q3.teleport",
-    "q4.simplicity_bias",
-    "q4.simplicity_bias_initial",
-    "q4.sedimentation",
-    "q4.support",
-    "control.shuffled",
-    "control.untrained",
-    "control.random_directions",
-    "a.redundancy",
-    "a.robustness",
-    "a.local",
-}
+FINDINGS = {claim.id for claim in CLAIMS if claim.id != "a.families"}
 REPRODUCED = (
     "images/*",
     "seed-0/checkpoints/*",
@@ -59,12 +26,9 @@ REPRODUCED = (
     "seed-0/features/*",
     "seed-0/codes/**/*",
     "seed-0/vinfo/**/*",
-    "seed-0/importance.csv",
-    "seed-0/atlas.csv",
-    "seed-0/tree.csv",
+    *(f"seed-0/{table}.csv" for measure in MEASURES.values() for table in measure.tables),
     "seed-0/decoded.h5",
-    "seed-0/redundancy.csv",
-    "seed-0/robustness.csv",
+    "seed-0/tables/*.csv",
     "features.csv",
     "findings.json",
     "findings.md",
@@ -82,8 +46,9 @@ def outputs_of_the_contract():
             yield f"{SEED}/codes/{checkpoint}/{shard}.h5"
             for layer in (*PROBED, *BRANCHES):
                 yield f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5"
-    of_seed = ("training.csv", "redundancy.csv", "robustness.csv", "atlas.csv", "tree.csv", "decoded.h5")
-    yield from (f"{SEED}/{name}" for name in of_seed)
+    yield from (f"{SEED}/{table}.csv" for measure in MEASURES.values() for table in measure.tables)
+    yield from (f"{SEED}/tables/{name}.csv" for name in ("features", *TABLES))
+    yield from (f"{SEED}/{name}" for name in ("training.csv", "decoded.h5"))
     yield from (f"{RUN}/{name}" for name in ("features.csv", "findings.json", "findings.md"))
     for name in FIGURES:
         yield from (f"{RUN}/figures/{name}.{kind}" for kind in ("svg", "png"))
@@ -114,7 +79,7 @@ def test_a_run_leaves_no_temporary_file_and_no_training_state(finished):
 def test_jobs_run_the_package_of_the_copy(finished):
     """Otherwise no test here would see a module that it edits."""
     compiled = {path.name.split(".")[0] for path in finished.path("strata/__pycache__").glob("*.pyc")}
-    assert {"config", "training", "probes", "questions"} <= compiled
+    assert {"store", "tables", "job"} <= compiled
 
 
 def test_features_of_every_checkpoint_are_probed_in_their_own_and_the_last_ones_in_all(finished):
@@ -212,8 +177,15 @@ def two_seeds(finished, tmp_path_factory):
             for layer in PROBED:
                 file[f"{layer}/vinfo"][:] = 0.999
     changes = {"seeds": [0, 1]}
-    gathered = ("measurements", "support", "decoded", "findings", "figures", "report")
-    assert place.plan(changes=changes) == dict.fromkeys(gathered, 1)
+    again = (
+        "measurements",
+        "support",
+        "gather",
+        "findings",
+        "draw",
+        "report",
+    )  # of the second seed, and what joins both
+    assert place.plan(changes=changes) == dict.fromkeys(again, 1)
     done = place.make(changes=changes)
     assert done.code == 0, done.output
     return place

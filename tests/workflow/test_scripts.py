@@ -1,0 +1,80 @@
+"""The script of every rule, run in this process on the finished run: it writes the same bytes again."""
+
+import os
+
+import pytest
+from mocked import Mocked
+from workplace import CHECKPOINTS, REPOSITORY, SHARDS, Workplace, tiny
+
+from strata.measures.catalogue import MEASURES
+
+pytestmark = pytest.mark.workflow
+
+LAST = CHECKPOINTS[-1]
+OF_SEED = {"seed": "0"}
+OF_SHARD = {**OF_SEED, "shard": SHARDS[0]}
+RULES = {
+    "index": {},
+    "decode": {"shard": SHARDS[0]},
+    "train": OF_SEED,
+    "cache": {**OF_SHARD, "checkpoint": LAST},
+    "discovery": {"classes": "classes-000"},
+    "class_features": {**OF_SEED, "checkpoint": LAST, "classes": "classes-000"},
+    "dictionary": {**OF_SEED, "checkpoint": LAST},
+    "codes": {**OF_SHARD, "features": LAST},
+    "control_directions": {**OF_SEED, "control": "random"},
+    "control_codes": {**OF_SHARD, "control": "shuffled"},
+    "probe": {**OF_SEED, "features": LAST, "checkpoint": LAST, "family": "linear", "chunk": "stem-to-penultimate"},
+    **dict.fromkeys(MEASURES, OF_SEED),
+    "measurements": OF_SEED,
+    "support": OF_SEED,
+    "gather": {},
+    "decoded": OF_SEED,
+    "findings": {},
+    "draw": {},
+}
+ELSEWHERE = {
+    "adopt",
+    "superclasses",
+    "visualise",
+    "factor_codes",
+    "interventions",
+    "ground_truth",
+}  # whole runs of theirs
+PRINT = {"estimate", "layers", "report"}
+
+
+@pytest.fixture(scope="module")
+def mocked(finished):
+    before = os.getcwd()
+    mocked = Mocked(Workplace(finished.folder), tiny())
+    yield mocked
+    mocked.open.close()
+    os.chdir(before)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_script_writes_the_same_bytes_again(finished, mocked, tmp_path, rule):
+    for name in mocked.run(rule, tmp_path, **RULES[rule]):
+        if name.endswith("training.csv"):  # which tells seconds
+            assert (tmp_path / name).read_text().splitlines()[0] == finished.path(name).read_text().splitlines()[0]
+        else:
+            assert (tmp_path / name).read_bytes() == finished.path(name).read_bytes(), name
+
+
+@pytest.mark.parametrize("rule", ["estimate", "layers"])
+def test_a_script_that_prints_tells_what_it_should(mocked, tmp_path, capsys, rule):
+    mocked.run(rule, tmp_path)
+    assert {"estimate": "peak memory of a job", "layers": "for activations.layers: [stem,"}[
+        rule
+    ] in capsys.readouterr().out
+
+
+def test_every_script_is_run_by_a_test():
+    scripts = {path.stem for path in (REPOSITORY / "workflow/scripts").glob("*.py")}
+    assert scripts == {"measure" if rule in MEASURES else rule for rule in RULES} | ELSEWHERE | PRINT
+
+
+def test_scripts_are_thin():
+    for path in (REPOSITORY / "workflow/scripts").glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 40, path
