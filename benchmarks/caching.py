@@ -8,15 +8,19 @@ import numpy as np
 import torch
 from timing import median, side_by_side
 
-from strata import models, store
-from strata.activations import cache, graph_nodes
-
-MODEL = {"source": "strata:resnet", "arguments": {}, "weights": None, "head": None, "mean": None, "std": None}
+from strata import store
+from strata.activations.cache import Caching, cache
+from strata.activations.layers import graph_nodes
+from strata.config.keys import Model
+from strata.networks.build import build
+from strata.networks.head import head_of
+from strata.networks.preprocessing import normalised
 
 
 def compare(source: str, arguments: dict, size: int, images: int, runs: int = 5) -> list[dict]:
     """Time caching all layers and branches of a network, and its bare forward pass over the same images."""
-    network = models.build(MODEL | {"source": source, "arguments": arguments}, 10).eval()
+    model = Model(source=source, arguments=arguments)
+    network = build(model, 10).eval()
     pixels = np.random.default_rng(0).integers(0, 256, (images, 3, size, size), np.uint8)
     layers = list(graph_nodes(network))
     batch = 64
@@ -24,13 +28,13 @@ def compare(source: str, arguments: dict, size: int, images: int, runs: int = 5)
     @torch.no_grad()
     def bare():
         parts = [torch.from_numpy(pixels[i : i + batch]) for i in range(0, images, batch)]
-        return torch.cat([network(models.normalised(part, MODEL)) for part in parts])
+        return torch.cat([network(normalised(part, model)) for part in parts])
 
     def cached():
-        return cache(network, layers, pixels, MODEL, 1, "mean", "float32", batch)
+        return cache(network, layers, images=pixels, model=model, caching=Caching(batch_size=batch))
 
     seconds, results = side_by_side({"caching": cached, "bare": bare}, runs)
-    head = models.head_of(network)
+    head = head_of(network)
     logits = torch.from_numpy(results["caching"]["penultimate"]) @ head.weight.T + head.bias
     return [
         {"tool": f"Strata: {len(layers)} layers and branches", "seconds": median(seconds["caching"])},

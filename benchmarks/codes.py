@@ -11,7 +11,7 @@ from sklearn.decomposition import non_negative_factorization
 from sklearn.exceptions import ConvergenceWarning
 from timing import median, side_by_side
 
-from strata.codes import encode
+from strata.features.codes import encode
 
 UNITS = 512
 ITERATIONS = 300  # of peers that iterate
@@ -33,8 +33,12 @@ def compare(features: int, images: int, iterations: int, runs: int = 5) -> list[
 
     Parameters
     ----------
+    features, images
+        How many.
     iterations
         How many of their 300 iterations peers that iterate are timed on; all of them cost the same.
+    runs
+        Of each, of which the median is told.
 
     Returns
     -------
@@ -61,7 +65,7 @@ def compare(features: int, images: int, iterations: int, runs: int = 5) -> list[
         "scikit-learn non_negative_factorization": sklearn,
     }
     work = {
-        "Strata": lambda: encode(torch.from_numpy(a), torch.from_numpy(d), 1e-6, 200).z.numpy(),
+        "Strata": lambda: encode(torch.from_numpy(a), torch.from_numpy(d)).z.numpy(),
         "scipy nnls": lambda: np.stack([nnls(d.T, row)[0] for row in few]),
         **{name: partial(peer, a, iterations) for name, peer in peers.items()},
     }

@@ -6,7 +6,7 @@ import torch
 from overcomplete_import import NMF
 from timing import median, side_by_side
 
-from strata.features import factorise
+from strata.features.factorisation import factorise
 
 CLASSES, IMAGES, UNITS, RANK = 100, 300, 512, 10
 OVERCOMPLETE = 2  # classes that overcomplete is timed on; its time is proportional to their number
@@ -27,7 +27,7 @@ def compare(runs: int = 5) -> list[dict]:
     batch = torch.from_numpy(a)
 
     def strata():
-        u, d = factorise(batch, RANK, 0, 1e-5, 2000)
+        u, d = factorise(batch, RANK, seed=0, tolerance=1e-5, max_iterations=2000)
         return (u @ d).numpy()
 
     def scikit():

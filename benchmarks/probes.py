@@ -15,7 +15,8 @@ from sklearn.model_selection import GridSearchCV, KFold
 from timing import median, peak_mb, side_by_side
 
 from strata import store
-from strata.probes import Moments, accumulate, v_information
+from strata.probes.moments import Moments, accumulate
+from strata.probes.ridge import v_information
 
 IMAGES, UNITS, FEATURES, FOLDS = 20_000, 512, 2_000, 5
 PENALTIES = [1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0]
@@ -44,7 +45,7 @@ def compare() -> list[dict]:
     wide = tx.double(), tz.double()
 
     def strata():
-        return v_information(Moments.of(tx, tz, tf, FOLDS), PENALTIES).value.numpy()
+        return v_information(Moments.of(tx, tz, fold=tf, folds=FOLDS), PENALTIES).value.numpy()
 
     own, results = side_by_side(
         {
@@ -71,7 +72,7 @@ def compare() -> list[dict]:
                 "largest difference in I_V": float(np.abs(scores - results["strata"][:features]).max()),
             }
         )
-    same = Moments.of(tx, tz[:, :SINGLE], tf, FOLDS)
+    same = Moments.of(tx, tz[:, :SINGLE], fold=tf, folds=FOLDS)
     ours = v_information(same, [1.0]).value.numpy()
     theirs, _ = _cross_fitted(_sklearn_at_one, x, z[:, :SINGLE], fold)
     rows[0]["at one equal penalty, against float64 Ridge"] = float(np.abs(ours - theirs).max())
@@ -148,7 +149,7 @@ def _one_size(folder: str, shards: int) -> None:
     paths = [[str(Path(folder) / f"{kind}{i}.h5") for i in range(shards)] for kind in "xz"]
 
     def run():
-        return v_information(accumulate(*paths, "layer", FOLDS, 0), PENALTIES)
+        return v_information(accumulate(*paths, layer="layer", folds=FOLDS, seed=0), PENALTIES)
 
     seconds, _ = side_by_side({"run": run})
     print(median(seconds["run"]), peak_mb())

@@ -10,16 +10,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from caching import MODEL
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.io import write_jpeg
 
-from strata import costs, models, store
-from strata.data import index, write_shard
-from strata.features import factorise
+from strata import estimate, store
+from strata.config.keys import Model
+from strata.features.factorisation import factorise
+from strata.images.decode import write_shard
+from strata.images.index import index
+from strata.images.sources import Given
+from strata.networks.build import build
 
-IMPORTS = "from strata import activations, codes, probes"  # what a job needs before its first useful line
+# What a job needs before its first useful line.
+IMPORTS = "from strata.activations import cache; from strata.probes import probe"
 
 
 def seconds(work: Callable[[], object], runs: int = 5) -> float:
@@ -35,7 +39,7 @@ def seconds(work: Callable[[], object], runs: int = 5) -> float:
 
 def measure() -> dict[str, float]:
     """Return all rates; those of one-threaded rules are measured on one thread."""
-    network, images = models.build(MODEL, 10), torch.randn(64, 3, 32, 32)
+    network, images = build(Model(), 10), torch.randn(64, 3, 32, 32)
     with FlopCounterMode(display=False) as flops:
         network(images)
     work = flops.get_total_flops()
@@ -55,13 +59,17 @@ def measure() -> dict[str, float]:
         "forward": forward,
         "product32": product / seconds(lambda: a @ b),
         "product64": product / seconds(lambda: wide[0] @ wide[1]),
-        "small": 50 * 8 * classes.numel() * 10 / seconds(lambda: factorise(classes, 10, 0, 1e-300, 50), 3),
+        "small": 50 * 8 * classes.numel() * 10 / seconds(lambda: _factorised(classes), 3),
         "memory_bandwidth": 12 * len(large) / seconds(lambda: large * large),
         "disk": _disk(),
         "decode": _decode(),
         "start": _start(),
         "memory": _memory(),
     }
+
+
+def _factorised(classes: torch.Tensor) -> object:
+    return factorise(classes, 10, seed=0, tolerance=1e-300, max_iterations=50)
 
 
 def _disk() -> float:
@@ -78,9 +86,10 @@ def _decode() -> float:
             path.parent.mkdir(exist_ok=True)
             smooth = torch.from_numpy(rng.integers(0, 256, (1, 3, 16, 20), np.uint8)).float()
             write_jpeg(functional.interpolate(smooth, (400, 500), mode="bicubic")[0].clamp(0, 255).byte(), str(path))
-        images = index("folder", folder, 0.2, 1, 0)
+        given = Given("folder", folder)
+        images = index(given, 0.2)
         return 64 / seconds(
-            lambda: write_shard(images, ["class"], "folder", folder, 224, "fail", f"{folder}/images.h5"), 3
+            lambda: write_shard(images, ["class"], given=given, size=224, output=f"{folder}/images.h5"), 3
         )
 
 
@@ -97,7 +106,7 @@ def _memory() -> float:
 
 
 if __name__ == "__main__":
-    known = costs.read_rates()
+    known = estimate.read_rates()
     known["2 CPU cores, measured"] = {name: float(f"{value:.3g}") for name, value in measure().items()}
-    costs.RATES.write_text(json.dumps(known, indent=1) + "\n")
-    print(costs.RATES.read_text())
+    estimate.RATES.write_text(json.dumps(known, indent=1) + "\n")
+    print(estimate.RATES.read_text())

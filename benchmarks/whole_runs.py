@@ -18,8 +18,8 @@ import yaml
 from torch.nn import functional
 from torchvision.io import write_jpeg
 
-from strata import costs
-from strata.config import checked
+from strata import estimate
+from strata.config.check import checked
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "strata")
@@ -86,11 +86,11 @@ def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
 
 
 def _estimated(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
-    config = checked(overlay, ROOT / "workflow/schemas/config.schema.yaml")
+    config = checked(overlay)
     if "path" in overlay.get("data", {}):
         config["data"]["path"] = str(Path(folder) / config["data"]["path"])
-    rates = costs.read_rates()["2 CPU cores, measured"]
-    table = costs.estimate(config, costs.shapes(config), rates)
+    rates = estimate.read_rates()["2 CPU cores, measured"]
+    table = estimate.estimate(config, estimate.shapes(config), rates=rates)
     return table.set_index("rule").loc["all"].to_dict()
 
 

@@ -116,7 +116,7 @@ def estimate(config: Config, shape: Shapes, *, rates: Mapping[str, float]) -> pd
             2 * len(config.seeds) + 4 + (config.data.superclasses is not None),
             30 * rates["start"],
             0,
-            400 * scale.features,
+            400 * scale.feature_count,
         ),
     )
     table = pd.DataFrame(
@@ -175,7 +175,7 @@ def _scale(config: Config, shape: Shapes, rates: Mapping[str, float]) -> Scale:
         per_shard=ceil(studied / shards),
         checkpoints=len(epochs(config)),
         classes=shape.classes,
-        features=k,
+        feature_count=k,
         units=d,
         pixels=3 * config.data.size**2,
         forward=shape.forward,
@@ -215,7 +215,7 @@ def _of_checkpoints(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cos
 def _of_features(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
     """Count discovery and codes, of every checkpoint and of the controls."""
     how, rates, seeds, shards = config.features, scale.rates, len(config.seeds), config.studied_shards
-    k, d, train, pixels = scale.features, scale.units, _training_images(config, shape), scale.pixels
+    k, d, train, pixels = scale.feature_count, scale.units, _training_images(config, shape), scale.pixels
     given = min(train, shape.classes * (how.images_per_class or train))
     images = given * (how.crops or 1)
     cropped = images if how.crops else 0
@@ -256,7 +256,7 @@ def _of_probes(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
         wanted = {own: [(pairs, probed), (1, branches)]}
     else:
         wanted[REFERENCE].append((1, probed))
-    measured = (3 + 5 * folds) * 8 * scale.features
+    measured = (3 + 5 * folds) * 8 * scale.feature_count
     for name, parts in wanted.items():
         family = FAMILIES[name]
         about = {"images": scale.images, "folds": folds}
@@ -265,14 +265,14 @@ def _of_probes(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
             times
             * sum(
                 family.seconds(
-                    shape.units[layer], scale.features, **about, width=scale.width, rates=scale.rates, **told
+                    shape.units[layer], scale.feature_count, **about, width=scale.width, rates=scale.rates, **told
                 )
                 for layer in among
             )
             for times, among in parts
         )
         widest = max([shape.units[layer] for _, among in parts for layer in among], default=0)
-        memory = family.memory(widest, scale.features, **about, memory_mb=config.probes.memory_mb)
+        memory = family.memory(widest, scale.feature_count, **about, memory_mb=config.probes.memory_mb)
         jobs = sum(times * ceil(len(among) / size) for times, among in parts)
         disk = sum(times * len(among) for times, among in parts) * measured
         yield Cost(f"probe ({name})", seeds * jobs, seeds * seconds, seeds * disk, memory)

@@ -14,8 +14,8 @@ class Scale:
         That are studied, in all and in a shard.
     checkpoints, classes : int
         Of the run.
-    features, units : int
-        Of the last dictionary, and of the penultimate layer.
+    feature_count, units : int
+        Rows of the last dictionary, and units of the penultimate layer.
     pixels : int
         Bytes of an image.
     forward : float
@@ -32,7 +32,7 @@ class Scale:
     per_shard: int
     checkpoints: int
     classes: int
-    features: int
+    feature_count: int
     units: int
     pixels: int
     forward: float

@@ -32,8 +32,18 @@ def write(path: str | Path, table: pd.DataFrame, *, digits: int | None = None) -
     store.write_bytes(path, table.to_csv(index=False, float_format=f"%.{digits}g" if digits else None).encode())
 
 
-def read(path: str | Path) -> pd.DataFrame:
-    """Read a table that `write` wrote."""
+def read(path: str | Path, *, as_text: bool = False) -> pd.DataFrame:
+    """Read a table that `write` wrote.
+
+    Parameters
+    ----------
+    path
+        Of the table.
+    as_text
+        Whether every field is read as the text that it is, to be written again.
+    """
+    if as_text:
+        return pd.read_csv(path, dtype=str, keep_default_na=False)
     table = pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str), keep_default_na=False, na_values=[""])
     names = [name for name in _NAMES if name in table]
     return table.assign(**{name: table[name].fillna("") for name in names})

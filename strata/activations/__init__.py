@@ -1,3 +1,3 @@
 """Activations: the layers of a network, and what they say of every image."""
 
-__all__ = ["cache", "layers"]
+__all__ = ["cache", "layers", "tracing"]

@@ -2,13 +2,17 @@
 
 __all__ = [
     "claim",
+    "control_claims",
     "control_codes",
     "control_directions",
+    "controls",
     "factor_codes",
     "finding",
     "findings",
     "ground_truth",
     "interventions",
+    "random_directions",
     "registry",
+    "shuffled_codes",
     "testing",
 ]

@@ -16,7 +16,7 @@ from strata.claims.finding import QUESTIONS, Finding
 from strata.config.keys import Questions, Shapes
 
 
-def tested(
+def judged(
     found: Mapping[str, pd.DataFrame],
     settings: Questions,
     *,

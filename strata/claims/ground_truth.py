@@ -147,7 +147,7 @@ def findings(
     errors
         Rows of `errors_of_folds`, with seed, epoch and images (how many there are).
     interventions
-        Rows of `strata.interventions.swap`, with seed.
+        Rows of `strata.claims.interventions.intervene`, with seed.
     layers
         Those that complexity is the mean over.
     shapes

@@ -1,3 +1,3 @@
 """The configuration: every key stated once, checked before anything runs, and what is generated from it."""
 
-__all__ = ["check", "generate", "keys"]
+__all__ = ["check", "generate", "keys", "words"]

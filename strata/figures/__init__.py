@@ -3,7 +3,9 @@
 __all__ = [
     "appendix",
     "appendix_map",
+    "catalogue",
     "claims",
+    "draw",
     "families",
     "ground_truth",
     "how_much",

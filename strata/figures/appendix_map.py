@@ -33,7 +33,7 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questi
     Parameters
     ----------
     tree
-        Its nodes: branch, height, features (see `strata.atlas`).
+        Its nodes: branch, height, features (see `strata.measures.feature_map.tree`).
     """
     own = first_seed(features)
     nodes = tree.set_index("branch")

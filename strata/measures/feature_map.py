@@ -148,5 +148,5 @@ def scalars(table: pd.DataFrame) -> pd.DataFrame:
 
 def cost(scale: "Scale", meta_features: int | None, *, seed: int) -> tuple[float, float]:
     """Return seconds and bytes of memory, for one seed."""
-    k, d = scale.features, scale.units
+    k, d = scale.feature_count, scale.units
     return 10 + 12 * k * k * d / scale.rates["small"], 8 * k * (3 * k + 2 * d)

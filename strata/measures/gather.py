@@ -18,5 +18,5 @@ def gather(parts: Sequence[str | Path], output: str | Path) -> None:
     output
         The table of all.
     """
-    read = [pd.read_csv(path, dtype=str, keep_default_na=False) for path in parts]
+    read = [tables.read(path, as_text=True) for path in parts]
     tables.write(output, pd.concat(read, ignore_index=True))

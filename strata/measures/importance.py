@@ -99,5 +99,5 @@ def most_important(table: pd.DataFrame, share: float) -> pd.DataFrame:
 
 def cost(scale: "Scale") -> tuple[float, float]:
     """Return seconds and bytes of memory, for one seed: codes of all checkpoints are read."""
-    codes = 4 * scale.features
+    codes = 4 * scale.feature_count
     return scale.checkpoints * scale.images * codes / scale.rates["disk"], 4 * scale.per_shard * codes

@@ -117,11 +117,18 @@ def _positive(values: Tensor) -> Tensor:
 
 
 def cost(
-    scale: "Scale", share: float, *, subsets: int, folds: int, penalties: Sequence[float], memory_mb: int | float, **_: int
+    scale: "Scale",
+    share: float,
+    *,
+    subsets: int,
+    folds: int,
+    penalties: Sequence[float],
+    memory_mb: int | float,
+    **_: int,
 ) -> tuple[float, float]:
     """Return seconds and bytes of memory, for one seed: all units are probed, then each subset from their moments."""
     about: dict[str, Any] = {"folds": folds, "rates": scale.rates, "penalties": penalties}
-    whole = ridge.seconds(scale.units, scale.features, images=scale.images, width=scale.width, **about)
-    few = subsets * ridge.fit_seconds(share * scale.units, scale.features, **about)
-    memory = ridge.memory(scale.units, scale.features, images=scale.images, folds=folds, memory_mb=memory_mb)
+    whole = ridge.seconds(scale.units, scale.feature_count, images=scale.images, width=scale.width, **about)
+    few = subsets * ridge.fit_seconds(share * scale.units, scale.feature_count, **about)
+    memory = ridge.memory(scale.units, scale.feature_count, images=scale.images, folds=folds, memory_mb=memory_mb)
     return whole + few, memory

@@ -153,7 +153,7 @@ def robustness_of_checkpoint(
     ----------
     images
         Shards.
-    features
+    dictionary
         The shard of the dictionary.
     checkpoint
         That the features are of.
@@ -235,5 +235,5 @@ def cost(scale: "Scale", levels: Sequence[float], *, count: int, **_: Any) -> tu
     sample = min(count, scale.images)
     noisy_images = sample * len(levels) * DRAWS
     seconds = noisy_images * (scale.forward / scale.rates["forward"] + scale.encoding / scale.rates["product32"])
-    codes = 8 * (3 * scale.features**2 + (2 * DRAWS + 3) * sample * scale.features)
+    codes = 8 * (3 * scale.feature_count**2 + (2 * DRAWS + 3) * sample * scale.feature_count)
     return seconds, 5 * sample * scale.pixels + codes

@@ -38,7 +38,7 @@ _RESOURCES = {
 
 
 class Job(Checkpointable):  # when queued again, it gets the same arguments
-    """What a task of the job runs: `strata.training.train`, with its arguments."""
+    """What a task of the job runs: `strata.networks.train.train`, with its arguments."""
 
     def __call__(self, arguments: dict[str, Any]) -> pd.DataFrame | StrataError:
         """Train, together with the other tasks of the job; an error that a user can mend is returned."""
@@ -68,7 +68,7 @@ def train_as_job(arguments: dict[str, Any], resources: dict[str, Any], *, name: 
     Parameters
     ----------
     arguments
-        Of `strata.training.train`. Its section `training` tells how many nodes and tasks the job has.
+        Of `strata.networks.train.train`. Its section `training` tells how many nodes and tasks the job has.
     resources
         Snakemake's: gpu (if any, every task gets one), mem_mb, runtime (minutes), slurm_partition, slurm_account, qos,
         constraint.
@@ -78,7 +78,7 @@ def train_as_job(arguments: dict[str, Any], resources: dict[str, Any], *, name: 
     Returns
     -------
     DataFrame
-        See `strata.training.train`.
+        See `strata.networks.train.train`.
 
     Raises
     ------

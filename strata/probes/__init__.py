@@ -1,3 +1,3 @@
 """Probes: what a layer tells of every feature, as V-information and as linear CKA."""
 
-__all__ = ["cka", "moments", "perceptron", "probe", "results", "ridge"]
+__all__ = ["cka", "families", "moments", "perceptron", "probe", "results", "ridge", "vinformation"]

@@ -213,7 +213,9 @@ def is_constant(moments: Moments) -> Bool[Tensor, " features"]:
     return variance <= 1e-12 * (variance + mean.square())
 
 
-def feature_blocks(activation_shard: str | Path, code_shard: str | Path, *, folds: int, memory_mb: int | float) -> list[slice]:
+def feature_blocks(
+    activation_shard: str | Path, code_shard: str | Path, *, folds: int, memory_mb: int | float
+) -> list[slice]:
     """Return blocks of features whose moments, with a working copy, fit the memory.
 
     Raises

@@ -11,7 +11,19 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from strata import activations, codes, data, decoding, discovery, features, layers, probes, training, visualisation
+from strata import layers
+from strata.activations.cache import Caching, cache_shard
+from strata.config.keys import Augment, Model, Questions, Training
+from strata.features.class_features import discover_checkpoint
+from strata.features.codes import encode_shard
+from strata.features.discovery import write_images
+from strata.images.decode import write_shard
+from strata.images.index import index
+from strata.images.sources import Given
+from strata.measures.decoded import decode_examples
+from strata.measures.visualise import write_pictures
+from strata.networks.train import train
+from strata.probes.probe import probe_layers
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = ["stem", "block-01", "block-02"]
@@ -32,12 +44,12 @@ def root() -> Path:
 
 
 @pytest.fixture
-def model_config() -> dict[str, Any]:
+def model_config() -> Model:
     return _model_config()
 
 
 @pytest.fixture
-def training_config() -> dict[str, Any]:
+def training_config() -> Training:
     return _training_config()
 
 
@@ -45,12 +57,13 @@ def training_config() -> dict[str, Any]:
 def digit_shards(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Two shards with 36 images each of the digits 0, 1 and 2, 16 × 16 pixels."""
     folder = tmp_path_factory.mktemp("digits")
-    images = data.index("digits", None, test_fraction=0.25, shards=1, seed=0)
+    given = Given("digits")
+    images = index(given, 0.25, shards=1, seed=0)
     images = images[images["label"] < 3].groupby(["label", "split"]).head(12)
     paths = []
     for i in range(2):
         paths.append(folder / f"shard-{i:03d}.h5")
-        data.write_shard(images.iloc[i::2], ["0", "1", "2"], "digits", None, 16, "fail", paths[-1])
+        write_shard(images.iloc[i::2], ["0", "1", "2"], given=given, size=16, output=paths[-1])
     return paths
 
 
@@ -59,7 +72,9 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     """All stages once, from images to V-information, with 2 features a class. Tests read it only."""
     folder = tmp_path_factory.mktemp("walk")
     model, epochs = _model_config(), [0, 1, 2]
-    history = training.train(digit_shards, model, _training_config() | {"epochs": 2}, epochs, 0, folder)
+    training = _training_config().model_copy(update={"epochs": 2})
+    history = train(digit_shards, model, training=training, epochs_kept=epochs, seed=0, state=folder)
+    caching = Caching(batch_size=16)
     cached = layers.cached_layers(BLOCKS)
     shards = [path.stem for path in digit_shards]
 
@@ -70,22 +85,43 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
     acts = {name: [path_of("activations", name, shard) for shard in shards] for name in cached}
     for i, shard in enumerate(digit_shards):
         outputs = {name: str(acts[name][i]) for name in cached}
-        activations.cache_shard(shard, checkpoint, outputs, model, 1, "mean", "float32", 16)
+        cache_shard(shard, checkpoint, outputs=outputs, model=model, caching=caching, dtype="float32")
     given, dictionary = path_of("discovery", "classes-000"), path_of("features", "epoch-002")
-    discovery.write_images(digit_shards, None, None, 1, 0, given)
-    caching = {"pool": 1, "tokens": "mean", "batch_size": 16}
-    features.discover_checkpoint(given, checkpoint, model, caching, "nmf", 2, 0, 1e-6, 500, dictionary)
+    write_images(digit_shards, None, crops=None, jobs=1, job=0, output=given)
+    discover_checkpoint(
+        given,
+        checkpoint,
+        model=model,
+        caching=caching,
+        method="nmf",
+        per_class=2,
+        seed=0,
+        tolerance=1e-6,
+        max_iterations=500,
+        output=dictionary,
+    )
     code_shards = [path_of("codes", "epoch-002", shard) for shard in shards]
     for acts_shard, codes_shard in zip(acts["penultimate"], code_shards, strict=True):
-        codes.encode_shard(dictionary, acts_shard, 1e-6, 200, codes_shard)
+        encode_shard(dictionary, acts_shard, method="nmf", tolerance=1e-6, max_iterations=200, output=codes_shard)
     vinfo = path_of("vinfo", "all")
-    probes.probe_layers(acts, code_shards, 3, [0.01, 1.0, 100.0], 0, 256, vinfo)
+    probes = {"folds": 3, "penalties": [0.01, 1.0, 100.0], "seed": 0}
+    probe_layers(acts, code_shards, family="linear", output=vinfo, memory_mb=256, **probes)
     own = _tables(n=6)["features"]
     decoded, pictures = path_of("decoded"), path_of("pictures")
     in_blocks = {block: acts[block] for block in ("block-01", "block-02")}
-    decoding.decode_examples(in_blocks, code_shards, own, 3, [0.01, 1.0, 100.0], 0, decoded)
-    visualisation.write_pictures(
-        own, dictionary, decoded, checkpoint, digit_shards, model, {"pool": 1, "tokens": "mean"}, 2, 0, pictures
+    decode_examples(in_blocks, code_shards, features=own, output=decoded, **probes)
+    write_pictures(
+        own,
+        dictionary,
+        decoded=decoded,
+        checkpoint=checkpoint,
+        images=digit_shards,
+        model=model,
+        pool=1,
+        tokens="mean",
+        steps=2,
+        seed=0,
+        output=pictures,
     )
     return SimpleNamespace(
         history=history,
@@ -94,10 +130,10 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         discovery=given,
         checkpoint=checkpoint,
         activations=acts,
-        features=dictionary,
+        dictionary=dictionary,
         codes=code_shards,
         vinfo=vinfo,
-        table=own,
+        features=own,
         decoded=decoded,
         pictures=pictures,
         blocks=BLOCKS,
@@ -111,35 +147,57 @@ def tables() -> Callable[..., dict[str, pd.DataFrame]]:
 
 
 @pytest.fixture
-def settings() -> dict[str, Any]:
-    return {"bootstrap": 200, "confidence": 0.95, "top_share": 0.01, "seed": 0}
+def measured(tables: Callable[..., dict[str, pd.DataFrame]]) -> Callable[..., dict[str, pd.DataFrame]]:
+    """A maker of all tables that claims look at, with controls that hold unless they are asked not to."""
+
+    def measured(
+        random: float = 0.1,
+        together: float = 0.0,
+        redundancy: float = 0.0,
+        robustness: float = 0.0,
+        local: float = 0.0,
+        moved: float = 0.02,
+        **effects: Any,
+    ) -> dict[str, pd.DataFrame]:
+        t = tables(**{"shuffled": -0.05, "trained": 0.2} | effects)
+        features, rng = t["features"], np.random.default_rng(9)
+        n, k = len(features), features["complexity"].to_numpy()
+        for name, slope in (("redundancy", redundancy), ("robustness", robustness), ("hoyer", local)):
+            features[name] = 0.5 + slope * k + 0.05 * rng.normal(size=n)
+        others = t["control_vinfo"][t["control_vinfo"]["control"] != "random"]
+        t["control_vinfo"] = pd.concat([others, _random_directions(n, random, rng)], ignore_index=True)
+        scalars = features[["seed", "feature", "complexity", "temporal_decoding_score"]]
+        t["by_fold"] = pd.concat(
+            scalars.assign(fold=fold, complexity=k + 0.02 * rng.normal(size=n)) for fold in range(5)
+        )
+        t["support"] = _support(features, together, rng)
+        ranks = scalars[["seed", "feature"]]
+        by_family = {"linear": k, "mlp": 0.9 * k + 0.5 * moved * rng.normal(size=n)}
+        t["by_family"] = pd.concat(ranks.assign(family=name, complexity=own) for name, own in by_family.items())
+        return t
+
+    return measured
 
 
-def _model_config() -> dict[str, Any]:
-    return {
-        "source": "strata:resnet",
-        "arguments": {"depths": [1, 1], "width": 4},
-        "weights": None,
-        "checkpoints": None,
-        "head": None,
-        "mean": [0.5, 0.5, 0.5],
-        "std": [0.5, 0.25, 1.0],
+@pytest.fixture
+def two_seeds() -> Callable[..., dict[str, pd.DataFrame]]:
+    """What puts the tables of two seeds together."""
+    return lambda one, other: {
+        name: pd.concat([one[name], other[name].assign(seed=1)], ignore_index=True) for name in one
     }
 
 
-def _training_config() -> dict[str, Any]:
-    return {
-        "epochs": 4,
-        "checkpoints": "all",
-        "batch_size": 16,
-        "schedule": "one-cycle",
-        "learning_rate": 0.1,
-        "momentum": 0.9,
-        "weight_decay": 0.0005,
-        "augment": {"scale": [0.8, 1.0], "flip": False},
-        "threads": 1,
-        "shuffle_labels": False,
-    }
+@pytest.fixture
+def settings() -> Questions:
+    return Questions(bootstrap=200)
+
+
+def _model_config() -> Model:
+    return Model(arguments={"depths": [1, 1], "width": 4}, mean=[0.5, 0.5, 0.5], std=[0.5, 0.25, 1.0])
+
+
+def _training_config() -> Training:
+    return Training(epochs=4, batch_size=16, learning_rate=0.1, augment=Augment(scale=[0.8, 1.0]), threads=1)
 
 
 def _tables(
@@ -213,3 +271,26 @@ def _tables(
         "branch_cka": pd.concat(branches, ignore_index=True),
         "control_vinfo": pd.concat(controls, ignore_index=True),
     }
+
+
+def _random_directions(n: int, spread: float, rng: np.random.Generator) -> pd.DataFrame:
+    vinfo = 0.5 + spread * (rng.permutation(n) / n - 0.5)
+    layers = ("stem", "block-01", "penultimate")
+    key = {"seed": 0, "feature": np.arange(n), "control": "random"}
+    return pd.concat(
+        pd.DataFrame({**key, "layer": layer, "vinfo": 0.9 if layer == "penultimate" else vinfo}) for layer in layers
+    )
+
+
+def _support(features: pd.DataFrame, together: float, rng: np.random.Generator) -> pd.DataFrame:
+    """Accuracy falls in a line without random features, and by `together` more than theirs without the complex half."""
+    share = np.linspace(0, 1, 21)
+    ranked = features.sort_values("complexity")["importance"].to_numpy()
+    weight = ranked[len(ranked) // 2 :].sum() / ranked.sum()
+    sag = 0.8 * (1 - weight) - together - 0.8 * 0.5
+    rows = [("complex first", 0, 0.1 + 0.8 * share + 4 * sag * share * (1 - share))]
+    rows += [("random", i, 0.1 + 0.8 * share + 0.02 * rng.normal() * share * (1 - share)) for i in range(10)]
+    return pd.concat(
+        pd.DataFrame({"seed": 0, "order": order, "draw": draw, "share_kept": share, "accuracy": accuracy, "n": 400})
+        for order, draw, accuracy in rows
+    )

@@ -8,7 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from strata import codes, probes
+from strata.features.codes import encode
+from strata.probes.cka import linear_cka
+from strata.probes.moments import Moments
+from strata.probes.ridge import v_information
 
 FOLDS = 3
 EXAMPLES = int(os.environ.get("STRATA_EXAMPLES", "100"))  # more of them, and other ones each time, by hand
@@ -63,11 +66,11 @@ def test_v_information_at_a_given_penalty_is_that_of_an_independent_solution(lay
     x, z = layer
     assume(np.isfinite(x).all())
     fold = torch.arange(len(x)) % FOLDS
-    moments = probes.Moments.of(torch.from_numpy(x), torch.from_numpy(z), fold, FOLDS)
+    moments = Moments.of(torch.from_numpy(x), torch.from_numpy(z), fold=fold, folds=FOLDS)
     wide = x.astype(np.float64)
     expected = independent(wide, z.astype(x.dtype if x.dtype == np.float64 else np.float32).astype(np.float64))
     for i, penalty in enumerate(PENALTIES[1:], start=1):
-        found = probes.v_information(moments, [penalty]).value.numpy()
+        found = v_information(moments, [penalty]).value.numpy()
         constant = np.ptp(z, axis=0) == 0
         assert np.isnan(found[constant]).all()
         np.testing.assert_allclose(found[~constant], expected[i][~constant], atol=1e-4, rtol=1e-4)
@@ -78,10 +81,11 @@ def test_v_information_at_a_given_penalty_is_that_of_an_independent_solution(lay
 def test_nothing_but_constant_codes_is_missing_and_nothing_is_infinite(layer):
     x, z = layer
     assume(np.isfinite(x).all())
-    moments = probes.Moments.of(torch.from_numpy(x), torch.from_numpy(z), torch.arange(len(x)) % FOLDS, FOLDS)
-    found = probes.v_information(moments, PENALTIES)
+    fold = torch.arange(len(x)) % FOLDS
+    moments = Moments.of(torch.from_numpy(x), torch.from_numpy(z), fold=fold, folds=FOLDS)
+    found = v_information(moments, PENALTIES)
     constant = np.ptp(z, axis=0) == 0
-    for values in (found.value.numpy(), probes.linear_cka(moments).numpy()):
+    for values in (found.value.numpy(), linear_cka(moments).numpy()):
         assert (np.isnan(values) == constant).all()
         assert not np.isinf(values).any()
         assert (values[~constant] <= 1 + 1e-9).all()
@@ -95,7 +99,7 @@ def test_codes_reach_the_objective_of_scipys_solution(seed, n, units, features, 
     rng = np.random.default_rng(seed)
     d = rng.gamma(0.5, 1, (features, units)) * (rng.random((features, 1)) > 0.1)
     a = rng.gamma(0.5, 1, (n, units)) * 10.0**scale
-    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), 1e-8, 500)
+    found = encode(torch.from_numpy(a), torch.from_numpy(d), tolerance=1e-8, max_iterations=500)
     z, best = found.z.numpy(), np.stack([nnls(d.T, row, maxiter=10_000)[0] for row in a])
     gap = np.square(a - z @ d).sum(1) - np.square(a - best @ d).sum(1)
     # The objective is convex: its gap is at most the gradient, which the residual bounds, times the way to the best.

@@ -4,15 +4,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from known_factors import errors_with, interventions_with
 
-from strata import questions, store
+from strata import store
+from strata.claims import testing
+from strata.claims.finding import Finding
+from strata.config.keys import Activations, Config, Figures, at
 from strata.errors import StrataError
-from strata.figures import appendix_map, claims, drawing, how_much, what, when, where
-
-
-def spectrum(t, settings, walk):
-    features = t["features"].assign(feature=np.arange(len(t["features"])) % 6)
-    return what.q1_spectrum(features, walk.images, walk.codes, 4)
+from strata.figures import appendix_map, claims, how_much, what, when, where
+from strata.figures.catalogue import FIGURES
+from strata.figures.draw import save
+from strata.figures.parts import VERDICTS
 
 
 def decoding(t):
@@ -37,33 +39,62 @@ def support():
 TREE = pd.DataFrame({"branch": ["", "L", "R", "RL", "RR"], "height": [2.0, 1.0, 1.5, 0, 0.5], "features": 8})
 
 
-def of_six(t):
-    """A table whose features the tiny walk has images of."""
-    return t["features"].assign(feature=np.arange(len(t["features"])) % 6)
+def of_the_appendix(t):
+    """Return the features with what the appendix measures of them, and their robustness by noise level."""
+    features = t["features"]
+    k, rng = features["complexity"], np.random.default_rng(0)
+    columns = ("redundancy", "redundancy_cka", "robustness", "hoyer")
+    features = features.assign(**{column: 0.8 - 0.5 * k + 0.05 * rng.normal(size=len(k)) for column in columns})
+    own = features[["seed", "feature"]]
+    levels = pd.concat(own.assign(level=level, robustness=1 - level * 2 * k) for level in (0.05, 0.2))
+    return {"features": features, "robustness": levels}
 
 
-DRAW = {
-    "findings": lambda t, settings, walk: claims.findings(questions.findings(**t, settings=settings)),
-    "training": lambda t, settings, walk: claims.training(walk.history.assign(seed=0)),
-    "q1_spectrum": spectrum,
-    "q1_map": lambda t, settings, walk: what.q1_map(t["features"]),
-    "q1_meta_features": lambda t, settings, walk: what.q1_meta_features(of_six(t), walk.images, walk.codes, [], 4),
-    "q1_plate": lambda t, settings, walk: what.q1_plate(
-        t["features"], walk.decoded, walk.images, walk.codes, [walk.pictures], 4
-    ),
-    "q2_emergence": lambda t, settings, walk: when.q2_emergence(t["features"], settings),
-    "q2_growth": lambda t, settings, walk: when.q2_growth(t["by_checkpoint"], settings),
-    "q2_deciles": lambda t, settings, walk: when.q2_deciles(t["features"], decoding(t), settings),
-    "q2_sedimentation": lambda t, settings, walk: when.q2_sedimentation(t["by_checkpoint"], ["stem", "a"], settings),
-    "q3_teleport": lambda t, settings, walk: where.q3_teleport(t["features"], t["branch_cka"], settings),
-    "q4_targets": lambda t, settings, walk: how_much.q4_targets(t["features"], targets(t), settings),
-    "q4_support": lambda t, settings, walk: how_much.q4_support(support()),
-    "q3_flow": lambda t, settings, walk: where.q3_flow(t["features"], t["branch_cka"], settings),
-    "q4_importance": lambda t, settings, walk: how_much.q4_importance(t["by_checkpoint"], settings),
-    "controls": lambda t, settings, walk: claims.controls(t["features"], t["control_vinfo"], settings),
-    "a_map": lambda t, settings, walk: appendix_map.a_map(t["features"]),
-    "a_dendrogram": lambda t, settings, walk: appendix_map.a_dendrogram(t["features"], TREE, settings),
-}
+def by_family(t):
+    own = t["features"][["seed", "feature", "complexity", "vinfo_stem", "vinfo_block-01", "vinfo_penultimate"]]
+    other = own.assign(family="mlp", complexity=own["complexity"].to_numpy()[::-1])
+    return pd.concat([own.assign(family="linear"), other])
+
+
+def codes_of(count, walk, folder):
+    """Write codes of as many features as there are, those of the tiny walk again and again."""
+    paths = [folder / f"codes-{count}" / path.name for path in walk.codes]
+    for path, wide in zip(walk.codes, paths, strict=True):
+        arrays, about = store.read(path, kind="codes")
+        z = arrays["codes"]
+        store.write(wide, {"codes": np.tile(z, -(-count // z.shape[1]))[:, :count]}, **about)
+    return paths
+
+
+@pytest.fixture
+def drawn(settings, walk, tmp_path):
+    """What draws a figure of the catalogue from synthetic tables, and from the images and codes of the tiny walk."""
+    layers = Activations(layers=["stem", "block-01"])
+    config = Config(questions=settings, figures=Figures(examples=4), activations=layers)
+
+    def drawn(name, t):
+        given = {
+            **t,
+            **of_the_appendix(t),
+            "by_family": by_family(t),
+            "decoding": decoding(t),
+            "importance_targets": targets(t),
+            "support": support(),
+            "tree": TREE,
+            "superclasses": pd.DataFrame({"class": ["0", "1", "2"], "superclass": ["round", "straight", "straight"]}),
+            "history": walk.history.assign(seed=0),
+            "findings": testing.findings(settings, **t),
+            "factor_errors": errors_with((0.1, 0.3, 0.5), 0.01),
+            "interventions": interventions_with((0.9, 0.5, 0.1)),
+            "images": walk.images,
+            "codes": codes_of(len(t["features"]), walk, tmp_path),
+            "decoded": walk.decoded,
+            "pictures": [walk.pictures],
+        }
+        figure = FIGURES[name]
+        return figure.drawn(given, {argument: at(config, path) for argument, path in figure.settings.items()})
+
+    return drawn
 
 
 @pytest.fixture(autouse=True)
@@ -78,10 +109,10 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", DRAW)
-def test_a_figure_is_written_as_svg_and_png_with_its_numbers(name, tables, settings, walk, folder):
-    drawn = DRAW[name](tables(n=40), settings, walk)
-    drawing.save(drawn, name, folder, dpi=60)
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_written_as_svg_and_png_with_its_numbers(name, tables, drawn, folder):
+    figure, shown = drawn(name, tables(n=40))
+    save((figure, shown), name, folder=folder, dpi=60)
     svg = (folder / "figures" / f"{name}.svg").read_text()
     assert "</svg>" in svg
     assert "<text" in svg  # letters stay letters
@@ -89,37 +120,37 @@ def test_a_figure_is_written_as_svg_and_png_with_its_numbers(name, tables, setti
     png = plt.imread(folder / "figures" / f"{name}.png")
     assert png[..., :3].std() > 0.01  # not a blank sheet
     table = pd.read_csv(folder / "tables" / f"{name}.csv")
-    assert len(table) == len(drawn[1]) > 0
+    assert len(table) == len(shown) > 0
     assert not plt.get_fignums()  # closed
 
 
-@pytest.mark.parametrize("name", DRAW)
-def test_the_same_tables_give_the_same_svg(name, tables, settings, walk, folder):
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_tables_give_the_same_svg(name, tables, drawn, folder):
     written = []
     for _ in range(2):
-        drawing.save(DRAW[name](tables(n=20), settings, walk), name, folder, dpi=60)
+        save(drawn(name, tables(n=20)), name, folder=folder, dpi=60)
         written.append((folder / "figures" / f"{name}.svg").read_bytes())
     assert written[0] == written[1]
 
 
-@pytest.mark.parametrize("name", DRAW)
-def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, tables, settings, walk):
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, tables, drawn):
     t = tables(n=6, epochs=(0, 1))
     for table in t.values():
         column = {"complexity", "cka", "vinfo"} & set(table)
         table.loc[table["feature"] == 2, list(column)] = np.nan
-    figure, table = DRAW[name](t, settings, walk)
+    figure, table = drawn(name, t)
     figure.canvas.draw()
     assert len(table)
 
 
 def test_a_disk_that_refuses_a_figure_is_told_in_one_line(walk, folder):
-    drawn = claims.training(walk.history.assign(seed=0))
+    training = claims.training(walk.history.assign(seed=0))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2048, hard))
     try:
         with pytest.raises(StrataError, match=r"training\.svg: could not be written \(File too large\)") as error:
-            drawing.save(drawn, "training", folder, dpi=60)
+            save(training, "training", folder=folder, dpi=60)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(error.value)
@@ -133,12 +164,12 @@ def texts(figure):
 
 
 def test_findings_show_every_claim_with_its_interval_in_the_colour_of_its_verdict(tables, settings):
-    found = questions.findings(**tables(bias=-0.5), settings=settings)
+    found = testing.findings(settings, **tables(bias=-0.5))
     figure, table = claims.findings(found)
     ax = figure.axes[0]
     shown = {tuple(line.get_xdata()): line.get_color() for line in ax.lines}
     for f in found:
-        assert shown[f.ci_low, f.ci_high] == drawing.VERDICTS[f.verdict]
+        assert shown[f.ci_low, f.ci_high] == VERDICTS[f.verdict]
         assert any(text.startswith(f.id) for text in texts(figure))
     assert list(table["id"]) == [f.id for f in found]
 
@@ -149,7 +180,7 @@ def test_findings_show_every_seed_and_the_interval_over_images_where_there_are_a
     features = both["features"]
     folds = pd.concat(features[["seed", "feature", "complexity"]].assign(fold=fold) for fold in range(3))
     folds["complexity"] += 0.02 * np.random.default_rng(0).normal(size=len(folds))
-    found = questions.findings(settings, **both, by_fold=folds)
+    found = testing.findings(settings, **both, by_fold=folds)
     figure, table = claims.findings(found)
     shown = {tuple(line.get_xdata()) for line in figure.axes[0].lines}
     for f in found:
@@ -162,7 +193,7 @@ def test_findings_show_every_seed_and_the_interval_over_images_where_there_are_a
 
 @pytest.mark.parametrize("undefined", [None, float("nan")])
 def test_a_finding_that_is_not_defined_is_listed_without_a_point(undefined):
-    finding = questions.Finding("q9", "9", "c", "s", undefined, undefined, undefined, undefined, 3, "undecided")
+    finding = Finding("q9", "9", "c", "s", undefined, undefined, undefined, undefined, 3, "undecided")
     figure, table = claims.findings([finding])
     figure.canvas.draw()
     assert len(table) == 1
@@ -175,7 +206,7 @@ def test_the_spectrum_shows_each_features_most_activating_images(walk, examples)
     images = np.concatenate([store.read(path)[0]["images"] for path in walk.images])
     codes = np.concatenate([store.read(path)[0]["codes"] for path in walk.codes])
     wanted = np.array([4, 1])
-    pictures, names = what.most_activating(wanted, walk.images, walk.codes, examples)
+    pictures, names = what.most_activating(wanted, walk.images, codes=walk.codes, count=examples)
     for feature, shown, labels in zip(wanted, pictures, names, strict=True):
         rows = [ids.index(label) for label in labels]
         assert len(set(rows)) == examples
@@ -185,13 +216,13 @@ def test_the_spectrum_shows_each_features_most_activating_images(walk, examples)
 
 def test_images_of_another_run_are_refused(walk):
     with pytest.raises(StrataError, match="its images is"):
-        what.most_activating(np.array([0]), walk.images[::-1], walk.codes, 4)
+        what.most_activating(np.array([0]), walk.images[::-1], codes=walk.codes, count=4)
 
 
 def test_the_spectrum_goes_from_simple_to_complex_with_one_seeds_features(tables, settings, walk):
     features = tables(n=6)["features"]
     both = pd.concat([features, features.assign(seed=1, complexity=0.99)])
-    _, table = what.q1_spectrum(both, walk.images, walk.codes, 4)
+    _, table = what.q1_spectrum(both, walk.images, codes=walk.codes, examples=4)
     assert list(table["complexity"]) == sorted(features["complexity"])
     assert (table["seed"] == 0).all()
     assert all(len(names.split()) == 4 for names in table["images"])
@@ -213,7 +244,7 @@ def test_growth_shows_the_mean_and_its_interval_of_all_and_of_the_most_important
 
 def test_flow_shows_the_cka_of_every_decile_of_complexity(tables, settings):
     t = tables(teleport=-0.5)
-    _, table = where.q3_flow(t["features"], t["branch_cka"], settings)
+    _, table = where.q3_flow(t["features"], t["branch_cka"], settings=settings)
     assert len(table) == 10 * 2 * 2
     ranked = t["features"].sort_values("complexity")["feature"].to_numpy().reshape(10, 12)
     for row in table.itertuples():
@@ -225,7 +256,7 @@ def test_flow_shows_the_cka_of_every_decile_of_complexity(tables, settings):
 
 def test_deciles_are_followed_over_the_epochs(tables, settings):
     t = tables()
-    _, table = when.q2_deciles(t["features"], decoding(t), settings)
+    _, table = when.q2_deciles(t["features"], decoding(t), settings=settings)
     assert len(table) == 10 * 3
     simplest = t["features"].nsmallest(12, "complexity")["complexity"].mean()
     own = table[table["decile"] == 0].set_index("epoch")["vinfo"]
@@ -234,7 +265,7 @@ def test_deciles_are_followed_over_the_epochs(tables, settings):
 
 def test_sedimentation_shows_the_first_layers_of_all_and_of_the_most_important(tables, settings):
     t = tables()["by_checkpoint"]
-    figure, table = when.q2_sedimentation(t, ["stem", "block-01"], settings)
+    figure, table = when.q2_sedimentation(t, ["stem", "block-01"], settings=settings)
     for epoch, own in t.groupby("epoch"):
         shown = table[table["epoch"] == epoch].set_index("group")["decodable_from"]
         assert shown["all features"] == pytest.approx(own["decodable_from"].mean())
@@ -245,7 +276,7 @@ def test_sedimentation_shows_the_first_layers_of_all_and_of_the_most_important(t
 
 def test_the_teleport_block_is_drawn_where_it_is_though_moved_a_little(tables, settings):
     t = tables()
-    figure, table = where.q3_teleport(t["features"], t["branch_cka"], settings)
+    figure, table = where.q3_teleport(t["features"], t["branch_cka"], settings=settings)
     drawn = figure.axes[0].collections[0].get_offsets()
     assert np.abs(drawn[:, 1] - table["teleport_block"]).max() <= 0.15
     np.testing.assert_allclose(drawn[:, 0], table["complexity"])
@@ -282,7 +313,7 @@ def test_scatters_say_the_correlation_with_its_interval(tables, settings):
 
 def test_controls_show_all_layers_of_trained_untrained_and_shuffled(tables, settings):
     t = tables(shuffled=-0.01)
-    _, table = claims.controls(t["features"], t["control_vinfo"], settings)
+    _, table = claims.controls(t["features"], t["control_vinfo"], settings=settings)
     assert list(dict.fromkeys(table["layer"])) == ["stem", "block-01", "penultimate"]
     shown = table[table["layer"] == "stem"].set_index("group")["vinfo"]
     own = t["control_vinfo"].query("layer == 'stem'").groupby("control")["vinfo"].mean()
@@ -299,9 +330,12 @@ def test_seeds_are_lines_of_their_own_in_the_figure_of_training(walk):
     assert len(table) == 6
 
 
-def test_meta_features_show_the_images_on_which_their_mean_code_is_largest(tables, walk):
+@pytest.mark.parametrize("pictures", [False, True])
+def test_meta_features_show_the_images_on_which_their_mean_code_is_largest(tables, walk, pictures):
     features = tables(n=6)["features"]
-    _, table = what.q1_meta_features(features, walk.images, walk.codes, [walk.pictures], 4)
+    made = [walk.pictures] if pictures else []
+    figure, table = what.q1_meta_features(features, walk.images, codes=walk.codes, pictures=made, examples=4)
+    figure.canvas.draw()
     ids = np.array([name.decode() for path in walk.images for name in store.read(path)[0]["ids"]])
     codes = np.concatenate([store.read(path)[0]["codes"] for path in walk.codes])
     assert list(table["complexity"]) == sorted(table["complexity"])
@@ -315,9 +349,9 @@ def test_meta_features_show_the_images_on_which_their_mean_code_is_largest(table
 @pytest.mark.parametrize("pictures", [False, True])
 def test_the_plate_shows_the_images_of_the_largest_codes_and_predictions(tables, walk, pictures):
     features = tables(n=6)["features"]
-    figure, table = what.q1_plate(
-        features, walk.decoded, walk.images, walk.codes, [walk.pictures] if pictures else [], 4
-    )
+    made = [walk.pictures] if pictures else []
+    files = {"images": walk.images, "codes": walk.codes, "pictures": made}
+    figure, table = what.q1_plate(features, walk.decoded, **files, examples=4)
     decoded = store.read(walk.decoded)[0]
     ids = np.array([name.decode() for path in walk.images for name in store.read(path)[0]["ids"]])
     assert list(table["rank"].unique()) == ["simple", "middle", "complex"]
@@ -345,7 +379,7 @@ def test_the_map_numbers_meta_features_from_the_simplest(tables):
 
 def test_the_tree_tells_how_far_its_first_two_halves_are_apart(tables, settings):
     features = tables(n=60, bias=-0.5)["features"]
-    figure, table = appendix_map.a_dendrogram(features, TREE, settings)
+    figure, table = appendix_map.a_dendrogram(features, TREE, settings=settings)
     halves = features.groupby(features["branch"].str[0])[["complexity", "importance"]].mean()
     simple, complex_ = halves.sort_values("complexity").index
     change = halves.loc[complex_] - halves.loc[simple]

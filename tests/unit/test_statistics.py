@@ -81,7 +81,7 @@ def test_the_interval_of_a_mean_is_the_normal_one_when_n_is_large():
 
 def test_the_interval_of_a_correlation_is_that_of_resampling_one_by_one():
     pairs, rng = correlated(60), np.random.default_rng(1)
-    e = bootstrap(pearson, [pairs], 0.0, 4000, 0.9, seed=0)
+    e = bootstrap(pearson, [pairs], null=0.0, resamples=4000, confidence=0.9, seed=0)
     draws = [np.corrcoef(pairs[rng.integers(60, size=60)].T)[0, 1] for _ in range(4000)]
     assert (e.low, e.high) == pytest.approx(np.percentile(draws, [5, 95]), abs=0.02)
 
@@ -91,7 +91,7 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
     covered = [
         e.low <= 0 <= e.high
         for i in range(300)
-        for e in [bootstrap(mean, [rng.normal(size=50)], 0.0, 200, 0.9, seed=i)]
+        for e in [bootstrap(mean, [rng.normal(size=50)], null=0.0, resamples=200, confidence=0.9, seed=i)]
     ]
     # 90 % of 300, give or take four binomial standard errors and the percentile interval's known small shortfall
     assert 0.81 <= np.mean(covered) <= 0.97
@@ -99,31 +99,37 @@ def test_intervals_cover_the_truth_about_as_often_as_they_say():
 
 def test_more_confidence_is_a_wider_interval():
     x = np.random.default_rng(3).normal(size=60)
-    widths = [e.high - e.low for c in (0.5, 0.9, 0.99) for e in [bootstrap(mean, [x], 0.0, 1000, c, seed=0)]]
+    widths = [
+        e.high - e.low
+        for c in (0.5, 0.9, 0.99)
+        for e in [bootstrap(mean, [x], null=0.0, resamples=1000, confidence=c, seed=0)]
+    ]
     assert all(a < b for a, b in pairwise(widths))
 
 
 def test_groups_are_resampled_apart():
     first, second = np.zeros(10), np.ones(20)
-    e = bootstrap(lambda a, b: mean(b) - mean(a), [first, second], 0.0, 100, 0.95, seed=0)
+    e = bootstrap(lambda a, b: mean(b) - mean(a), [first, second], null=0.0, resamples=100, confidence=0.95, seed=0)
     assert (e.value, e.low, e.high) == (1.0, 1.0, 1.0)
 
 
 def test_all_resamples_count_however_many_fit_into_one_array(monkeypatch):
     x = np.random.default_rng(6).normal(size=(50, 2))
-    whole = bootstrap(pearson, [x], 0.0, 130, 0.95, seed=0)
+    whole = bootstrap(pearson, [x], null=0.0, resamples=130, confidence=0.95, seed=0)
     monkeypatch.setattr(statistics, "_AT_ONCE", 50 * 40)  # 40 at a time, 10 in the end
-    assert bootstrap(pearson, [x], 0.0, 130, 0.95, seed=0) == whole
+    assert bootstrap(pearson, [x], null=0.0, resamples=130, confidence=0.95, seed=0) == whole
 
 
 def test_a_statistic_that_mixes_resamples_is_refused():
     with pytest.raises(TypeError, match="one value a resample"):
-        bootstrap(lambda x: float(x.mean()), [np.arange(9.0)], 0.0, 100, 0.95, seed=0)
+        bootstrap(lambda x: float(x.mean()), [np.arange(9.0)], null=0.0, resamples=100, confidence=0.95, seed=0)
 
 
 def test_the_p_value_is_large_at_the_estimate_and_small_but_never_zero_far_from_it():
     x = np.random.default_rng(4).normal(size=80)
-    near, far = (bootstrap(mean, [x], null, 999, 0.95, seed=0).p_value for null in (x.mean(), 100.0))
+    near, far = (
+        bootstrap(mean, [x], null=null, resamples=999, confidence=0.95, seed=0).p_value for null in (x.mean(), 100.0)
+    )
     assert near > 0.8
     assert far == pytest.approx(2 / 1000)
 
@@ -132,7 +138,7 @@ def test_the_p_value_is_large_at_the_estimate_and_small_but_never_zero_far_from_
 def test_the_p_value_of_equivalence_is_that_of_two_one_sided_tests(centre):
     x = np.random.default_rng(5).normal(size=400)
     x += centre - x.mean()
-    e = bootstrap(mean, [x], (-0.25, 0.25), 20_000, 0.95, seed=0)
+    e = bootstrap(mean, [x], null=(-0.25, 0.25), resamples=20_000, confidence=0.95, seed=0)
     error = x.std() / 20
     # doubled, so that it is below 5 % where the 95 % interval is within the margin
     expected = 2 * max(stats.norm.sf((0.25 - centre) / error), stats.norm.sf((0.25 + centre) / error))
@@ -160,7 +166,7 @@ def test_the_jackknife_of_a_mean_is_students_interval_of_the_groups():
     groups = np.random.default_rng(0).normal(3, 2, size=(5, 40))
     without = [np.delete(groups, i, 0).mean() for i in range(5)]
     expected = stats.ttest_1samp(groups.mean(1), 0).confidence_interval(0.9)
-    assert jackknife(groups.mean(), without, 0.9) == pytest.approx(tuple(expected))
+    assert jackknife(groups.mean(), without, confidence=0.9) == pytest.approx(tuple(expected))
 
 
 def test_jackknife_intervals_of_few_groups_cover_the_truth_as_often_as_they_say():
@@ -169,14 +175,16 @@ def test_jackknife_intervals_of_few_groups_cover_the_truth_as_often_as_they_say(
     for _ in range(800):
         groups = rng.normal(size=(5, 60))
         without = [np.delete(groups, i, 0).var() for i in range(5)]
-        low, high = jackknife(groups.var(), without, 0.95)
+        low, high = jackknife(groups.var(), without, confidence=0.95)
         covered.append(low <= 1 <= high)
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
 def test_the_seed_alone_decides_the_draws():
     x = np.random.default_rng(5).normal(size=30)
-    first, again, other = (bootstrap(mean, [x], 0.0, 100, 0.95, seed) for seed in (7, 7, 8))
+    first, again, other = (
+        bootstrap(mean, [x], null=0.0, resamples=100, confidence=0.95, seed=seed) for seed in (7, 7, 8)
+    )
     assert first == again
     assert first.low != other.low
     assert isinstance(first, Estimate)
@@ -186,5 +194,5 @@ def test_the_seed_alone_decides_the_draws():
     ("statistic", "rows"), [(pearson, np.ones((9, 2))), (mean, np.empty(0))], ids=["constant", "no rows"]
 )
 def test_an_undefined_statistic_is_nan_throughout(statistic, rows):
-    e = bootstrap(statistic, [rows], 0.0, 100, 0.95, seed=0)
+    e = bootstrap(statistic, [rows], null=0.0, resamples=100, confidence=0.95, seed=0)
     assert np.isnan([e.value, e.low, e.high, e.p_value]).all()

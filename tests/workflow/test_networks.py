@@ -44,6 +44,8 @@ PLAIN = {
     "features.method": "semi-nmf",
 }
 
+SAVED = {"model.checkpoints": ["saved-{epoch}.pt"], "activations.keep": False}
+
 
 @pytest.fixture
 def place(fresh, monkeypatch):
@@ -99,16 +101,27 @@ def test_what_does_not_fit_is_told_in_one_line(place, changes, said):
     assert any(said in line for line in done.errors), done.output
 
 
-def test_a_series_of_files_gives_what_the_training_that_wrote_them_gives(finished, tmp_path):
-    place = Workplace.new(tmp_path / "series")
+@pytest.fixture(scope="module")
+def series(finished, tmp_path_factory):
+    """A run to features.csv of files that a training has written, which keeps no activations."""
+    place = Workplace.new(tmp_path_factory.mktemp("networks") / "series")
     for epoch in ("001", "002"):
         shutil.copy(finished.path(f"{SEED}/checkpoints/epoch-{epoch}.pt"), place.path(f"saved-{int(epoch)}.pt"))
-    changes = {"model.checkpoints": ["saved-{epoch}.pt"]}
-    done = place.make(f"{RUN}/features.csv", changes=changes)
+    done = place.make(f"{RUN}/features.csv", changes=SAVED)
     assert done.code == 0, done.output
-    assert place.path(f"{RUN}/features.csv").read_bytes() == finished.path(f"{RUN}/features.csv").read_bytes()
-    own, other = (pd.read_csv(p.path(f"{SEED}/training.csv")) for p in (place, finished))
+    return place
+
+
+def test_a_series_of_files_gives_what_the_training_that_wrote_them_gives(finished, series):
+    assert series.path(f"{RUN}/features.csv").read_bytes() == finished.path(f"{RUN}/features.csv").read_bytes()
+    own, other = (pd.read_csv(p.path(f"{SEED}/training.csv")) for p in (series, finished))
     pd.testing.assert_frame_equal(own, other[list(own)], check_exact=False, rtol=1e-5)
+
+
+def test_activations_that_are_not_kept_go_and_change_nothing(finished, series):
+    assert series.path(f"{RUN}/features.csv").read_bytes() == finished.path(f"{RUN}/features.csv").read_bytes()
+    assert list(series.files("seed-0/activations/**/*.h5")) == []
+    assert series.plan(f"{RUN}/features.csv", changes=SAVED) == {}
 
 
 @pytest.mark.parametrize(

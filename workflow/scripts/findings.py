@@ -13,7 +13,7 @@ with job(snakemake.threads):
     p, i = snakemake.params, snakemake.input
     found = {name: tables.read(path) for name, path in i.items() if name not in ("history", "skipped")}
     settings = Questions(**p.settings)
-    said, untested = findings.tested(found, settings, layers=p.layers, shapes=p.shapes and Shapes(**p.shapes))
+    said, untested = findings.judged(found, settings, layers=p.layers, shapes=p.shapes and Shapes(**p.shapes))
     notes = findings.notes(
         found["features"],
         found["code_quality"],

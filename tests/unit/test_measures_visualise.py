@@ -2,12 +2,18 @@ import numpy as np
 import pytest
 import torch
 
-from strata import measurements, store, visualisation
+from strata import store
+from strata.activations.layers import extractor
+from strata.measures import visualise
+from strata.measures.meta_features import meta_features
+from strata.networks import checkpoints
+from strata.networks.build import build
+from strata.networks.preprocessing import normalised
 
 
 @pytest.fixture
 def magnitude(walk):
-    return visualisation.spectrum(walk.images)
+    return visualise.spectrum(walk.images)
 
 
 def test_the_spectrum_is_the_mean_magnitude_of_the_images(walk, magnitude):
@@ -31,8 +37,8 @@ def test_a_picture_climbs_its_score(magnitude):
     def score(images):
         return (images * half).mean()
 
-    up = visualisation.maco(score, magnitude, 40, 0)
-    down = visualisation.maco(lambda images: -score(images), magnitude, 40, 0)
+    up = visualise.maco(score, magnitude, steps=40, seed=0)
+    down = visualise.maco(lambda images: -score(images), magnitude, steps=40, seed=0)
     assert up.shape == (3, 24, 24)
     assert up.min() >= 0
     assert up.max() <= 1
@@ -41,34 +47,31 @@ def test_a_picture_climbs_its_score(magnitude):
 
 
 def test_the_same_seed_gives_the_same_picture_to_the_bit(magnitude):
-    one, two, other = (visualisation.maco(torch.mean, magnitude, 3, seed) for seed in (0, 0, 1))
+    one, two, other = (visualise.maco(torch.mean, magnitude, steps=3, seed=seed) for seed in (0, 0, 1))
     assert torch.equal(one, two)
     assert not torch.equal(one, other)
 
 
 def test_stretched_pictures_use_all_values():
     picture = torch.linspace(0.4, 0.6, 3 * 32 * 32).view(3, 32, 32)
-    values = visualisation.stretched(picture)
+    values = visualise.stretched(picture)
     assert values.shape == (32, 32, 3)
     assert values.dtype == np.uint8
     assert (values.min(), values.max()) == (0, 255)
-    assert visualisation.stretched(torch.full((3, 4, 4), 0.5)).std() == 0
+    assert visualise.stretched(torch.full((3, 4, 4), 0.5)).std() == 0
 
 
 def test_a_direction_that_is_pictured_grows_in_its_layer(walk, magnitude):
     """Of two opposite directions, each one's picture makes it larger than the other's does."""
     weights = store.read(walk.decoded)[0]["block-01/weights"].T[:1]
-    how = {"pooling": {"pool": 1, "tokens": "mean"}, "magnitude": magnitude, "steps": 40, "seed": 0}
-    pictures = visualisation.visualise(
-        walk.checkpoint, walk.model, 3, "block-01", np.concatenate([weights, -weights]), **how
-    )
+    how = {"pool": 1, "tokens": "mean", "magnitude": magnitude, "steps": 40, "seed": 0}
+    both = np.concatenate([weights, -weights])
+    pictures = visualise.visualise(walk.checkpoint, walk.model, classes=3, layer="block-01", directions=both, **how)
     assert pictures.shape == (2, 24, 24, 3)
-    network = visualisation.models.build(walk.model, 3)
-    visualisation.models.load(walk.checkpoint, network)
-    seen = visualisation.models.normalised(
-        torch.from_numpy(pictures[:, 4:20, 4:20].transpose(0, 3, 1, 2).copy()), walk.model
-    )
-    inner = visualisation.activations.extractor(network, ["block-01"], 1)
+    network = build(walk.model, 3)
+    checkpoints.load(walk.checkpoint, network)
+    seen = normalised(torch.from_numpy(pictures[:, 4:20, 4:20].transpose(0, 3, 1, 2).copy()), walk.model)
+    inner = extractor(network, ["block-01"], pool=1)
     with torch.no_grad():
         up, down = inner(seen)["block-01"] @ torch.from_numpy(weights[0]).float()
     assert up > down
@@ -77,7 +80,7 @@ def test_a_direction_that_is_pictured_grows_in_its_layer(walk, magnitude):
 def test_every_shown_meta_feature_and_decoded_direction_has_its_picture(walk):
     arrays, about = store.read(walk.pictures, kind="pictures")
     assert set(arrays) == {"meta_features", "pictures", "block-01/pictures", "block-02/pictures"}
-    shown = measurements.meta_features(walk.table)
+    shown = meta_features(walk.features)
     assert list(arrays["meta_features"]) == list(shown["meta_feature"])
     assert arrays["pictures"].shape == (len(shown), 24, 24, 3)
     assert arrays["block-02/pictures"].shape == (3, 24, 24, 3)

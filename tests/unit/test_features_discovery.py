@@ -1,23 +1,35 @@
 import numpy as np
 import pytest
 
-from strata import data, discovery, store
+from strata import store
 from strata.errors import StrataError
+from strata.features import discovery
+from strata.images.decode import write_shard
+from strata.images.index import index
+from strata.images.sources import Given
 
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
     """The digits in five shards, 8 × 8 pixels."""
     folder = tmp_path_factory.mktemp("shards")
-    images = data.index("digits", None, test_fraction=0.2, shards=5, seed=0)
+    given = Given("digits")
+    images = index(given, 0.2, shards=5, seed=0)
     paths = [folder / f"shard-{i:03d}.h5" for i in range(5)]
     for i, path in enumerate(paths):
-        data.write_shard(images[images["shard"] == i], [str(c) for c in range(10)], "digits", None, 8, "fail", path)
+        write_shard(
+            images[images["shard"] == i],
+            [str(c) for c in range(10)],
+            given=given,
+            size=8,
+            on_bad_image="fail",
+            output=path,
+        )
     return paths
 
 
 def written(shards, output, per_class=None, crops=None, jobs=1, job=0):
-    discovery.write_images(shards, per_class, crops, jobs, job, output)
+    discovery.write_images(shards, per_class, crops=crops, jobs=jobs, job=job, output=output)
     return store.read(output, kind="discovery")
 
 
@@ -63,7 +75,7 @@ def test_crops_stand_for_their_image_and_are_the_same_again(shards, tmp_path):
 def test_crops_show_parts_of_their_image_between_a_twelfth_and_all_of_it():
     y, x = np.mgrid[:160, :160]
     image = np.stack([y, x, 0 * y]).astype(np.uint8)
-    crops = discovery.cropped(image, "a/1.png", 60).astype(int)
+    crops = discovery.cropped(image, "a/1.png", count=60).astype(int)
     assert crops.shape == (60, 3, 160, 160)
     heights, widths = (crops[:, 0, -1, 80] - crops[:, 0, 0, 80]) + 1, (crops[:, 1, 80, -1] - crops[:, 1, 80, 0]) + 1
     shares = heights * widths / 160**2
@@ -71,7 +83,7 @@ def test_crops_show_parts_of_their_image_between_a_twelfth_and_all_of_it():
     assert shares.max() <= 1
     assert shares.std() > 0.15
     assert ((heights / widths > 0.7) & (heights / widths < 1.4)).all()
-    assert (discovery.cropped(image, "a/2.png", 1) != crops[:1]).any()
+    assert (discovery.cropped(image, "a/2.png", count=1) != crops[:1]).any()
 
 
 def test_a_class_without_training_images_is_told(shards, tmp_path):

@@ -2,8 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from strata import decoding, layers, probes, store
+from strata import layers, store
 from strata.errors import StrataError
+from strata.measures.decoded import decode, examples
+from strata.probes.moments import fold_of
 
 PENALTIES = [0.01, 1.0, 100.0]
 
@@ -17,7 +19,7 @@ def decoded(walk):
 def truth(walk):
     """The codes of all images, the folds, and the activations of a layer."""
     shards = [store.read(path, kind="codes") for path in walk.codes]
-    fold = [probes.fold_of(len(arrays["codes"]), 3, 0, about["images"]) for arrays, about in shards]
+    fold = [fold_of(len(arrays["codes"]), 3, seed=0, shard=about["images"]) for arrays, about in shards]
     x = np.concatenate([store.read(path)[0]["activations"] for path in walk.activations["block-01"]])
     return (
         np.concatenate([arrays["codes"] for arrays, _ in shards]).astype(float),
@@ -26,18 +28,23 @@ def truth(walk):
     )
 
 
+def decoded_from_block_1(walk, activations=None, **changes):
+    how = {"layer": "block-01", "chosen": np.array([0]), "folds": 3, "penalties": PENALTIES, "seed": 0}
+    return decode(activations or walk.activations["block-01"], walk.codes, **how | changes)
+
+
 def test_examples_are_a_simple_a_middling_and_a_complex_feature():
     order = np.random.default_rng(0).permutation(101)
     table = pd.DataFrame({"feature": np.arange(101), "complexity": order / 100})
     table.loc[order == 100, "complexity"] = np.nan
-    chosen = decoding.examples(table)
+    chosen = examples(table)
     assert list(chosen["rank"]) == ["simple", "middle", "complex"]
     assert chosen["complexity"].tolist() == pytest.approx([0.05, 0.5, 0.94], abs=0.011)
 
 
 def test_a_single_known_feature_is_every_example():
     table = pd.DataFrame({"feature": [0, 1], "complexity": [np.nan, 0.5]})
-    assert list(decoding.examples(table)["feature"]) == [1, 1, 1]
+    assert list(examples(table)["feature"]) == [1, 1, 1]
 
 
 def test_the_v_information_is_that_of_the_probes(walk, decoded):
@@ -60,7 +67,7 @@ def test_an_image_is_judged_by_a_probe_that_was_not_fitted_to_it(walk, truth):
     """A code that is told by nothing but its own images cannot be predicted, however many units there are."""
     codes, fold, x = truth
     feature = np.array([0])
-    found = decoding.decode(walk.activations["block-01"], walk.codes, "block-01", feature, 3, [1e-6], 0)
+    found = decoded_from_block_1(walk, chosen=feature, penalties=[1e-6])
     z = codes[:, 0]
     for f in range(3):
         fit = fold != f
@@ -75,7 +82,7 @@ def test_an_image_is_judged_by_a_probe_that_was_not_fitted_to_it(walk, truth):
 def test_the_decoded_direction_is_the_mean_of_the_probes_of_all_folds(walk, truth):
     """By normal equations, fold by fold."""
     codes, fold, x = truth
-    found = decoding.decode(walk.activations["block-01"], walk.codes, "block-01", np.array([3]), 3, [1.0], 0)
+    found = decoded_from_block_1(walk, chosen=np.array([3]), penalties=[1.0])
     expected = []
     for f in range(3):
         centred = x[fold != f] - x[fold != f].mean(0)
@@ -87,7 +94,7 @@ def test_the_decoded_direction_is_the_mean_of_the_probes_of_all_folds(walk, trut
 
 def test_images_of_another_run_are_refused(walk):
     with pytest.raises(StrataError, match="its images is"):
-        decoding.decode(walk.activations["block-01"][::-1], walk.codes, "block-01", np.array([0]), 3, PENALTIES, 0)
+        decoded_from_block_1(walk, activations=walk.activations["block-01"][::-1])
 
 
 @pytest.mark.parametrize(

@@ -2,32 +2,40 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from known_factors import LAYERS, errors_with, interventions_with
 from scipy import stats
 from sklearn.linear_model import Ridge
 
-from strata import codes, data, probes, shapes, store, truth
-from strata.figures import truth as drawn
+from strata import store
+from strata.claims import factor_codes, ground_truth
+from strata.config.keys import Correlation, Shapes
+from strata.figures import ground_truth as drawn
+from strata.images import shapes
+from strata.images.decode import write_shard
+from strata.images.index import index
+from strata.images.sources import Given
+from strata.probes.moments import fold_of
+from strata.probes.probe import probe_layers
 
 FACTORS = list(shapes.VALUES)
-ASKED = {"images": 240, "label_from": ["shape"], "correlation": None, "seed": 0}
-LAYERS = ["stem", "block-01", "penultimate"]
+GIVEN = Given("shapes", shapes=Shapes(images=240, label_from=["shape"]))
 FOLDS, PENALTY = 4, 0.1
-ALL_THREE = {"label_from": FACTORS, "correlation": None}
+ALL_THREE = Shapes(label_from=FACTORS)
 
 
 @pytest.fixture(scope="module")
 def probed(tmp_path_factory):
     """Two shards of true codes, activations that tell them more or less well, and what probes find in those."""
     folder = tmp_path_factory.mktemp("truth")
-    images = data.index("shapes", None, 0.25, 2, 0, ASKED)
+    images = index(GIVEN, 0.25, shards=2)
     rng = np.random.default_rng(0)
     mix = rng.normal(size=(12, 20))
     parts, activations = [], {layer: [] for layer in LAYERS}
     for i in range(2):
         image_shard, code_shard = folder / f"images-{i}.h5", folder / f"codes-{i}.h5"
         own = images[images["shard"] == i]
-        data.write_shard(own, sorted(shapes.VALUES["shape"]), "shapes", None, 8, "fail", image_shard, ASKED)
-        codes.indicate_shard(image_shard, code_shard)
+        write_shard(own, sorted(shapes.VALUES["shape"]), given=GIVEN, size=8, output=image_shard)
+        factor_codes.write_codes(image_shard, code_shard)
         arrays, about = store.read(code_shard)
         for noise, layer in zip((3.0, 1.0, 0.3), LAYERS, strict=True):
             x = (arrays["codes"] @ mix + noise * rng.normal(size=(len(own), 20))).astype(np.float32)
@@ -42,7 +50,8 @@ def probed(tmp_path_factory):
             )
         parts.append((image_shard, code_shard))
     vinfo = folder / "vinfo.h5"
-    probes.probe_layers(activations, [str(c) for _, c in parts], FOLDS, [PENALTY], 0, 256, vinfo)
+    how = {"family": "linear", "folds": FOLDS, "penalties": [PENALTY], "seed": 0, "memory_mb": 256}
+    probe_layers(activations, [str(c) for _, c in parts], output=vinfo, **how)
     return [p[0] for p in parts], [p[1] for p in parts], activations, vinfo
 
 
@@ -67,7 +76,7 @@ def by_hand(probed, layer):
         arrays, about = store.read(code_shard)
         z.append(arrays["codes"].astype(float))
         x.append(store.read(activation_shard)[0]["activations"].astype(float))
-        fold.append(probes.fold_of(len(z[-1]), FOLDS, 0, about["images"]))
+        fold.append(fold_of(len(z[-1]), FOLDS, seed=0, shard=about["images"]))
     x, z, fold = (np.concatenate(part) for part in (x, z, fold))
     sse, sst = np.zeros((2, FOLDS, 3))
     for f in range(FOLDS):
@@ -81,9 +90,9 @@ def by_hand(probed, layer):
 
 
 def test_complexity_is_that_of_pooled_indicators_computed_one_by_one(probed):
-    errors = truth.errors_of_folds([probed[3]], LAYERS).assign(seed=0, epoch=2)
+    errors = ground_truth.errors_of_folds([probed[3]], LAYERS).assign(seed=0, epoch=2)
     listed = LAYERS[:2]
-    found = truth.complexities(errors, listed, 0.95).set_index("factor")
+    found = ground_truth.complexities(errors, listed, confidence=0.95).set_index("factor")
     sums = [by_hand(probed, layer) for layer in listed]
     k = 1 - np.mean([np.clip(1 - sse.sum(0) / sst.sum(0), 0, 1) for sse, sst in sums], axis=0)
     assert found.loc[FACTORS, "complexity"].to_numpy() == pytest.approx(k, abs=1e-4)
@@ -98,22 +107,25 @@ def test_complexity_is_that_of_pooled_indicators_computed_one_by_one(probed):
 
 
 def test_v_information_by_layer_and_epoch(probed):
-    errors = truth.errors_of_folds([probed[3]], LAYERS).assign(seed=0)
+    errors = ground_truth.errors_of_folds([probed[3]], LAYERS).assign(seed=0)
     errors = pd.concat([errors.assign(epoch=0, sse=errors["sst"]), errors.assign(epoch=2)])
     sse, sst = by_hand(probed, "penultimate")
     last = 1 - sse.sum(0) / sst.sum(0)
-    layered = truth.by_layer(errors, 0.95)
+    layered = ground_truth.by_layer(errors, 0.95)
     assert list(dict.fromkeys(layered["layer"])) == LAYERS
     assert layered[layered["layer"] == "penultimate"]["vinfo"].to_numpy() == pytest.approx(last, abs=1e-4)
-    over_time = truth.by_epoch(errors, 0.95).pivot(index="epoch", columns="factor", values="vinfo")[FACTORS]
+    over_time = ground_truth.by_epoch(errors, 0.95).pivot(index="epoch", columns="factor", values="vinfo")[FACTORS]
     assert over_time.loc[0].to_numpy() == pytest.approx(0)
     assert over_time.loc[2].to_numpy() == pytest.approx(last, abs=1e-4)
 
 
 def test_several_seeds_are_averaged(probed):
-    one = truth.errors_of_folds([probed[3]], LAYERS).assign(seed=0, epoch=1)
+    one = ground_truth.errors_of_folds([probed[3]], LAYERS).assign(seed=0, epoch=1)
     other = one.assign(seed=1, sse=one["sst"])  # a network that tells nothing
-    alone, both = (truth.complexities(e, LAYERS, 0.95)["complexity"].to_numpy() for e in (one, pd.concat([one, other])))
+    alone, both = (
+        ground_truth.complexities(e, LAYERS, confidence=0.95)["complexity"].to_numpy()
+        for e in (one, pd.concat([one, other]))
+    )
     assert both == pytest.approx((alone + 1) / 2)
 
 
@@ -125,43 +137,13 @@ def test_decodable_from_is_the_first_epoch_above_half():
             "vinfo": [0.6, 0.4, 0.9, 0.1, 0.2, 0.3, 0.0, 0.5, 0.4],
         }
     )
-    assert truth.decodable_from(table, None) == {"colour": 0, "texture": None, "shape": 1}
-    together = {"between": ["shape", "colour"], "strength": 0.5}  # one tells a quarter of the other
-    assert truth.decodable_from(table, together) == {"colour": 2, "texture": None, "shape": None}
+    assert ground_truth.decodable_from(table, None) == {"colour": 0, "texture": None, "shape": 1}
+    together = Correlation(between=["shape", "colour"], strength=0.5)  # one tells a quarter of the other
+    assert ground_truth.decodable_from(table, together) == {"colour": 2, "texture": None, "shape": None}
 
 
-def errors_with(complexities, noise, seed=0):
-    """Return errors of 5 folds in which factors have these complexities, noise apart."""
-    rng = np.random.default_rng(seed)
-    rows = [
-        {"seed": 0, "epoch": epoch, "layer": layer, "factor": factor, "fold": fold, "sst": 100.0, "images": 500}
-        | {"sse": 100 * (k + noise * rng.normal())}
-        for epoch in (0, 1)
-        for layer in LAYERS
-        for factor, k in zip(FACTORS, complexities, strict=True)
-        for fold in range(5)
-    ]
-    return pd.DataFrame(rows)
-
-
-def swaps_with(flips, n=300, seed=0):
-    """Return swaps of n images in which these shares of predictions change."""
-    rng = np.random.default_rng(seed)
-    parts = [
-        pd.DataFrame(
-            {
-                "seed": 0,
-                "epoch": epoch,
-                "image": [f"shape-{i:06d}" for i in range(n)],
-                "factor": factor,
-                "importance": 1.0,
-                "flipped": (rng.random(n) < share * epoch).astype(int),
-            }
-        )
-        for epoch in (0, 1)
-        for factor, share in zip(FACTORS, flips, strict=True)
-    ]
-    return pd.concat(parts, ignore_index=True)
+def findings(errors, interventions, layers=LAYERS, **asked):
+    return ground_truth.findings(errors, interventions, layers=layers, **asked)
 
 
 @pytest.mark.parametrize(
@@ -174,9 +156,9 @@ def swaps_with(flips, n=300, seed=0):
 )
 def test_the_ranking_is_supported_just_where_intervals_lie_apart(settings, complexities, noise, verdict):
     errors = errors_with(complexities, noise)
-    (ranking,) = truth.findings(errors, swaps_with((1, 1, 1)), LAYERS[:2], ALL_THREE, settings)
+    (ranking,) = findings(errors, interventions_with((1, 1, 1)), layers=LAYERS[:2], shapes=ALL_THREE, settings=settings)
     assert (ranking.id, ranking.verdict, ranking.n) == ("truth.ranking", verdict, 500)
-    k = truth.complexities(errors, LAYERS[:2], 0.95)
+    k = ground_truth.complexities(errors, LAYERS[:2], confidence=0.95)
     apart = (k["ci_high"].to_numpy()[:-1] < k["ci_low"].to_numpy()[1:]).all()
     assert apart == (verdict == "supported")
     assert ranking.value == pytest.approx(np.diff(k["complexity"]).min())
@@ -186,45 +168,53 @@ def test_the_ranking_is_supported_just_where_intervals_lie_apart(settings, compl
 
 
 def test_only_factors_that_the_label_is_made_of_are_ranked(settings):
-    errors, swaps = errors_with((0.1, 0.9, 0.5), 0.01), swaps_with((1, 0, 1))
-    asked = {"label_from": ["shape", "colour"], "correlation": None}
-    (ranking,) = truth.findings(errors, swaps, LAYERS, asked, settings)
+    errors, interventions = errors_with((0.1, 0.9, 0.5), 0.01), interventions_with((1, 0, 1))
+    asked = Shapes(label_from=["shape", "colour"])
+    (ranking,) = findings(errors, interventions, shapes=asked, settings=settings)
     assert ranking.verdict == "supported"
     assert "from colour to shape" in ranking.claim
-    k = truth.complexities(errors, LAYERS, 0.95).set_index("factor")["complexity"]
+    k = ground_truth.complexities(errors, LAYERS, confidence=0.95).set_index("factor")["complexity"]
     assert ranking.value == pytest.approx(k["shape"] - k["colour"])
-    assert truth.findings(errors, swaps, LAYERS, {"label_from": ["shape"], "correlation": None}, settings) == []
+    assert findings(errors, interventions, shapes=Shapes(label_from=["shape"]), settings=settings) == []
 
 
 def test_factors_tell_of_each_other_the_square_of_their_correlation():
-    together = {"between": ["shape", "colour"], "strength": 0.6}
-    factors = shapes.factors_of(np.arange(4000), 0, together)
+    together = Correlation(between=["shape", "colour"], strength=0.6)
+    factors = shapes.factors_of(np.arange(4000), 0, correlation=together)
     colour, _, shape = ((factors[:, i, None] == np.arange(4)).astype(float) for i in range(3))
     fit = Ridge(alpha=1e-6).fit(colour, shape)
     told = 1 - ((shape - fit.predict(colour)) ** 2).sum() / ((shape - shape.mean(0)) ** 2).sum()
-    assert truth.told_by_others(together)["shape"] == pytest.approx(told, abs=0.03)
-    assert truth.told_by_others(together)["texture"] == 0
-    assert set(truth.told_by_others(None).values()) == {0}
+    assert ground_truth.told_by_others(together)["shape"] == pytest.approx(told, abs=0.03)
+    assert ground_truth.told_by_others(together)["texture"] == 0
+    assert set(ground_truth.told_by_others(None).values()) == {0}
 
 
 @pytest.mark.parametrize(
     ("flips", "verdict"), [((0.8, 0, 0.3), "supported"), ((0.1, 0, 0.7), "not supported"), ((0.5, 0, 0.5), "undecided")]
 )
 def test_the_shortcut_is_judged_by_what_predictions_follow(settings, flips, verdict):
-    asked = {"label_from": ["shape"], "correlation": {"between": ["shape", "colour"], "strength": 0.9}}
-    swaps = swaps_with(flips)
-    (shortcut,) = truth.findings(errors_with((0.1, 0.3, 0.5), 0.01), swaps, LAYERS, asked, settings)
+    asked = Shapes(label_from=["shape"], correlation=Correlation(between=["shape", "colour"], strength=0.9))
+    interventions = interventions_with(flips)
+    (shortcut,) = findings(errors_with((0.1, 0.3, 0.5), 0.01), interventions, shapes=asked, settings=settings)
     assert (shortcut.id, shortcut.verdict) == ("truth.shortcut", verdict)
     assert "relies on colour, the simpler of two correlated factors, more than on shape" in shortcut.claim
-    last = swaps[swaps["epoch"] == 1].groupby("factor")["flipped"].mean()
+    last = interventions[interventions["epoch"] == 1].groupby("factor")["flipped"].mean()
     assert shortcut.value == pytest.approx(last["colour"] - last["shape"])
     assert shortcut.n == 300
 
 
 def test_the_figure_shows_what_the_findings_rest_on(settings, probed):
-    errors, swaps = errors_with((0.1, 0.3, 0.5), 0.01), swaps_with((0.9, 0.5, 0.1))
+    errors, interventions = errors_with((0.1, 0.3, 0.5), 0.01), interventions_with((0.9, 0.5, 0.1))
     features = pd.DataFrame({"complexity": np.linspace(0.2, 0.8, 30)})
-    figure, table = drawn.ground_truth(features, errors, swaps, LAYERS, None, probed[0], settings)
+    figure, table = drawn.ground_truth(
+        features,
+        errors,
+        interventions=interventions,
+        layers=LAYERS,
+        correlation=None,
+        images=probed[0],
+        settings=settings,
+    )
     counts = table["shown"].value_counts()
     assert counts.to_dict() == {
         "complexity": 3,
@@ -233,7 +223,7 @@ def test_the_figure_shows_what_the_findings_rest_on(settings, probed):
         "share of predictions that change": 6,
     }
     share = table[(table["shown"] == "share of predictions that change") & (table["epoch"] == 1)].set_index("factor")
-    last = swaps[swaps["epoch"] == 1].groupby("factor")["flipped"].mean()
+    last = interventions[interventions["epoch"] == 1].groupby("factor")["flipped"].mean()
     assert share["value"].to_dict() == pytest.approx(last.to_dict())
     assert ((share["ci_low"] <= share["value"]) & (share["value"] <= share["ci_high"])).all()
     plt.close(figure)

@@ -3,8 +3,9 @@ import pytest
 import torch
 from scipy.optimize import nnls
 
-from strata import codes, store
+from strata import store
 from strata.errors import StrataError
+from strata.features import codes
 
 
 def uniform(*shape, seed=0):
@@ -33,7 +34,7 @@ PROBLEMS = {
 
 @pytest.mark.parametrize(("a", "d"), PROBLEMS.values(), ids=PROBLEMS)
 def test_codes_are_those_of_scipys_non_negative_least_squares(a, d):
-    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), 1e-9, 50_000)
+    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance=1e-9, max_iterations=50_000)
     z, scale = found.z.numpy(), np.square(a).sum(1).max()
     expected = np.stack([nnls(d.T, row)[0] for row in a])
     assert (z >= 0).all()
@@ -46,7 +47,7 @@ def test_codes_are_those_of_scipys_non_negative_least_squares(a, d):
 @pytest.mark.parametrize(("a", "d"), PROBLEMS.values(), ids=PROBLEMS)
 @pytest.mark.parametrize("tolerance", [1e-2, 1e-6])
 def test_the_residual_is_the_violation_of_the_kkt_conditions(a, d, tolerance):
-    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance, 50_000)
+    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance=tolerance, max_iterations=50_000)
     z = found.z.numpy()
     gradient = (z @ d - a) @ d.T
     violation = np.abs(np.minimum(z, gradient)).max(1)
@@ -57,7 +58,7 @@ def test_the_residual_is_the_violation_of_the_kkt_conditions(a, d, tolerance):
 
 def test_images_beyond_the_limit_of_iterations_are_returned_unsolved():
     a, d = (torch.from_numpy(uniform(40, 60)), torch.from_numpy(uniform(80, 60, seed=1)))
-    none, many = (codes.encode(a, d, 1e-12, n) for n in (0, 500))
+    none, many = (codes.encode(a, d, tolerance=1e-12, max_iterations=n) for n in (0, 500))
     assert len(none.unsolved(1e-12)) > 0
     assert len(many.unsolved(1e-12)) == 0
     assert (objective(a.numpy(), none.z.numpy(), d.numpy()) >= objective(a.numpy(), many.z.numpy(), d.numpy())).all()
@@ -66,20 +67,25 @@ def test_images_beyond_the_limit_of_iterations_are_returned_unsolved():
 
 def test_codes_can_start_from_those_of_nearly_the_same_activations():
     a, d = (torch.from_numpy(uniform(20, 12)), torch.from_numpy(uniform(9, 12, seed=1)))
-    cold = codes.encode(a, d, 1e-10, 100)
-    warm = codes.encode(a + 1e-3, d, 1e-10, 100, start=cold.z)
-    torch.testing.assert_close(warm.z, codes.encode(a + 1e-3, d, 1e-10, 100).z, atol=1e-8, rtol=0)
-    assert len(codes.encode(a, d, 1e-8, 0, start=cold.z).unsolved(1e-8)) == 0
+    cold = codes.encode(a, d, tolerance=1e-10, max_iterations=100)
+    warm = codes.encode(a + 1e-3, d, tolerance=1e-10, max_iterations=100, start=cold.z)
+    torch.testing.assert_close(
+        warm.z, codes.encode(a + 1e-3, d, tolerance=1e-10, max_iterations=100).z, atol=1e-8, rtol=0
+    )
+    assert len(codes.encode(a, d, tolerance=1e-8, max_iterations=0, start=cold.z).unsolved(1e-8)) == 0
 
 
 def test_the_code_of_an_image_does_not_depend_on_the_others():
     a, d = (torch.from_numpy(uniform(9, 12)), torch.from_numpy(uniform(8, 12, seed=1)))
-    together, alone = codes.encode(a, d, 1e-9, 50_000).z, codes.encode(a[:2], d, 1e-9, 50_000).z
+    together, alone = (
+        codes.encode(a, d, tolerance=1e-9, max_iterations=50_000).z,
+        codes.encode(a[:2], d, tolerance=1e-9, max_iterations=50_000).z,
+    )
     torch.testing.assert_close(together[:2], alone, atol=1e-7, rtol=0)
 
 
 def test_codes_are_written_with_how_well_they_reconstruct(walk):
-    d = store.read(walk.features)[0]["dictionary"]
+    d = store.read(walk.dictionary)[0]["dictionary"]
     for path, source in zip(walk.codes, walk.activations["penultimate"], strict=True):
         arrays, about = store.read(path, kind="codes")
         a = store.read(source)[0]["activations"].astype(float)
@@ -95,7 +101,14 @@ def test_codes_are_written_with_how_well_they_reconstruct(walk):
 
 
 def test_unsolved_codes_are_counted_and_told(walk, tmp_path, capsys):
-    codes.encode_shard(walk.features, walk.activations["penultimate"][0], 1e-30, 2, tmp_path / "codes.h5")
+    codes.encode_shard(
+        walk.dictionary,
+        walk.activations["penultimate"][0],
+        method="nmf",
+        tolerance=1e-30,
+        max_iterations=2,
+        output=tmp_path / "codes.h5",
+    )
     unsolved = store.read(tmp_path / "codes.h5")[1]["unsolved"]
     assert unsolved > 0
     assert f"{unsolved} of " in capsys.readouterr().out
@@ -103,21 +116,11 @@ def test_unsolved_codes_are_counted_and_told(walk, tmp_path, capsys):
 
 def test_codes_of_another_layer_are_refused(walk, tmp_path):
     with pytest.raises(StrataError, match="its layer is 'stem', expected 'penultimate'"):
-        codes.encode_shard(walk.features, walk.activations["stem"][0], 1e-6, 100, tmp_path / "codes.h5")
-
-
-def test_shuffled_codes_keep_each_features_values_and_lose_their_images(walk, tmp_path):
-    first, again, other = (tmp_path / f"{name}.h5" for name in ("first", "again", "other"))
-    for path, seed in ((first, 0), (again, 0), (other, 1)):
-        codes.shuffle_shard(walk.codes[0], seed, path)
-    original, about = store.read(walk.codes[0])
-    arrays, made = store.read(first, kind="codes", images=about["images"])
-    shuffled = arrays["codes"]
-    np.testing.assert_array_equal(np.sort(shuffled, axis=0), np.sort(original["codes"], axis=0))
-    varied = original["codes"].std(0) > 0
-    assert varied.any()
-    assert all((shuffled[:, i] != original["codes"][:, i]).any() for i in np.flatnonzero(varied))
-    rows, mixed = ({tuple(row) for row in z} for z in (original["codes"], shuffled))
-    assert rows != mixed  # features are shuffled apart, not whole images
-    assert made["features"] == f"shuffled {about['features']}"
-    assert again.read_bytes() == first.read_bytes() != other.read_bytes()
+        codes.encode_shard(
+            walk.dictionary,
+            walk.activations["stem"][0],
+            method="nmf",
+            tolerance=1e-6,
+            max_iterations=100,
+            output=tmp_path / "codes.h5",
+        )

@@ -1,12 +1,14 @@
-import json
+"""Claims, tested: by their intervals, for every seed and for all together, gated by the controls they rest on."""
+
 import math
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from strata import questions
-from strata.findings import Finding, write_findings
+from strata.claims import testing
+from strata.claims.finding import Finding
+from strata.claims.registry import SPREAD
 
 STRONG = 0.5
 # claim, what makes its effect positive, what makes it negative, the sign that the claim wants
@@ -33,61 +35,8 @@ RESTS_ON = {  # by hand: what each claim rests on besides the shuffled codes
 }
 
 
-@pytest.fixture
-def measured(tables):
-    """A maker of all tables that claims look at, with controls that hold unless they are asked not to."""
-
-    def measured(random=0.1, together=0.0, redundancy=0.0, robustness=0.0, local=0.0, moved=0.02, **effects):
-        t = tables(**{"shuffled": -0.05, "trained": 0.2} | effects)
-        features, rng = t["features"], np.random.default_rng(9)
-        n, k = len(features), features["complexity"].to_numpy()
-        for name, slope in (("redundancy", redundancy), ("robustness", robustness), ("hoyer", local)):
-            features[name] = 0.5 + slope * k + 0.05 * rng.normal(size=n)
-        others = t["control_vinfo"][t["control_vinfo"]["control"] != "random"]
-        t["control_vinfo"] = pd.concat([others, random_directions(n, random, rng)], ignore_index=True)
-        scalars = features[["seed", "feature", "complexity", "temporal_decoding_score"]]
-        t["by_fold"] = pd.concat(
-            scalars.assign(fold=fold, complexity=k + 0.02 * rng.normal(size=n)) for fold in range(5)
-        )
-        t["support"] = support(features, together, rng)
-        ranks = scalars[["seed", "feature"]]
-        by_family = {"linear": k, "mlp": 0.9 * k + 0.5 * moved * rng.normal(size=n)}
-        t["by_family"] = pd.concat(ranks.assign(family=name, complexity=own) for name, own in by_family.items())
-        return t
-
-    return measured
-
-
-def random_directions(n, spread, rng):
-    vinfo = 0.5 + spread * (rng.permutation(n) / n - 0.5)
-    layers = ("stem", "block-01", "penultimate")
-    key = {"seed": 0, "feature": np.arange(n), "control": "random"}
-    return pd.concat(
-        pd.DataFrame({**key, "layer": layer, "vinfo": 0.9 if layer == "penultimate" else vinfo}) for layer in layers
-    )
-
-
-def support(features, together, rng):
-    """Accuracy falls in a line without random features, and by `together` more than theirs without the complex half."""
-    share = np.linspace(0, 1, 21)
-    ranked = features.sort_values("complexity")["importance"].to_numpy()
-    weight = ranked[len(ranked) // 2 :].sum() / ranked.sum()
-    sag = 0.8 * (1 - weight) - together - 0.8 * 0.5
-    rows = [("complex first", 0, 0.1 + 0.8 * share + 4 * sag * share * (1 - share))]
-    rows += [("random", i, 0.1 + 0.8 * share + 0.02 * rng.normal() * share * (1 - share)) for i in range(10)]
-    return pd.concat(
-        pd.DataFrame({"seed": 0, "order": order, "draw": draw, "share_kept": share, "accuracy": accuracy, "n": 400})
-        for order, draw, accuracy in rows
-    )
-
-
-def two_seeds(t, other):
-    """Put the tables of two seeds together."""
-    return {name: pd.concat([t[name], other[name].assign(seed=1)], ignore_index=True) for name in t}
-
-
 def by_id(t, settings):
-    return {f.id: f for f in questions.findings(settings, **t)}
+    return {f.id: f for f in testing.findings(settings, **t)}
 
 
 @pytest.fixture
@@ -111,7 +60,7 @@ def test_a_strong_effect_decides_its_claim_by_its_interval(claims, name, effects
     f = claims(**effects)[name]
     assert f.verdict == verdict
     assert f.ci_low <= f.value <= f.ci_high
-    null = questions.SPREAD if name == "q1.spectrum" else 0
+    null = SPREAD if name == "q1.spectrum" else 0
     assert f.ci_low > null or f.ci_high < null
     assert f.p_value < 0.05
 
@@ -127,7 +76,7 @@ def test_no_effect_leaves_a_claim_undecided(claims, name):
     # a spectrum just as wide as the claim's margin, random directions just as wide, and nothing but noise elsewhere
     f = claims(spread=0.125, random=0.125, trained=0.0, seed=3)[name]
     assert f.verdict == "undecided"
-    null = questions.SPREAD if name == "q1.spectrum" else 0
+    null = SPREAD if name == "q1.spectrum" else 0
     assert f.ci_low <= null <= f.ci_high
     assert f.p_value > 0.02
 
@@ -203,14 +152,14 @@ def test_what_a_run_has_not_measured_is_left_out_and_said(measured, settings):
     t["features"] = t["features"].drop(columns="hoyer").assign(redundancy=np.nan)
     gone = {"q4.support": "no table support", "a.local": "no column hoyer", "a.redundancy": "no row"}
     assert set(by_id(t, settings)) == set(IDS) - set(gone)
-    said = questions.left_out(settings, **t)
+    said = testing.left_out(settings, **t)
     assert len(said) == len(gone)
     for name, lack in gone.items():
         assert any(name in line and lack in line for line in said)
 
 
 def test_nothing_is_left_out_when_all_is_measured(measured, settings):
-    assert questions.left_out(settings, **measured()) == []
+    assert testing.left_out(settings, **measured()) == []
 
 
 def test_every_claim_is_tested_once_with_the_same_seed_and_the_same_result(claims):
@@ -264,7 +213,7 @@ def test_effects_tell_sizes(measured, settings):
     pooled = np.sqrt((first.var() + last.var()) / 2)
     assert f["q2.growth"].effect == pytest.approx((last.mean() - first.mean()) / pooled)
     assert f["q2.emergence"].effect == f["q2.emergence"].value
-    assert f["q1.spectrum"].effect == pytest.approx(f["q1.spectrum"].value / questions.SPREAD)
+    assert f["q1.spectrum"].effect == pytest.approx(f["q1.spectrum"].value / SPREAD)
     assert f["control.random_directions"].effect > 1
     assert all(own.effect_name for own in f.values())
 
@@ -299,7 +248,7 @@ def test_the_order_of_complexity_is_compared_between_families(measured, settings
 def test_findings_from_elsewhere_are_corrected_and_gated_with_the_others(measured, settings):
     other = Finding("truth.x", "truth", "c", "s", 1.0, 0.5, 1.5, 0.03, 9, "supported", controls=["control.untrained"])
     alone = by_id(measured(), settings)
-    found = {f.id: f for f in questions.findings(settings, also=[other], **measured(trained=-0.2))}
+    found = {f.id: f for f in testing.findings(settings, also=[other], **measured(trained=-0.2))}
     assert found["truth.x"].verdict == "undecided"
     assert found["truth.x"].p_adjusted > 0.03
     changed = [f.id for f in alone.values() if f.p_adjusted != found[f.id].p_adjusted]
@@ -352,7 +301,7 @@ def test_without_folds_there_is_no_interval_over_images(measured, settings):
     assert all(f.images_low is None for f in by_id(t, settings).values())
 
 
-def test_every_seed_is_told_beside_all_together(measured, settings):
+def test_every_seed_is_told_beside_all_together(measured, two_seeds, settings):
     one, other = measured(bias=-STRONG), measured(bias=STRONG, seed=5)
     alone = [by_id(t, settings) for t in (one, other)]
     pooled = by_id(two_seeds(one, other), settings)
@@ -375,7 +324,7 @@ def test_one_seed_has_no_spread_between_seeds(claims):
     assert f.by_seed == [{"seed": 0, "value": f.value, "ci_low": f.ci_low, "ci_high": f.ci_high, "verdict": f.verdict}]
 
 
-def test_features_are_resampled_within_their_seed(measured, settings):
+def test_features_are_resampled_within_their_seed(measured, two_seeds, settings):
     """Otherwise the interval of a change would grow with the distance between seeds, which every change cancels."""
     one, other = measured(growth=0.1), measured(growth=0.1, seed=5)
     near = by_id(two_seeds(one, other), settings)["q2.growth"]
@@ -401,176 +350,19 @@ def test_features_without_v_information_are_left_out(measured, settings):
     assert {name: f.verdict for name, f in found.items()} == {name: f.verdict for name, f in whole.items()}
 
 
-@pytest.fixture
-def all_as_local(measured, settings):
-    """Findings of a run in which all directions are as local: what that relates to is not defined."""
-    tables = measured()
-    tables["features"]["hoyer"] = 0.5
-    found = questions.findings(settings, **tables)
-    assert math.isnan({f.id: f for f in found}["a.local"].value)
-    return found
-
-
-def test_what_cannot_be_defined_is_undecided(all_as_local):
-    assert {f.id: f for f in all_as_local}["a.local"].verdict == "undecided"
-
-
-def test_findings_are_json_without_nan(all_as_local, settings, tmp_path):
-    write_findings(all_as_local, [], "tiny", settings, tmp_path)
-
-    def refuse(constant):
-        raise AssertionError(constant)
-
-    read = json.loads((tmp_path / "findings.json").read_text(), parse_constant=refuse)
-    keys = ["id", "question", "claim", "statistic", "value", "ci_low", "ci_high", "p_value", "n", "verdict"]
-    assert [list(f)[:10] for f in read] == [keys] * len(IDS)
-    undefined = next(f for f in read if f["id"] == "a.local")
-    assert [undefined[k] for k in ("value", "ci_low", "ci_high", "p_value", "effect")] == [None] * 5
-    assert undefined["by_seed"][0]["value"] is None
-    for f, plain in zip(all_as_local, read, strict=True):
-        if f.id != "a.local":
-            assert Finding(**plain) == f
-
-
-def page(found, settings, folder, notes=()):
-    write_findings(found, notes, "tiny", settings, folder)
-    return (folder / "findings.md").read_text()
-
-
-def paragraph(text, f):
-    """Return the lines about a claim, in one."""
-    return " ".join(text[text.index(f"**{f.claim[0].upper()}{f.claim[1:]}: ") :].split("\n\n")[0].split())
-
-
-def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(all_as_local, settings, tmp_path):
-    text = page(all_as_local, settings, tmp_path, ["accuracy 0.99", "all is well"])
-    lines = text.splitlines()
-    assert lines[0] == "# Findings of run tiny"
-    headings = [line for line in lines if line.startswith("## ")]
-    assert headings[0].startswith("## 1. ")
-    assert headings[3].startswith("## 4. ")
-    assert headings[-3:] == ["## Controls", "## All claims", "## Notes"]
-    assert max(map(len, lines)) <= 125  # for a terminal
-    for f in all_as_local:
-        told = paragraph(text, f)
-        assert f.statistic in told
-        assert f"n = {f.n} {f.unit}" in told
-        if f.id != "a.local":
-            assert told.split("**")[1].endswith(f": {f.verdict}.")
-            assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in told
-            assert f"(figures/{f.figure}.png)" in told
-            assert f"p = {f.p_value:.2g}" in told
-        if f.p_adjusted is not None and not math.isnan(f.p_adjusted):
-            assert f"adjusted {f.p_adjusted:.2g}" in told
-        if f.spearman is not None and f.id != "a.local":
-            assert f"Spearman {f.spearman:+.3f} [{f.spearman_low:+.3f}, {f.spearman_high:+.3f}]" in told
-        if f.images_low is not None:
-            assert f"over images [{f.images_low:+.3f}, {f.images_high:+.3f}]" in told
-        if f.effect is not None and f.effect != f.value:
-            assert f"{f.effect:.2f} ({f.effect_name})" in told
-        assert "seed" not in told
-    assert lines[-2:] == ["- accuracy 0.99", "- all is well"]
-
-
-def test_the_table_of_findings_has_a_row_a_claim(all_as_local, settings, tmp_path):
-    rows = [line for line in page(all_as_local, settings, tmp_path).splitlines() if line.startswith("|")]
-    assert len(rows) == len(all_as_local) + 2
-    assert len({line.count("|") for line in rows}) == 1
-    assert len({len(line) for line in rows}) == 1  # columns are aligned for those who read the text itself
-    for f, row in zip(all_as_local, rows[2:], strict=True):
-        cells = [cell.strip() for cell in row.strip("|").split("|")]
-        assert cells[0] == f.id
-        assert f"**{f.verdict}**" in cells
-        if f.id != "a.local":
-            assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in cells
-
-
-def test_the_page_begins_with_how_many_claims_hold_and_whether_the_controls_do(claims, settings, tmp_path):
-    found = list(claims(bias=-STRONG, emergence=-STRONG).values())
-    verdicts = [f.verdict for f in found if f.question != "control"]
-    start = " ".join(page(found, settings, tmp_path).split())
-    assert f"Of {len(verdicts)} claims: {verdicts.count('supported')} supported, " in start
-    assert f"{verdicts.count('not supported')} not supported, " in start
-    assert "all 3 controls hold" in start
-    broken = list(claims(trained=-0.2).values())
-    assert "not all controls hold: control.untrained (not supported)" in " ".join(
-        page(broken, settings, tmp_path).split()
-    )
-
-
-def test_a_claim_whose_control_fails_says_why_it_is_undecided(claims, settings, tmp_path):
-    found = claims(trained=-0.2, emergence=STRONG)
-    text = page(list(found.values()), settings, tmp_path)
-    told = paragraph(text, found["q2.emergence"])
-    assert ": undecided.**" in told
-    assert "rests on control.untrained (not supported)" in told
-    assert "rests on" not in paragraph(text, found["q1.spectrum"])
-
-
-def test_seeds_are_told_on_the_page(measured, settings, tmp_path):
-    found = by_id(two_seeds(measured(emergence=STRONG), measured(emergence=STRONG, seed=5)), settings)
-    told = paragraph(page(list(found.values()), settings, tmp_path), found["q2.emergence"])
-    for seed in found["q2.emergence"].by_seed:
-        assert f"{seed['seed']}: {seed['value']:+.3f} [" in told
-    assert f"standard deviation between seeds {found['q2.emergence'].seeds_sd:.3f}" in told
-
-
-def test_a_seed_in_which_a_claim_is_not_defined_is_said_in_words(measured, settings, tmp_path):
-    constant = measured(seed=5)
-    constant["features"]["importance"] = 1.0
-    found = by_id(two_seeds(measured(bias=-STRONG), constant), settings)
-    bias = found["q4.simplicity_bias"]
-    assert bias.verdict == "supported"
-    told = paragraph(page(list(found.values()), settings, tmp_path), bias)
-    assert "1: not defined." in told
-    assert "nan" not in told
-    assert json.loads((tmp_path / "findings.json").read_text())[4]["seeds_sd"] is None
-
-
-def test_an_undefined_value_is_said_in_words(all_as_local, settings, tmp_path):
-    text = page(all_as_local, settings, tmp_path)
-    assert "not defined in this run" in paragraph(text, {f.id: f for f in all_as_local}["a.local"])
-    assert "nan" not in text
-
-
-def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():
-    said = questions.notes(
-        pd.DataFrame({"complexity": [0.1, np.nan, 0.3]}),
-        pd.DataFrame({"epoch": [0, 2, 2], "r2": [0.0, 0.9, 0.8], "zeros": [0.0, 0.5, 0.7], "unsolved": [9, 1, 2]}),
-        pd.DataFrame({"epoch": [0, 2, 0, 2], "accuracy": [0.1, 0.9, 0.1, 0.8]}),
-        pd.DataFrame({"image": [f"cat/{i}.png" for i in range(7)]}),
-        left_out=["the figure a_superclasses"],
-    )
-    text = "\n".join(said)
-    for part in ("0.8500", "R² 0.8500", "60.0% zeros", "3 images unsolved", "1 of 3", "skipped: 7", "cat/4.png", "…"):
-        assert part in text
-    assert "a_superclasses" in text
-    assert "cat/5.png" not in text
-
-
-def test_notes_are_silent_about_skipped_images_when_there_are_none():
-    said = questions.notes(
-        pd.DataFrame({"complexity": [0.1]}),
-        pd.DataFrame({"epoch": [1], "r2": [1.0], "zeros": [0.0], "unsolved": [0]}),
-        pd.DataFrame({"epoch": [1], "accuracy": [0.9]}),
-        pd.DataFrame({"image": []}),
-        left_out=[],
-    )
-    assert not any("skipped" in line or "a_superclasses" in line for line in said)
-
-
-@pytest.mark.parametrize(("n", "share", "count"), [(100, 0.01, 5), (1000, 0.01, 10), (1000, 0.0101, 11), (3, 0.01, 3)])
-def test_the_most_important_features_are_a_share_but_at_least_five(n, share, count):
-    table = pd.DataFrame({"importance": np.random.default_rng(0).permutation(n)})
-    top = questions.most_important(table, share)
-    assert sorted(top["importance"]) == list(range(n - count, n))
+def test_what_cannot_be_defined_is_undecided(measured, settings):
+    t = measured()
+    t["features"]["hoyer"] = 0.5
+    f = by_id(t, settings)["a.local"]
+    assert math.isnan(f.value)
+    assert f.verdict == "undecided"
 
 
 def test_one_trained_checkpoint_alone_tells_nothing_of_time(measured, settings):
     tables = measured(epochs=(0, 1))
     del tables["features"]["temporal_decoding_score"], tables["by_fold"]["temporal_decoding_score"]
     timeless = {"q2.emergence", "q2.growth", "q4.simplicity_bias_initial", "q4.sedimentation"}
-    tested = {f.id for f in questions.findings(settings, **tables)}
+    tested = {f.id for f in testing.findings(settings, **tables)}
     assert tested == set(IDS) - timeless
-    said = questions.left_out(settings, **tables)
+    said = testing.left_out(settings, **tables)
     assert {line.split()[2] for line in said if "one trained checkpoint alone" in line} == timeless - {"q2.emergence"}

@@ -3,11 +3,16 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
-from strata import measurements, perceptron, probes, store
+from strata import store
+from strata.config.keys import Mlp
 from strata.errors import StrataError
+from strata.probes import perceptron, ridge
+from strata.probes.moments import Moments, fold_of
+from strata.probes.probe import probe_layers
+from strata.probes.results import read_vinfo
 
-SMALL = perceptron.Perceptron(width=64, epochs=30, learning_rate=0.01, batch_size=64)
-MLP = {"width": 8, "epochs": 3, "learning_rate": 0.01, "batch_size": 16}
+SMALL = Mlp(width=64, epochs=30, learning_rate=0.01, batch_size=64)
+MLP = Mlp(width=8, epochs=3, learning_rate=0.01, batch_size=16)
 
 
 def normal(*shape, seed=0):
@@ -19,13 +24,13 @@ def folds_of(n, k=5, seed=0):
 
 
 def measured(x, z, fold, how=SMALL, seed=0):
-    moments = probes.Moments.of(x, z, fold, int(fold.max()) + 1)
-    return perceptron.v_information(x, z, fold, moments, how, seed)
+    moments = Moments.of(x, z, fold=fold, folds=int(fold.max()) + 1)
+    return perceptron.v_information(x, z, fold=fold, moments=moments, mlp=how, seed=seed)
 
 
 def linear(x, z, fold):
-    moments = probes.Moments.of(x, z, fold, int(fold.max()) + 1)
-    return probes.v_information(moments, [10.0**i for i in range(-6, 4)])
+    moments = Moments.of(x, z, fold=fold, folds=int(fold.max()) + 1)
+    return ridge.v_information(moments, [10.0**i for i in range(-6, 4)])
 
 
 def test_what_is_linear_is_found_as_by_linear_probes():
@@ -132,8 +137,8 @@ def test_generalised_cross_validation_is_its_definition_on_the_fitted_images():
     x, fold = normal(n, d).double(), folds_of(n)
     z = x @ normal(d, 4, seed=1).double() + torch.tensor([0.1, 1.0, 5.0, 50.0]) * normal(n, 4, seed=2)
     penalties = [1e-4, 1e-2, 1.0, 100.0]
-    m = probes.Moments.of(x, z, fold, 5)
-    weights, mean_x, mean_z = probes.Ridge(m, (1, 3), torch.float64).by_generalised_cv(m, penalties)
+    m = Moments.of(x, z, fold=fold, folds=5)
+    weights, mean_x, mean_z = ridge.Ridge(m, (1, 3), dtype=torch.float64).by_generalised_cv(m, penalties)
     fit = ((fold != 1) & (fold != 3)).numpy()
     xf, zf = x.numpy()[fit], z.numpy()[fit]
     np.testing.assert_allclose(m.origin_x + mean_x, xf.mean(0))
@@ -156,12 +161,12 @@ def layers_of(walk):
 
 def test_results_are_written_by_layer_and_read_like_those_of_linear_probes(walk, tmp_path):
     output = tmp_path / "vinfo.h5"
-    perceptron.probe_layers(layers_of(walk), walk.codes, 3, MLP, 0, 256, output)
-    found, cka = (measurements.read_vinfo([output], ["stem", "penultimate"], name) for name in ("vinfo", "cka"))
-    linear_cka = measurements.read_vinfo([walk.vinfo], ["stem", "penultimate"], "cka")
+    probe_layers(layers_of(walk), walk.codes, family="mlp", output=output, folds=3, mlp=MLP, seed=0, memory_mb=256)
+    found, cka = (read_vinfo([output], ["stem", "penultimate"], name=name) for name in ("vinfo", "cka"))
+    linear_cka = read_vinfo([walk.vinfo], ["stem", "penultimate"], name="cka")
     np.testing.assert_allclose(cka, linear_cka, atol=1e-5)
     assert found.shape == linear_cka.shape
-    with store.Shard(output, kind="vinfo", family="mlp", **MLP) as shard:
+    with store.Shard(output, kind="vinfo", family="mlp", settings={"mlp": MLP.model_dump()}) as shard:
         for i, layer in enumerate(("stem", "penultimate")):
             sse, sst = shard.read(f"{layer}/sse"), shard.read(f"{layer}/sst")
             known = ~np.isnan(found[i])
@@ -170,25 +175,45 @@ def test_results_are_written_by_layer_and_read_like_those_of_linear_probes(walk,
 
 def test_results_of_two_shards_are_those_of_all_their_images(walk, tmp_path):
     output = tmp_path / "vinfo.h5"
-    perceptron.probe_layers({"stem": walk.activations["stem"]}, walk.codes, 3, MLP, 7, 256, output)
+    probe_layers(
+        {"stem": walk.activations["stem"]},
+        walk.codes,
+        family="mlp",
+        output=output,
+        folds=3,
+        mlp=MLP,
+        seed=7,
+        memory_mb=256,
+    )
     x, z, fold = [], [], []
     for activations, codes in zip(walk.activations["stem"], walk.codes, strict=True):
         x.append(store.read(activations)[0]["activations"])
         content, about = store.read(codes)
         z.append(content["codes"])
-        fold.append(probes.fold_of(len(z[-1]), 3, 7, about["images"]))
+        fold.append(fold_of(len(z[-1]), 3, seed=7, shard=about["images"]))
     x, z, fold = (torch.from_numpy(np.concatenate(parts)) for parts in (x, z, fold))
-    expected = measured(x, z, fold, perceptron.Perceptron(**MLP), 7).sse
+    expected = measured(x, z, fold, MLP, 7).sse
     np.testing.assert_allclose(store.read(output)[0]["stem/sse"], expected, rtol=1e-4)
 
 
 def test_more_folds_than_the_images_allow_are_told(walk, tmp_path):
     layers, codes = {"stem": walk.activations["stem"][1:]}, walk.codes[1:]
     with pytest.raises(StrataError, match=r"probes\.folds: 20 folds leave fewer than 2 images"):
-        perceptron.probe_layers(layers, codes, 20, MLP, 0, 256, tmp_path / "vinfo.h5")
+        probe_layers(
+            layers, codes, family="mlp", output=tmp_path / "vinfo.h5", folds=20, mlp=MLP, seed=0, memory_mb=256
+        )
 
 
 def test_too_little_memory_is_told(walk, tmp_path):
     with pytest.raises(StrataError, match=r"probes\.memory_mb: 0 is too little for .* 4 units.*at least 1$"):
-        perceptron.probe_layers({"stem": walk.activations["stem"]}, walk.codes, 3, MLP, 0, 0, tmp_path / "vinfo.h5")
+        probe_layers(
+            {"stem": walk.activations["stem"]},
+            walk.codes,
+            family="mlp",
+            output=tmp_path / "vinfo.h5",
+            folds=3,
+            mlp=MLP,
+            seed=0,
+            memory_mb=0,
+        )
     assert not (tmp_path / "vinfo.h5").exists()

@@ -1,9 +1,10 @@
 import numpy as np
-import pandas as pd
 import pytest
 from scipy.cluster import hierarchy
 
-from strata import atlas, store
+from strata import store, tables
+from strata.measures import feature_map
+from strata.measures.measure import measure
 
 
 @pytest.fixture
@@ -21,12 +22,12 @@ def same_partition(a, b):
 
 @pytest.mark.parametrize(("features", "count"), [(10_000, 150), (100, 15), (30, 8), (2, 2)])
 def test_meta_features_grow_with_the_root_of_the_features(features, count):
-    assert atlas.count_of_meta_features(features) == count
+    assert feature_map.count_of_meta_features(features) == count
 
 
 def test_near_directions_are_near_on_the_map(three_bundles):
     dictionary, bundle = three_bundles
-    xy = atlas.place(dictionary, 0)
+    xy = feature_map.place(dictionary, 0)
     distance = np.linalg.norm(xy[:, None] - xy[None], axis=2)
     same = bundle[:, None] == bundle
     assert distance[same].max() < distance[~same].min()
@@ -34,12 +35,12 @@ def test_near_directions_are_near_on_the_map(three_bundles):
 
 def test_the_map_looks_at_angles_only(three_bundles):
     dictionary, _ = three_bundles
-    np.testing.assert_allclose(atlas.place(4 * dictionary, 0), atlas.place(dictionary, 0), atol=1e-3)
+    np.testing.assert_allclose(feature_map.place(4 * dictionary, 0), feature_map.place(dictionary, 0), atol=1e-3)
 
 
 def test_the_same_seed_gives_the_same_map_and_groups_to_the_bit(three_bundles):
     dictionary, _ = three_bundles
-    for of in (atlas.place, lambda d, seed: atlas.group(d, 7, seed)):
+    for of in (feature_map.place, lambda d, seed: feature_map.group(d, 7, seed=seed)):
         np.testing.assert_array_equal(of(dictionary, 3), of(dictionary, 3))
 
 
@@ -49,19 +50,19 @@ def test_a_few_features_are_mapped_too_twins_and_a_dead_one_among_them(count):
     dictionary = np.abs(rng.normal(size=(count, 4)))
     dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
     dictionary[0], dictionary[-1] = dictionary[1], 0
-    xy = atlas.place(dictionary, 0)
+    xy = feature_map.place(dictionary, 0)
     assert xy.shape == (count, 2)
     assert np.isfinite(xy).all()
 
 
 def test_groups_are_the_bundles_where_there_are_as_many(three_bundles):
     dictionary, bundle = three_bundles
-    assert same_partition(atlas.group(dictionary, 3, 0), bundle)
+    assert same_partition(feature_map.group(dictionary, 3, seed=0), bundle)
 
 
 def test_there_are_no_more_groups_than_distinct_directions():
     dictionary = np.repeat(np.eye(3), 4, axis=0)
-    assert same_partition(atlas.group(dictionary, 10, 0), np.repeat(np.arange(3), 4))
+    assert same_partition(feature_map.group(dictionary, 10, seed=0), np.repeat(np.arange(3), 4))
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
@@ -69,7 +70,7 @@ def test_the_trees_branches_are_scipys_clusters(three_bundles, level):
     """Cutting Ward's tree where a branch begins gives the groups of that branch."""
     dictionary, _ = three_bundles
     links = hierarchy.linkage(dictionary, "ward")
-    branch, nodes = atlas.tree(dictionary)
+    branch, nodes = feature_map.tree(dictionary)
     assert len(branch) == 120
     for name, node in nodes.set_index("branch").iterrows():
         members = np.array([b.startswith(name) for b in branch])
@@ -83,7 +84,7 @@ def test_the_trees_branches_are_scipys_clusters(three_bundles, level):
 
 def test_the_first_splits_part_the_bundles(three_bundles):
     dictionary, bundle = three_bundles
-    branch, nodes = atlas.tree(dictionary, levels=2)
+    branch, nodes = feature_map.tree(dictionary, levels=2)
     heights = nodes.set_index("branch")["height"]
     assert heights[""] > heights[["L", "R"]].max()
     (whole,) = (side for side in "LR" if nodes.set_index("branch").loc[side, "features"] == 40)
@@ -91,21 +92,23 @@ def test_the_first_splits_part_the_bundles(three_bundles):
 
 
 def test_two_features_make_a_tree_of_one_split():
-    branch, nodes = atlas.tree(np.eye(2))
+    branch, nodes = feature_map.tree(np.eye(2))
     assert sorted(branch) == ["L", "R"]
     assert list(nodes["features"]) == [2, 1, 1]
     assert nodes["height"].tolist() == pytest.approx([np.sqrt(2), 0, 0])
 
 
-def test_the_atlas_of_a_checkpoint_is_written_whole(three_bundles, tmp_path):
+def test_the_map_of_a_checkpoint_is_written_whole(three_bundles, tmp_path):
     dictionary, _ = three_bundles
     store.write(tmp_path / "features.h5", {"dictionary": dictionary}, kind="features")
     written = []
     for name in ("one", "two"):
-        atlas.write_atlas(tmp_path / "features.h5", None, 0, tmp_path / f"{name}.csv", tmp_path / f"{name}-tree.csv")
+        files = {"dictionary": [str(tmp_path / "features.h5")]}
+        outputs = [tmp_path / f"{name}.csv", tmp_path / f"{name}-tree.csv"]
+        measure("feature_map", files, settings={"meta_features": None, "seed": 0}, outputs=outputs)
         written.append([(tmp_path / f"{name}{end}.csv").read_bytes() for end in ("", "-tree")])
     assert written[0] == written[1]
-    table = pd.read_csv(tmp_path / "one.csv")
+    table = tables.read(tmp_path / "one.csv")
     assert list(table) == ["feature", "meta_feature", "umap_x", "umap_y", "branch"]
     assert list(table["feature"]) == list(range(120))
     assert table["meta_feature"].nunique() == 16

@@ -1,13 +1,13 @@
-"""Complexity under two predictive families: the table, the claim and the figure."""
+"""Complexity under two predictive families: the table and the figure."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
-from strata import costs, measurements, questions
-from strata.config import checked
 from strata.figures.families import families
+from strata.measures import measurements
+from strata.measures.complexity import complexity_by_family
 
 LAYERS = ["stem", "block-01"]
 
@@ -37,7 +37,7 @@ def test_the_table_has_a_row_a_family_and_feature():
     assert list(table) == ["seed", "family", "feature", "complexity", "vinfo_stem", "vinfo_penultimate"]
     assert list(table["family"]) == ["linear", "linear", "mlp", "mlp"]
     np.testing.assert_allclose(table["complexity"], [0.5, np.nan, 0.3, np.nan])
-    pairs = questions.complexity_by_family(table)
+    pairs = complexity_by_family(table)
     assert list(pairs) == ["seed", "feature", "complexity_linear", "complexity_mlp"]
     np.testing.assert_allclose(pairs, [[3, 0, 0.5, 0.3]])
 
@@ -46,7 +46,7 @@ def test_the_table_has_a_row_a_family_and_feature():
 def test_the_figure_names_the_features_that_move_most(settings, seeds):
     table = by_family(0.1, seeds=seeds)
     features = pd.DataFrame([{"seed": s, "feature": i, "class": f"c{i % 7}"} for s in seeds for i in range(80)])
-    figure, shown = families(table, features, settings)
+    figure, shown = families(table, features, settings=settings)
     figure.canvas.draw()
     assert len(shown) == 80 * len(seeds)
     ranks = shown[["complexity_linear", "complexity_mlp"]].rank()
@@ -63,18 +63,6 @@ def test_the_figure_names_the_features_that_move_most(settings, seeds):
 def test_the_figure_is_drawn_with_missing_features_and_few_of_them(settings):
     table = by_family(0.1, n=4)
     table.loc[table["feature"] == 2, ["complexity", "vinfo_stem"]] = np.nan
-    figure, shown = families(table, pd.DataFrame({"seed": 0, "feature": range(4), "class": "a"}), settings)
+    figure, shown = families(table, pd.DataFrame({"seed": 0, "feature": range(4), "class": "a"}), settings=settings)
     figure.canvas.draw()
     assert list(shown["feature"]) == [0, 1, 3]
-
-
-def test_perceptrons_cost_what_linear_probes_do_not(root):
-    rates = next(iter(costs.read_rates().values()))
-    tables = {}
-    for family in ("linear", "mlp"):
-        config = checked({"probes": {"family": family}}, root / "workflow/schemas/config.schema.yaml")
-        tables[family] = costs.estimate(config, costs.shapes(config), rates).set_index("rule")
-    linear, mlp = tables["linear"], tables["mlp"]
-    assert "perceptrons" not in linear.index
-    assert mlp.loc["perceptrons", "jobs"] == linear.loc["probes", "jobs"] - mlp.loc["probes", "jobs"] + 1
-    assert mlp.loc["perceptrons", "hours"] > linear.loc["probes", "hours"] > mlp.loc["probes", "hours"]

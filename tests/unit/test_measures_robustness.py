@@ -1,14 +1,20 @@
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
 
-from strata import codes, dictionary, models, robustness, store
+from strata import store
+from strata.activations.cache import Caching
+from strata.claims.control_directions import write_directions
+from strata.config.keys import Model
+from strata.device import compute_device
 from strata.errors import StrataError
+from strata.features import codes
+from strata.measures import robustness
 
 ENCODING = {"tolerance": 1e-8, "max_iterations": 200}
-MODEL = {"head": None, "mean": [0.5, 0.4, 0.3], "std": [0.5, 0.25, 1.0]}
-CACHING = {"model_config": MODEL, "pool": 1, "tokens": "mean", "batch_size": 64}
+MODEL = Model(mean=[0.5, 0.4, 0.3], std=[0.5, 0.25, 1.0])
 
 
 class Linear(nn.Module):
@@ -34,9 +40,18 @@ def linear(units=3, bias=50.0, seed=1):
     return Linear(weight, np.full(units, bias, np.float32)), weight
 
 
-def measured(network, images, dictionary, levels, **caching):
-    network = network.to(models.device()).eval()
-    return robustness.robustness(network, images, dictionary, levels, 7, ENCODING, CACHING | caching)
+def measured(network, images, dictionary, levels, batch_size=64):
+    return robustness.robustness(
+        network.to(compute_device()).eval(),
+        images,
+        dictionary=dictionary,
+        levels=levels,
+        seed=7,
+        method="nmf",
+        model=MODEL,
+        caching=Caching(batch_size=batch_size),
+        **ENCODING,
+    )
 
 
 def test_the_robustness_of_linear_features_is_signal_over_signal_and_noise(images):
@@ -45,7 +60,7 @@ def test_the_robustness_of_linear_features_is_signal_over_signal_and_noise(image
     network.inner.weight.data = torch.from_numpy(weight)
     levels = [0.05, 0.3, 1.0]
     found = measured(network, images, np.eye(3), levels)
-    std = np.repeat(MODEL["std"], 16)
+    std = np.repeat(MODEL.std, 16)
     signal = ((images.reshape(400, -1) / 255 / std) @ weight.T).var(0, ddof=1)
     for level, own in zip(levels, found, strict=True):
         noise = level**2 * np.square(weight / std).sum(1)
@@ -61,8 +76,8 @@ def test_robustness_is_an_independent_analysis_of_variance_of_codes_made_by_hand
     z = []
     for draw in range(robustness.DRAWS):
         noise = [np.random.default_rng([7, draw, i]).standard_normal((3, 4, 4), np.float32) for i in range(60)]
-        x = (images / 255 + 0.2 * np.stack(noise) - np.reshape(MODEL["mean"], (3, 1, 1))) / np.reshape(
-            MODEL["std"], (3, 1, 1)
+        x = (images / 255 + 0.2 * np.stack(noise) - np.reshape(MODEL.mean, (3, 1, 1))) / np.reshape(
+            MODEL.std, (3, 1, 1)
         )
         with torch.no_grad():
             a = network.inner(torch.from_numpy(x).float().flatten(1)).double()
@@ -117,15 +132,16 @@ def test_intraclass_correlation_is_1_without_noise_0_without_signal_and_missing_
 
 def test_noise_has_its_level_is_new_for_every_image_and_draw_and_follows_the_seed():
     images = np.full((20, 3, 16, 16), 200, np.uint8)
-    drawn = [robustness.noisy(images, 0.1, draw, seed=0) / 255 - 200 / 255 for draw in (0, 1)]
+    drawn = [robustness.noisy(images, 0.1, draw=draw, seed=0) / 255 - 200 / 255 for draw in (0, 1)]
     assert np.std(drawn) == pytest.approx(0.1, rel=0.02)
     assert abs(np.mean(drawn)) < 0.002
     flat = np.concatenate([x.reshape(20, -1) for x in drawn])
     assert abs(np.corrcoef(flat) - np.eye(40)).max() < 0.2
-    np.testing.assert_array_equal(robustness.noisy(images, 0.1, 1, 0), robustness.noisy(images, 0.1, 1, 0))
-    assert not np.array_equal(robustness.noisy(images, 0.1, 1, 0), robustness.noisy(images, 0.1, 1, 1))
+    one, again, other = (robustness.noisy(images, 0.1, draw=1, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
     # The same noise at every level, only larger.
-    np.testing.assert_allclose(robustness.noisy(images, 0.2, 0, 0) / 255 - 200 / 255, 2 * drawn[0], atol=1e-5)
+    np.testing.assert_allclose(robustness.noisy(images, 0.2, draw=0, seed=0) / 255 - 200 / 255, 2 * drawn[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("count", [1000, 48, 20, 7, 2])
@@ -149,15 +165,17 @@ def test_a_shard_that_is_smaller_than_the_step_is_passed_over(digit_shards, tmp_
 
 
 def of_walk(walk, **changes):
-    arguments = {"image_shards": walk.images, "features": walk.features, "checkpoint": walk.checkpoint}
-    arguments |= {"model_config": walk.model, "levels": [0.1, 0.3], "count": 20, "seed": 0}
-    arguments |= {"encoding": ENCODING, "caching": {"pool": 1, "tokens": "mean", "batch_size": 16}}
-    return robustness.robustness_of_checkpoint(**arguments | changes)
+    arguments = {"images": walk.images, "dictionary": walk.dictionary, "checkpoint": walk.checkpoint}
+    arguments |= {"model": walk.model, "levels": [0.1, 0.3], "count": 20, "seed": 0, "method": "nmf", **ENCODING}
+    arguments |= {"pool": 1, "tokens": "mean", "batch_size": 16}
+    found = robustness.robustness_of_checkpoint(**arguments | changes)
+    assert list(found) == ["robustness"]
+    return found["robustness"]
 
 
 def test_every_level_and_feature_has_a_row(walk):
     table = of_walk(walk)
-    assert list(table.columns) == ["feature", "level", "robustness"]
+    assert list(table.columns) == ["level", "feature", "robustness"]
     assert list(table["feature"]) == [*range(6), *range(6)]
     assert list(table["level"]) == [0.1] * 6 + [0.3] * 6
     known = table["robustness"].dropna()
@@ -172,13 +190,26 @@ def test_with_hardly_any_noise_codes_are_those_of_the_images(walk):
 
 
 def test_features_of_another_checkpoint_are_refused(walk, tmp_path):
-    found, about = store.read(walk.features)
+    found, about = store.read(walk.dictionary)
     other = tmp_path / "features.h5"
     store.write(other, found, **about | {"checkpoint": "another"})
     with pytest.raises(StrataError, match=r"features\.h5 was made by another checkpoint"):
-        of_walk(walk, features=other)
+        of_walk(walk, dictionary=other)
 
 
 def test_random_directions_can_be_measured_too(walk, tmp_path):
-    dictionary.write_random_directions(walk.features, 0, tmp_path / "random.h5")
-    assert len(of_walk(walk, features=tmp_path / "random.h5")) == 12
+    write_directions("random", walk.dictionary, seed=0, output=tmp_path / "random.h5")
+    assert len(of_walk(walk, dictionary=tmp_path / "random.h5")) == 12
+
+
+def test_robustness_over_levels_is_the_mean_and_missing_where_a_level_is():
+    by_level = pd.DataFrame(
+        {
+            "feature": [0, 1, 2, 0, 1, 2],
+            "level": [0.1] * 3 + [0.2] * 3,
+            "robustness": [0.8, 0.5, np.nan, 0.4, 0.5, 0.3],
+        }
+    )
+    table = robustness.scalars(by_level)
+    assert list(table["feature"]) == [0, 1, 2]
+    np.testing.assert_allclose(table["robustness"], [0.6, 0.5, np.nan])

@@ -1,3 +1,0 @@
-"""Pages: what a run is read by."""
-
-__all__ = []

@@ -1,0 +1,89 @@
+import pytest
+import yaml
+
+from strata import estimate
+from strata.config.check import checked
+from strata.errors import StrataError
+from strata.networks.build import build
+
+
+@pytest.fixture
+def config(root):
+    return checked(yaml.safe_load((root / "config/config.yaml").read_text()))
+
+
+@pytest.fixture
+def rates():
+    return next(iter(estimate.read_rates().values()))
+
+
+def changed(config, section, **keys):
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=keys)})
+
+
+def costs(config, rates, shape=None):
+    return estimate.estimate(config, shape or estimate.shapes(config), rates=rates).set_index("rule")
+
+
+def test_the_shapes_are_those_of_the_network(config):
+    shape = estimate.shapes(config)
+    network = build(config.model, 10)
+    assert (shape.images, shape.classes) == (1797, 10)
+    assert shape.parameters == sum(p.numel() for p in network.parameters())
+    assert (shape.units["stem"], shape.units["block-08"], shape.units["penultimate"]) == (16, 128, 128)
+
+
+def test_twice_the_images_cost_twice_the_disk_of_codes(config, rates):
+    one, two = (costs(changed(config, "costs", images=n, classes=10), rates) for n in (1000, 2000))
+    assert two.loc["codes", "disk"] == 2 * one.loc["codes", "disk"]
+    assert two.loc["train", "hours"] > one.loc["train", "hours"]
+
+
+def test_a_network_that_is_not_trained_here_costs_no_training(config, rates):
+    trained, adopted = (
+        costs(changed(config, "model", **model), rates, estimate.shapes(config))
+        for model in ({}, {"source": "torchvision:resnet18", "weights": "IMAGENET1K_V1"})
+    )
+    assert "adopt" not in trained.index
+    assert "train" not in adopted.index
+    assert adopted.loc["adopt", "hours"] < 0.1 * trained.loc["train", "hours"]
+
+
+def test_crops_and_a_cap_set_the_cost_of_discovery(config, rates):
+    def discovery(**features):
+        return costs(changed(config, "features", **features), rates).loc["discovery"]
+
+    all_images, few, cropped = discovery(), discovery(images_per_class=10), discovery(images_per_class=10, crops=7)
+    assert few["disk"] < all_images["disk"]
+    assert cropped["disk"] == 7 * few["disk"] == 7 * 100 * 3 * 32**2
+
+
+def test_the_page_names_every_rule_and_device(config, rates):
+    shape = estimate.shapes(config)
+    table = estimate.estimate(config, shape, rates=rates)
+    page = estimate.text(config, shape, tables={"my device": table})
+    for word in ("1,797 images", "my device", "cache", "probe (linear)", "peak memory", *table["rule"]):
+        assert word in page
+
+
+def test_a_folder_that_is_not_here_needs_its_size_told(config):
+    config = changed(config, "data", source="folder", path="/nowhere")
+    with pytest.raises(StrataError, match=r"costs\.images"):
+        estimate.shapes(config)
+    assert estimate.shapes(changed(config, "costs", images=5, classes=2)).images == 5
+
+
+def test_the_images_of_a_folder_are_counted(config, tmp_path):
+    for name in ("a/1.png", "a/2.jpg", "a/readme.txt", "b/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    shape = estimate.shapes(changed(config, "data", source="folder", path=str(tmp_path)))
+    assert (shape.images, shape.classes) == (3, 2)
+
+
+def test_perceptrons_cost_what_linear_probes_do_not(rates):
+    linear, mlp = (costs(checked({"probes": {"family": family}}), rates) for family in ("linear", "mlp"))
+    own, beside, alone = mlp.loc["probe (mlp)"], mlp.loc["probe (linear)"], linear.loc["probe (linear)"]
+    assert "probe (mlp)" not in linear.index
+    assert own["jobs"] == alone["jobs"] - beside["jobs"] + 1
+    assert own["hours"] > alone["hours"] > beside["hours"]

@@ -1,0 +1,99 @@
+"""Importance, and the support of the network that unimportant features are together."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from strata import store
+from strata.errors import StrataError
+from strata.measures.importance import importance, importance_of_checkpoint, most_important
+from strata.measures.support import support_curve, support_of_seed
+from strata.networks.build import build
+from strata.networks.checkpoints import load
+
+
+def importances(walk, **changes):
+    arguments = {
+        "dictionary": walk.dictionary,
+        "codes": walk.codes,
+        "activations": walk.activations["penultimate"],
+        "images": walk.images,
+    }
+    found = importance_of_checkpoint(**arguments | changes)
+    assert list(found) == ["importance"]
+    table = found["importance"]
+    return {target: own.reset_index(drop=True) for target, own in table.groupby("target")}
+
+
+def test_importance_is_gradient_times_input_by_autograd():
+    rng = np.random.default_rng(0)
+    d, w, b = rng.random((6, 9)), rng.normal(size=(4, 9)), rng.normal(size=4)
+    codes = rng.random((20, 6)) * (rng.random((20, 6)) < 0.7)
+    classes = (codes @ d @ w.T + b).argmax(1)
+    z = torch.from_numpy(codes).requires_grad_()
+    y = z @ torch.from_numpy(d) @ torch.from_numpy(w).T + torch.from_numpy(b)
+    y.gather(1, torch.from_numpy(classes)[:, None]).sum().backward()
+    product = (z.grad * z).detach().numpy()
+    absolute, signed = importance(codes, d @ w.T, classes=classes)
+    np.testing.assert_allclose(absolute, np.abs(product).sum(0), rtol=1e-10)
+    np.testing.assert_allclose(signed, product.sum(0), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("target", ["predicted", "label", "all"])
+def test_importance_of_a_checkpoint_is_gradient_times_input_by_autograd(walk, target):
+    network = build(walk.model, 3)
+    load(walk.checkpoint, network)
+    d = torch.from_numpy(store.read(walk.dictionary)[0]["dictionary"]).float()
+    products = []
+    for codes, activations, images in zip(walk.codes, walk.activations["penultimate"], walk.images, strict=True):
+        z = torch.from_numpy(store.read(codes)[0]["codes"]).requires_grad_()
+        predicted = network.head(torch.from_numpy(store.read(activations)[0]["activations"])).argmax(1)
+        labels = torch.from_numpy(store.read(images)[0]["labels"]).long()
+        for c in range(3):
+            wanted = {"predicted": predicted == c, "label": labels == c, "all": torch.ones(len(z), dtype=bool)}[target]
+            (gradient,) = torch.autograd.grad(network.head(z @ d)[:, c].sum(), z)
+            products.append((gradient * z)[wanted].detach())
+    product = torch.cat(products).double().numpy()
+    table = importances(walk)[target]
+    assert list(table["feature"]) == list(range(6))
+    np.testing.assert_allclose(table["importance"], np.abs(product).mean(0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(table["signed_importance"], product.mean(0), rtol=1e-4, atol=1e-6)
+
+
+def test_importance_of_codes_and_activations_that_do_not_belong_together_is_refused(walk):
+    with pytest.raises(StrataError, match="its images is"):
+        importances(walk, codes=walk.codes[::-1])
+    with pytest.raises(StrataError, match="its layer is 'stem'"):
+        importances(walk, activations=walk.activations["stem"])
+
+
+@pytest.mark.parametrize(("n", "share", "count"), [(100, 0.01, 5), (1000, 0.01, 10), (1000, 0.0101, 11), (3, 0.01, 3)])
+def test_the_most_important_features_are_a_share_but_at_least_five(n, share, count):
+    table = pd.DataFrame({"importance": np.random.default_rng(0).permutation(n)})
+    top = most_important(table, share)
+    assert sorted(top["importance"]) == list(range(n - count, n))
+
+
+def test_the_support_curve_is_the_accuracy_of_the_head_on_what_is_kept():
+    rng = np.random.default_rng(0)
+    codes, gradients, bias = rng.random((50, 8)), rng.normal(size=(8, 3)), rng.normal(size=3)
+    labels, removed = rng.integers(0, 3, 50), rng.permutation(8)
+    found = support_curve(codes, gradients, bias=bias, labels=labels, removed=removed, steps=4)
+    for step, accuracy in enumerate(found):
+        kept = removed[8 - 2 * step :]
+        assert accuracy == ((codes[:, kept] @ gradients[kept] + bias).argmax(1) == labels).mean()
+
+
+def test_support_starts_from_all_features_whatever_the_order(walk):
+    table = pd.DataFrame({"feature": range(6), "complexity": [0.5, 0.1, np.nan, 0.3, 0.2, 0.9], "importance": range(6)})
+    given = {"code_shards": walk.codes, "image_shards": walk.images, "draws": 3, "seed": 0, "steps": 5}
+    found = support_of_seed(table, walk.dictionary, **given)
+    orders = found.groupby("order")["draw"].nunique()
+    assert orders.to_dict() == {"complex first": 1, "simple first": 1, "important first": 1, "random": 3}
+    assert found[found["share_kept"] == 1]["accuracy"].nunique() == 1
+    assert found[found["share_kept"] == 0]["accuracy"].nunique() == 1
+    tests = sum(int((~store.read(path)[0]["train"]).sum()) for path in walk.images)
+    assert (found["n"] == tests).all()
+    again = support_of_seed(table, walk.dictionary, **given)
+    pd.testing.assert_frame_equal(found, again)
