@@ -1,5 +1,6 @@
 """What every job sets up before it begins, and how it finds its files."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ def job(threads: int) -> Iterator[None]:
     threads
         Of the processor, for every library that computes: another number sums in another order.
     """
+    for library in ("OMP", "MKL", "OPENBLAS"):  # of those that are imported later
+        os.environ[f"{library}_NUM_THREADS"] = str(threads)
     with one_line(), threadpool_limits(threads):
         if torch := sys.modules.get("torch"):  # where the job computes with it
             torch.set_num_threads(threads)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -48,7 +49,8 @@ def _explained(error: ValidationError, config: Mapping[str, Any]) -> str:
         return _unknown(path, section)
     value = _value_at(config, path)
     if field is None:
-        return f"config key {path} must hold keys ({', '.join(section.model_fields)}); {_shown(value, '')}"
+        keys = f"({', '.join(section.model_fields)}){' or be null' if _may_be_null(path) else ''}"
+        return f"config key {path} must hold keys {keys}; {_shown(value, '')}"
     if kind == "value_error":
         return f"config key {path} {detail['ctx']['error']}; {_shown(value, '')}{_about(field)}"
     if item is None:
@@ -73,6 +75,12 @@ def _found(loc: Sequence[int | str]) -> tuple[str, type[Section], FieldInfo | No
             return ".".join(map(str, loc[: depth + 1])), section, field, loc[depth + 1 :]
         section = inner
     return ".".join(map(str, loc)), section, None, ()
+
+
+def _may_be_null(path: str) -> bool:
+    """Say whether a section may be left out."""
+    above, _, key = path.rpartition(".")
+    return NoneType in get_args((_found(above.split("."))[1] if above else Config).model_fields[key].annotation)
 
 
 def _value_at(config: Any, path: str) -> Any:

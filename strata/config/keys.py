@@ -52,6 +52,11 @@ def _distinct(items: list[Any]) -> list[Any]:
     return items
 
 
+def _in_order(items: dict[str, Any]) -> dict[str, Any]:
+    """Sort what a user may write in any order, or another order would change params."""
+    return dict(sorted(items.items()))
+
+
 Distinct = AfterValidator(_distinct)
 Positive = Annotated[float, Field(gt=0)]
 Whole = Annotated[int, Field(ge=0)]
@@ -150,7 +155,7 @@ class Model(Section):
         allowed="strata:resnet, torchvision:<name>, timm:<name> or python:<module>:<function>",
         pattern="^((strata|torchvision|timm):[A-Za-z0-9_]+|python:[A-Za-z0-9_.]+:[A-Za-z0-9_]+)$",
     )
-    arguments: dict[str, Any] = _key(
+    arguments: Annotated[dict[str, Any], AfterValidator(_in_order)] = _key(
         {},
         "handed to the constructor; strata:resnet takes depths ([2, 2, 2, 2]: residual blocks per resolution) and width "
         "(16: channels of the first one)",

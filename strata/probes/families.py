@@ -55,7 +55,7 @@ class Family:
         """
         return self._function("measure")(activations, codes, layer=layer, **settings)
 
-    def seconds(self, units: float, count: int, **about: Any) -> float:
+    def seconds(self, units: int | float, count: int, **about: Any) -> float:
         """Return what it takes to measure `count` features in a layer (images, folds, rates, …: see `strata.estimate`)."""
         return self._function("seconds")(units, count, **about)
 

@@ -165,7 +165,7 @@ def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | 
 
 
 def seconds(
-    units: float,
+    units: int | float,
     count: int,
     *,
     images: int,

@@ -251,7 +251,7 @@ def measure(
 
 
 def seconds(
-    units: float,
+    units: int | float,
     count: int,
     *,
     images: int,
@@ -281,7 +281,7 @@ def seconds(
 
 
 def fit_seconds(
-    units: float, count: int, *, folds: int, rates: Mapping[str, float], penalties: Sequence[float]
+    units: int | float, count: int, *, folds: int, rates: Mapping[str, float], penalties: Sequence[float]
 ) -> float:
     """Return the seconds that it takes to probe some units for features from their moments (see `seconds`)."""
     inner, outer = folds * (folds - 1) // 2, folds

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from pictures import picture
 from threadpoolctl import threadpool_limits
+from torchvision.io import write_jpeg, write_png
 
 from strata import layers
 from strata.activations.cache import Caching, cache_shard
@@ -138,6 +140,21 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         pictures=pictures,
         blocks=BLOCKS,
     )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of four images of several formats and shapes, and files that are no images."""
+    root = tmp_path / "photos"
+    for label, name in enumerate(("cat", "dog")):
+        (root / name).mkdir(parents=True)
+        write_png(picture(label), str(root / name / "a.png"))
+        write_jpeg(picture(label, 31, 17), str(root / name / "b.JPG"))
+        write_png(picture(label, 8, 8, channels=1), str(root / name / "grey.png"))
+        write_jpeg(picture(label, 16, 16), str(root / name / "d.jpeg"))
+        (root / name / "notes.txt").write_text("not an image")
+    (root / "README").write_text("not a class")
+    return root
 
 
 @pytest.fixture

@@ -134,10 +134,11 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("key", "value", "said"), WRONG)
-def test_what_a_network_or_its_images_lack_is_told_before_training(fresh, key, value, said):
-    done = fresh.make(f"{SEED}/checkpoints/epoch-001.pt", changes={key: value})
-    assert_refused(fresh, done, *said)
-    assert fresh.files("seed-0/**/*") == {}
+def test_what_a_network_or_its_images_lack_is_told_before_training(again, key, value, said):
+    again.remove(SEED)  # the images are there
+    done = again.make(f"{SEED}/checkpoints/epoch-001.pt", changes={key: value})
+    assert_refused(again, done, *said)
+    assert again.files("seed-0/**/*") == {}
 
 
 @pytest.mark.parametrize(

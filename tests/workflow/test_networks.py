@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 import shutil
 
 import pandas as pd
@@ -47,20 +48,29 @@ PLAIN = {
 SAVED = {"model.checkpoints": ["saved-{epoch}.pt"], "activations.keep": False}
 
 
-@pytest.fixture
-def place(fresh, monkeypatch):
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory):
     """A folder with a network of one's own, and a file of its weights as DistributedDataParallel saves them."""
-    fresh.path("mine.py").write_text(MINE)
-    monkeypatch.syspath_prepend(str(fresh.folder))
-    import mine
-
+    place = Workplace.new(tmp_path_factory.mktemp("networks") / "mine")
+    place.path("mine.py").write_text(MINE)
+    made = runpy.run_path(str(place.path("mine.py")))
     torch.manual_seed(3)
-    weights = {f"module.{name}": tensor for name, tensor in mine.plain(4, 6).state_dict().items()}
-    torch.save({"epoch": 17, "state_dict": weights}, fresh.path("published.pth"))
-    return fresh
+    weights = {f"module.{name}": tensor for name, tensor in made["plain"](4, 6).state_dict().items()}
+    torch.save({"epoch": 17, "state_dict": weights}, place.path("published.pth"))
+    return place
 
 
-def test_one_checkpoint_of_ones_own_network_answers_what_it_can_and_says_what_not(place):
+@pytest.fixture(scope="module")
+def imaged(mine, tmp_path_factory):
+    """The same, its images decoded."""
+    place = mine.copy(tmp_path_factory.mktemp("networks") / "imaged")
+    done = place.make(f"{RUN}/images/discovery/classes-000.h5", changes=PLAIN)
+    assert done.code == 0, done.output
+    return place
+
+
+def test_one_checkpoint_of_ones_own_network_answers_what_it_can_and_says_what_not(mine, tmp_path):
+    place = mine.copy(tmp_path / "place")
     done = place.make(changes=PLAIN)
     assert done.code == 0, done.output
     found = {f["id"]: f for f in json.loads(place.path(f"{RUN}/findings.json").read_text())}
@@ -95,7 +105,8 @@ def test_one_checkpoint_of_ones_own_network_answers_what_it_can_and_says_what_no
         ({"features.method": "nmf"}, "allowed then: semi-nmf"),
     ],
 )
-def test_what_does_not_fit_is_told_in_one_line(place, changes, said):
+def test_what_does_not_fit_is_told_in_one_line(imaged, tmp_path, changes, said):
+    place = imaged.copy(tmp_path / "place")
     done = place.make(f"{SEED}/features/epoch-001.h5", changes=PLAIN | changes)
     assert done.code != 0
     assert any(said in line for line in done.errors), done.output

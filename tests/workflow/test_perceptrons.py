@@ -74,7 +74,7 @@ def test_the_claim_is_tested_and_the_figure_is_in_the_report(finished, perceptro
 
 def test_the_same_configuration_gives_the_same_bytes(perceptrons, more):
     again = f"{SEED}/vinfo/{LAST}/{LAST}/mlp"
-    more.remove(again, f"{SEED}/tables/features.csv")
+    more.remove(again, f"{SEED}/tables/features.csv", f"{RUN}/features.csv")
     done = more.make(changes=MLP)
     assert done.code == 0, done.output
     assert differing(perceptrons, more, [f"seed-0/vinfo/{LAST}/{LAST}/mlp/*", *SHOWN]) == []

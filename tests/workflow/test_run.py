@@ -30,7 +30,7 @@ def test_features_and_findings_are_those_of_the_files(finished, run):
 
 def test_a_table_is_read_by_its_name(run):
     assert set(run.table("by_checkpoint")["epoch"]) == {0, 1, 2}
-    with pytest.raises(StrataError, match="has no table 'growth'; allowed: .*q2_growth"):
+    with pytest.raises(StrataError, match=r"has no table 'growth'; allowed: .*q2_growth"):
         run.table("growth")
 
 

@@ -7,4 +7,5 @@ from strata.job import job
 
 with job(snakemake.threads):
     p, i = snakemake.params, snakemake.input
-    draw(dict(i.items()), settings=p.settings, seeds=p.seeds, dpi=p.dpi, run=Path(i.findings).parent)
+    run = Path(snakemake.output[0]).parents[1]  # of <run>/figures/<name>.svg
+    draw(dict(i.items()), settings=p.settings, seeds=p.seeds, dpi=p.dpi, run=run)

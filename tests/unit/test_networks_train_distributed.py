@@ -13,14 +13,15 @@ PROGRAM = """
 import functools, sys
 import torch
 from torch import distributed, nn
-from strata import training
+from strata.config.keys import Augment, Model, Training
+from strata.networks.train import train
 
 torch.set_num_threads(1)
 distributed.init_process_group("gloo")
-model = {model}
-if model["arguments"].pop("groups", False):
-    model["arguments"]["norm_layer"] = functools.partial(nn.GroupNorm, 4)
-training.train({shards}, model, {training}, [0], 0, {state!r}).to_csv(
+model = {model!r}
+if model.arguments.pop("groups", False):
+    model.arguments["norm_layer"] = functools.partial(nn.GroupNorm, 4)
+train({shards}, model, training={training}, epochs_kept=[0], seed=0, state={state!r}).to_csv(
     {state!r} + "-%d.csv" % distributed.get_rank(), index=False
 )
 """
@@ -35,7 +36,8 @@ def train(digit_shards, training_config, tmp_path):
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         state = str(tmp_path / name)
-        settings = training_config | {"epochs": 2} | changes
+        changes = {"epochs": 2} | changes
+        settings = f"{training_config!r}.model_copy(update={changes!r})"  # unchecked: a batch may have one image
         program = PROGRAM.format(model=model, shards=[str(p) for p in digit_shards], training=settings, state=state)
         about = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
         running = [
@@ -57,7 +59,7 @@ def train(digit_shards, training_config, tmp_path):
 
 def test_two_processes_train_as_one_does(train, model_config):
     """Without batch statistics they take the same steps, whatever share of a batch each gets."""
-    model = model_config | {"source": "torchvision:resnet18", "arguments": {"groups": True}}
+    model = model_config.model_copy(update={"source": "torchvision:resnet18", "arguments": {"groups": True}})
     uneven = {"batch_size": 13}  # 36 images in two shards: batches of 9, an odd number
     (one,), weights = train(model, 1, "one", **uneven)
     two, shared = train(model, 2, "two", **uneven)

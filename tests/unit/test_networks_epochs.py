@@ -1,13 +1,12 @@
 import pytest
 
-from strata import series
+from strata.config.keys import Config, Model, Training
 from strata.errors import StrataError
+from strata.networks.epochs import epochs, files
 
-HERE = {"weights": None, "checkpoints": None}
 
-
-def epochs(**model):
-    return series.epochs({"model": HERE | model, "training": {"epochs": 4, "checkpoints": "all"}})
+def epochs_of(**model):
+    return epochs(Config(model=Model(**model), training=Training(epochs=4)))
 
 
 @pytest.fixture
@@ -28,11 +27,11 @@ def folder(tmp_path, monkeypatch):
     [("all", [0, 1, 2, 3, 4]), ([], [0, 4]), ([3, 1], [0, 1, 3, 4]), ([0, 4], [0, 4])],
 )
 def test_the_untrained_and_the_last_checkpoint_are_always_kept(checkpoints, kept):
-    assert series.epochs({"model": HERE, "training": {"epochs": 4, "checkpoints": checkpoints}}) == kept
+    assert epochs(Config(training=Training(epochs=4, checkpoints=checkpoints))) == kept
 
 
 def test_published_weights_are_one_checkpoint_beside_the_untrained_network():
-    assert epochs(weights="IMAGENET1K_V2") == [0, 1]
+    assert epochs_of(weights="IMAGENET1K_V2") == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -50,8 +49,8 @@ def test_epochs_are_captured_from_the_names_of_files(folder, patterns, found):
     folder(
         "runs/epoch_1.pt", "runs/epoch_12.pt", "other-3/last-7.pth", "whole/5/net5.pt", "whole/5/net6.pt", "final.pt"
     )
-    assert series.files(patterns) == found
-    assert epochs(checkpoints=patterns) == sorted({0, *found})
+    assert files(patterns) == found
+    assert epochs_of(checkpoints=patterns) == sorted({0, *found})
 
 
 @pytest.mark.parametrize(
@@ -67,5 +66,5 @@ def test_epochs_are_captured_from_the_names_of_files(folder, patterns, found):
 def test_files_whose_epochs_cannot_be_told_are_refused(folder, names, patterns, said):
     folder(*names)
     with pytest.raises(StrataError, match=r"config key model\.checkpoints") as error:
-        series.files(patterns)
+        files(patterns)
     assert said in str(error.value)

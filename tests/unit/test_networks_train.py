@@ -9,9 +9,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from strata import models, store, training
+from strata import store
+from strata.config.keys import Augment
 from strata.errors import StrataError
-from strata.signals import Postponed
+from strata.networks import checkpoints
+from strata.networks import train as training
+from strata.networks.build import build
+from strata.networks.preemption import Postponed
+from strata.networks.preprocessing import normalised
 
 EPOCHS = [0, 1, 2, 3, 4]
 
@@ -20,19 +25,26 @@ EPOCHS = [0, 1, 2, 3, 4]
 def run(digit_shards, model_config, training_config, tmp_path):
     """Train once, into a folder of its own name; every argument can be changed."""
 
-    def run(name, epochs_kept=EPOCHS, seed=0, state=None, shards=None, postponed=None, **changes):
+    def run(name, epochs_kept=EPOCHS, seed=0, state=None, shards=None, model=model_config, postponed=None, **changes):
         folder = tmp_path / name
         state = tmp_path / (state or f"{name}-state")
-        settings = training_config | changes
-        history = training.train(shards or digit_shards, model_config, settings, epochs_kept, seed, state, postponed)
+        history = training.train(
+            shards or digit_shards,
+            model,
+            training=training_config.model_copy(update=changes),
+            epochs_kept=epochs_kept,
+            seed=seed,
+            state=state,
+            postponed=postponed,
+        )
         training.publish(state, [folder / f"epoch-{epoch:03d}.pt" for epoch in epochs_kept])
-        return history, checkpoints(folder)
+        return history, kept_in(folder)
 
     run.shards = digit_shards
     return run
 
 
-def checkpoints(folder):
+def kept_in(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))} if folder.exists() else {}
 
 
@@ -54,13 +66,13 @@ def test_the_history_has_a_row_an_epoch_and_a_checkpoint_is_kept_of_each_listed_
 def test_loss_and_accuracy_are_those_of_the_checkpoint_on_test_images(run, digit_shards, model_config, tmp_path):
     history, _ = run("a")
     for epoch in (0, 4):
-        network = models.build(model_config, 3, seed=99)
-        models.load(tmp_path / "a" / f"epoch-{epoch:03d}.pt", network)
+        network = build(model_config, 3, seed=99)
+        checkpoints.load(tmp_path / "a" / f"epoch-{epoch:03d}.pt", network)
         network.eval()
         parts = [store.read(path)[0] for path in digit_shards]
         images, labels, train = (np.concatenate([p[k] for p in parts]) for k in ("images", "labels", "train"))
         with torch.no_grad():
-            x = models.normalised(torch.from_numpy(images[~train]), model_config)
+            x = normalised(torch.from_numpy(images[~train]), model_config)
             logits, target = network(x), torch.from_numpy(labels[~train]).long()
         assert history["loss"][epoch] == pytest.approx(functional.cross_entropy(logits, target).item(), rel=1e-4)
         assert history["accuracy"][epoch] == (logits.argmax(1) == target).double().mean().item()
@@ -68,8 +80,8 @@ def test_loss_and_accuracy_are_those_of_the_checkpoint_on_test_images(run, digit
 
 def test_the_first_checkpoint_is_the_untrained_network(run, model_config, tmp_path):
     run("a", seed=5)
-    network = models.build(model_config, 3, seed=5)
-    models.save(tmp_path / "untrained.pt", network, 0)
+    network = build(model_config, 3, seed=5)
+    checkpoints.save(tmp_path / "untrained.pt", network, epoch=0)
     assert (tmp_path / "untrained.pt").read_bytes() == (tmp_path / "a" / "epoch-000.pt").read_bytes()
 
 
@@ -101,10 +113,10 @@ def stop_after(monkeypatch):
     def stop_after(calls):
         left = iter(range(calls))
 
-        def stopping(*arguments):
+        def stopping(*arguments, **more):
             if next(left, None) is None:
                 raise KeyboardInterrupt
-            return evaluate(*arguments)
+            return evaluate(*arguments, **more)
 
         monkeypatch.setattr(training, "evaluate", stopping)
 
@@ -133,7 +145,8 @@ def test_a_killed_process_goes_on_to_the_same_bits(run, digit_shards, model_conf
     _, expected = run("whole")
     program = f"""
 import os, signal, torch
-from strata import training
+from strata.config.keys import Augment, Model, Training
+from strata.networks import train as training
 torch.set_num_threads(1)
 step, steps = training.augmented, []
 def killed(*arguments, **more):
@@ -142,8 +155,8 @@ def killed(*arguments, **more):
         os.kill(os.getpid(), signal.SIGKILL)
     return step(*arguments, **more)
 training.augmented = killed
-training.train({[str(p) for p in digit_shards]}, {model_config}, {training_config}, {EPOCHS}, 0,
-               {str(tmp_path / "part-state")!r})
+training.train({[str(p) for p in digit_shards]}, {model_config!r}, training={training_config!r},
+               epochs_kept={EPOCHS}, seed=0, state={str(tmp_path / "part-state")!r})
 """
     killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
@@ -186,19 +199,20 @@ def test_a_signalled_training_goes_on_at_the_very_step(
     run, signalled_in_step, monkeypatch, model_config, capsys, step, model
 ):
     if model == "dropout":  # whose masks are random, too
-        model_config |= {"source": "torchvision:mobilenet_v3_small", "arguments": {}}
-    _, expected = run("whole", epochs_kept=[0, 2], epochs=2)
+        model_config = model_config.model_copy(update={"source": "torchvision:mobilenet_v3_small", "arguments": {}})
+    short = {"model": model_config, "epochs_kept": [0, 2], "epochs": 2}
+    _, expected = run("whole", **short)
     per_epoch = training._census(run.shards, 16)[1]
     signal.signal(signal.SIGUSR2, requeue)
     signalled_in_step(step, signal.SIGUSR2)
     with pytest.raises(Requeued):
-        run("part", epochs_kept=[0, 2], epochs=2, postponed=Postponed())
+        run("part", **short, postponed=Postponed())
     monkeypatch.undo()
     steps = []
     make = training.augmented
     monkeypatch.setattr(training, "augmented", lambda *a, **k: (steps.append(1), make(*a, **k))[1])
     capsys.readouterr()
-    assert run("part", epochs_kept=[0, 2], epochs=2)[1] == expected
+    assert run("part", **short)[1] == expected
     assert len(steps) == 2 * per_epoch - step  # none is taken again
     epoch, taken = divmod(step, per_epoch) if step % per_epoch else (step // per_epoch - 1, per_epoch)
     assert f"resuming after epoch {epoch} and {taken} more steps" in capsys.readouterr().out
@@ -219,7 +233,7 @@ def test_a_signal_that_ends_nothing_lets_training_go_on(run, signalled_in_step, 
         {"learning_rate": 0.02},
         {"seed": 3},
         {"epochs_kept": [0, 4]},
-        {"augment": {"scale": [1.0, 1.0], "flip": True}},
+        {"augment": Augment(scale=[1.0, 1.0], flip=True)},
         {"shards": 1},
         {"shuffle_labels": True},
     ],
@@ -253,7 +267,7 @@ def test_a_damaged_state_is_not_used(run, stop_after, monkeypatch, tmp_path, kee
 def test_a_training_that_diverges_is_told_and_leaves_no_checkpoints(run, tmp_path):
     with pytest.raises(StrataError, match=r"diverged in epoch 1; lower training\.learning_rate"):
         run("a", learning_rate=1e30, schedule="cosine")
-    assert checkpoints(tmp_path / "a") == {}
+    assert kept_in(tmp_path / "a") == {}
 
 
 def test_a_damaged_image_shard_is_told(run, digit_shards, tmp_path):
@@ -335,7 +349,7 @@ def images():
 
 def augmented(images, scale=(1.0, 1.0), flip=False, seed=0):
     draws = torch.rand(4, len(images), generator=torch.Generator().manual_seed(seed))
-    return training.augmented(images, scale, flip, draws)
+    return training.augmented(images, scale, flip=flip, draws=draws)
 
 
 def test_a_crop_of_the_whole_image_without_mirroring_changes_nothing(images):

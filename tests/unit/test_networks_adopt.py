@@ -6,13 +6,17 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.parallel import DataParallel
 
-from strata import models, store, training, weights
+from strata import store
 from strata.errors import StrataError
+from strata.networks import checkpoints
+from strata.networks.adopt import adopt, read
+from strata.networks.build import build
+from strata.networks.train import evaluate
 
 
 @pytest.fixture
 def network(model_config):
-    return models.build(model_config, 3, seed=8)
+    return build(model_config, 3, seed=8)
 
 
 def nested(content):
@@ -34,8 +38,8 @@ def nested(content):
 )
 def test_weights_are_read_from_whatever_they_are_wrapped_in(network, tmp_path, name, save):
     save(network, tmp_path / name)
-    found = weights.read(tmp_path / name)
-    assert models.misfits(found, network) == []
+    found = read(tmp_path / name)
+    assert checkpoints.misfits(found, network) == []
     assert all(torch.equal(found[name], tensor) for name, tensor in network.state_dict().items())
 
 
@@ -60,36 +64,36 @@ def test_what_holds_no_weights_is_told_and_no_code_of_it_is_run(tmp_path, capsys
     path = tmp_path / "epoch-3.pt"
     save(path)
     with pytest.raises(StrataError) as error:
-        weights.read(path)
+        read(path)
     assert str(error.value).startswith(str(path))
     assert said in str(error.value)
     assert "\n" not in str(error.value)
     assert "unpickled" not in capsys.readouterr().out
 
 
-def adopt(model_config, shards, folder, files, epochs=(0, 1)):
+def adopted(model_config, shards, folder, files, epochs=(0, 1)):
     outputs = {epoch: folder / "checkpoints" / f"epoch-{epoch:03d}.pt" for epoch in epochs}
-    return weights.adopt(model_config, files, shards, 0, 16, outputs), outputs
+    return adopt(model_config, files, shards=shards, seed=0, batch_size=16, outputs=outputs), outputs
 
 
 def test_adopted_checkpoints_hold_the_files_weights_and_are_tested(network, model_config, digit_shards, tmp_path):
     old = {name: tensor for name, tensor in network.state_dict().items() if not name.endswith("num_batches_tracked")}
     torch.save(old, tmp_path / "4.pt")
-    table, outputs = adopt(model_config, digit_shards, tmp_path, {4: tmp_path / "4.pt"}, (0, 4))
-    for epoch, expected in ((0, models.build(model_config, 3, seed=0)), (4, network)):
-        own = models.build(model_config, 3, seed=9)
-        models.load(outputs[epoch], own)
+    table, outputs = adopted(model_config, digit_shards, tmp_path, {4: tmp_path / "4.pt"}, (0, 4))
+    for epoch, expected in ((0, build(model_config, 3, seed=0)), (4, network)):
+        own = build(model_config, 3, seed=9)
+        checkpoints.load(outputs[epoch], own)
         state = expected.state_dict()
         assert all(torch.equal(tensor, state[name]) for name, tensor in own.state_dict().items())
-        loss, accuracy = training.evaluate(expected, digit_shards, model_config, 16)
+        loss, accuracy = evaluate(expected, digit_shards, model=model_config, batch_size=16)
         row = table[table["epoch"] == epoch].iloc[0]
         assert (row["loss"], row["accuracy"]) == (loss, accuracy)
 
 
 def test_a_head_of_other_classes_than_the_images_is_not_tested(model_config, digit_shards, tmp_path):
-    wide = model_config | {"arguments": {**model_config["arguments"], "num_classes": 7}}
-    torch.save(models.build(wide, 3).state_dict(), tmp_path / "a.pt")
-    table, _ = adopt(wide, digit_shards, tmp_path, {1: tmp_path / "a.pt"})
+    wide = model_config.model_copy(update={"arguments": {**model_config.arguments, "num_classes": 7}})
+    torch.save(build(wide, 3).state_dict(), tmp_path / "a.pt")
+    table, _ = adopted(wide, digit_shards, tmp_path, {1: tmp_path / "a.pt"})
     assert list(table["epoch"]) == [0, 1]
     assert table[["loss", "accuracy"]].isna().all().all()
 
@@ -97,48 +101,14 @@ def test_a_head_of_other_classes_than_the_images_is_not_tested(model_config, dig
 def test_weights_that_do_not_fit_are_told_with_the_first_names(network, model_config, digit_shards, tmp_path):
     torch.save({f"backbone.{name}": tensor for name, tensor in network.state_dict().items()}, tmp_path / "a.pt")
     with pytest.raises(StrataError, match="does not fit the model") as error:
-        adopt(model_config, digit_shards, tmp_path, {1: tmp_path / "a.pt"})
+        adopted(model_config, digit_shards, tmp_path, {1: tmp_path / "a.pt"})
     text = str(error.value)
     assert text.startswith(str(tmp_path / "a.pt"))
     assert "stem.0.weight is missing" in text
     assert " more" in text
 
 
-def published(source, name, **others):
-    return {"source": source, "arguments": {}, "weights": name, "checkpoints": None, "head": None, **others}
-
-
-def test_published_weights_bring_their_head_and_preprocessing(tmp_path, monkeypatch):
-    config = published("torchvision:resnet18", "IMAGENET1K_V1", mean=None, std=None)
-    assert models.preprocessing(config) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    assert models.preprocessing(config | {"mean": [0.1, 0.2, 0.3]})[0] == [0.1, 0.2, 0.3]
-    network = models.build(config, 3, seed=2)
-    assert network.fc.out_features == 1000
-    # What torch has downloaded before, it takes from its cache.
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    cache = tmp_path / "hub/checkpoints"
-    cache.mkdir(parents=True)
-    torch.save(network.state_dict(), cache / models.torchvision_weights(config).url.rsplit("/", 1)[1])
-    found = weights.published(config)
-    assert all(torch.equal(found[name], tensor) for name, tensor in network.state_dict().items())
-
-
-def test_weights_of_timm_bring_theirs():
-    config = published("timm:tf_efficientnet_lite0", "in1k", mean=None, std=None)
-    assert models.preprocessing(config) == ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-    assert models.build(config, 3).classifier.out_features == 1000
-
-
-@pytest.mark.parametrize(
-    ("source", "there"), [("torchvision:resnet18", "IMAGENET1K_V1"), ("timm:tf_efficientnet_lite0", "in1k")]
-)
-def test_unknown_published_weights_are_told_with_those_that_there_are(source, there):
-    with pytest.raises(StrataError, match=rf"config key model\.weights.*allowed: {there}") as error:
-        models.build(published(source, "imagenet", mean=None, std=None), 3)
-    assert "\n" not in str(error.value)
-
-
 def test_the_digest_of_an_adopted_checkpoint_is_that_of_its_bytes(network, model_config, digit_shards, tmp_path):
     torch.save(network.state_dict(), tmp_path / "a.pt")
-    _, outputs = adopt(model_config, digit_shards, tmp_path, {1: tmp_path / "a.pt"})
-    assert models.load(outputs[1], network) == store.digest(outputs[1].read_bytes())
+    _, outputs = adopted(model_config, digit_shards, tmp_path, {1: tmp_path / "a.pt"})
+    assert checkpoints.load(outputs[1], network) == store.digest(outputs[1].read_bytes())

@@ -1,11 +1,14 @@
-import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
-from strata import activations, layers, models, store
+from strata import layers
+from strata.activations.layers import described, extractor, graph_nodes, pooled
+from strata.config.keys import Model
 from strata.errors import StrataError
+from strata.networks.build import build
+from strata.networks.head import head_of
 
 NETWORKS = {
     "strata": ("strata:resnet", {"depths": [1, 2, 1], "width": 4}, 4),
@@ -14,16 +17,10 @@ NETWORKS = {
 }
 
 
-def model(source, arguments=None, **others):
-    """Return a section `model` of the configuration."""
-    unset = dict.fromkeys(["weights", "checkpoints", "head", "mean", "std"])
-    return {"source": source, "arguments": arguments or {}, **unset, **others}
-
-
-def build(name):
+def build_of(name):
     """Return a network whose batch normalisation is not the identity, and its number of blocks."""
     source, arguments, blocks = NETWORKS[name]
-    network = models.build(model(source, arguments), 5, seed=1).eval()
+    network = build(Model(source=source, arguments=arguments), 5, seed=1).eval()
     rng = torch.Generator().manual_seed(2)
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -34,7 +31,7 @@ def build(name):
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def network(request):
-    return build(request.param)
+    return build_of(request.param)
 
 
 @pytest.fixture
@@ -44,7 +41,7 @@ def images():
 
 @torch.no_grad()
 def outputs_of(network, names, images):
-    found = activations.extractor(network, names)(images)
+    found = extractor(network, names)(images)
     assert list(found) == list(names)
     return found
 
@@ -53,7 +50,7 @@ def test_every_residual_block_is_found_in_order_with_its_branches(network):
     model, count = network
     blocks = [f"block-{i:02d}" for i in range(1, count + 1)]
     expected = ["stem", "penultimate", *blocks, *layers.branches_of(blocks)]
-    nodes = activations.graph_nodes(model)
+    nodes = graph_nodes(model)
     assert sorted(nodes) == sorted(expected)
     assert [name for name in nodes if name in blocks] == blocks
     assert list(nodes)[-1] == "penultimate"
@@ -96,7 +93,7 @@ def test_the_stem_is_what_enters_the_first_block(network, images):
 
 def test_the_penultimate_layer_times_the_head_gives_the_logits(network, images):
     model, _ = network
-    head = models.head_of(model)
+    head = head_of(model)
     penultimate = outputs_of(model, ["penultimate"], images)["penultimate"]
     with torch.no_grad():
         torch.testing.assert_close(penultimate @ head.weight.T + head.bias, model(images))
@@ -116,7 +113,7 @@ def test_the_branches_do_not_depend_on_which_layers_are_asked_for(network, image
 )
 def test_an_unknown_layer_is_told_with_the_nearest(asked, nearest):
     with pytest.raises(StrataError, match=rf"activations\.layers: the model has no layer '{asked}'") as error:
-        activations.extractor(build("strata")[0], ["stem", asked])
+        extractor(build_of("strata")[0], ["stem", asked])
     assert nearest in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -128,7 +125,7 @@ class Branching(nn.Module):
 
 def test_a_network_that_cannot_be_traced_is_told():
     with pytest.raises(StrataError, match="cannot be traced") as error:
-        activations.graph_nodes(Branching())
+        graph_nodes(Branching())
     assert "\n" not in str(error.value)
 
 
@@ -149,7 +146,7 @@ class Functional(nn.Module):
 
 def test_blocks_are_found_however_they_are_written(images):
     model = Functional().eval()
-    assert [name for name in activations.graph_nodes(model) if name[-1].isdigit()] == ["block-01", "block-02"]
+    assert [name for name in graph_nodes(model) if name[-1].isdigit()] == ["block-01", "block-02"]
     found = outputs_of(model, ["stem", "block-01", "block-02", "block-02-main", "block-02-skip"], images)
     torch.testing.assert_close(found["stem"], images + 1)
     torch.testing.assert_close(found["block-01"], functional.relu(found["stem"] + model.a(found["stem"])))
@@ -161,7 +158,7 @@ def test_blocks_are_found_however_they_are_written(images):
 @pytest.mark.parametrize(("pool", "units"), [(1, 2), (2, 8), (3, 18), (6, 72), (100, 72)])
 def test_layers_are_averaged_to_at_most_pool_by_pool_positions(pool, units):
     x = torch.rand(4, 2, 6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = activations.pooled(x, pool)
+    found = pooled(x, pool)
     assert found.shape == (4, units)
     side = min(pool, 6)
     expected = x.reshape(4, 2, side, 6 // side, side, 6 // side).mean((3, 5)).reshape(4, -1)
@@ -170,86 +167,7 @@ def test_layers_are_averaged_to_at_most_pool_by_pool_positions(pool, units):
 
 def test_layers_without_positions_stay_as_they_are():
     x = torch.rand(4, 7, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(activations.pooled(x, 3), x)
-
-
-@pytest.fixture
-def pixels():
-    return np.random.default_rng(0).integers(0, 256, (11, 3, 16, 16)).astype(np.uint8)
-
-
-def cached(model, pixels, model_config, dtype="float32", batch_size=4, names=("stem", "block-01-skip", "penultimate")):
-    return activations.cache(model, names, pixels, model_config, 1, "mean", dtype, batch_size)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_cached_activations_are_the_layers_outputs_on_normalised_images(pixels, model_config, dtype):
-    model, _ = build("strata")
-    found = cached(model, pixels, model_config, dtype)
-    x = models.normalised(torch.from_numpy(pixels), model_config)
-    for name, expected in outputs_of(model, list(found), x).items():
-        expected = expected.mean((2, 3)) if expected.ndim == 4 else expected
-        assert found[name].dtype == dtype
-        np.testing.assert_allclose(found[name], expected.numpy(), rtol=2e-3 if dtype == "float16" else 1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize("batch_size", [1, 11, 256])
-def test_the_size_of_a_batch_does_not_matter(pixels, model_config, batch_size):
-    model, _ = build("strata")
-    found, expected = (cached(model, pixels, model_config, batch_size=size) for size in (batch_size, 4))
-    for name in expected:
-        np.testing.assert_allclose(found[name], expected[name], rtol=1e-5, atol=1e-6)
-
-
-def test_activations_beyond_float16_are_told(pixels, model_config):
-    model, _ = build("strata")
-    model.stem[1].weight.data *= 1e6
-    assert np.isfinite(cached(model, pixels, model_config)["stem"]).all()
-    with pytest.raises(StrataError, match=r"stem overflow float16; set activations\.dtype: float32"):
-        cached(model, pixels, model_config, "float16")
-
-
-def test_activations_that_are_not_finite_at_all_are_not_blamed_on_their_type(pixels, model_config):
-    model, _ = build("strata")
-    model.stem[1].weight.data *= torch.inf
-    with pytest.raises(StrataError, match="stem") as error:
-        cached(model, pixels, model_config)
-    assert "set activations.dtype: float32" not in str(error.value)
-
-
-def test_a_cached_shard_says_what_made_it(walk):
-    for name, paths in walk.activations.items():
-        for path, source in zip(paths, walk.images, strict=True):
-            images, about = store.read(source)
-            arrays, made = store.read(path, kind="activations", layer=name, images=about["images"], pool=1)
-            assert len(arrays["activations"]) == len(images["images"])
-            assert made["checkpoint"] == store.digest(walk.checkpoint.read_bytes())
-            assert made["torch"] == torch.__version__
-
-
-def cache_shard(walk, folder, names, **changes):
-    arguments = {"shard": walk.images[0], "checkpoint": walk.checkpoint, "model_config": walk.model} | changes
-    outputs = {name: str(folder / f"{name}.h5") for name in names}
-    activations.cache_shard(**arguments, outputs=outputs, pool=1, tokens="mean", dtype="float32", batch_size=16)
-
-
-def test_nothing_is_written_for_a_layer_that_does_not_exist(walk, tmp_path):
-    with pytest.raises(StrataError, match="no layer 'block-09'"):
-        cache_shard(walk, tmp_path, ["stem", "block-09"])
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_is_written_with_a_checkpoint_of_another_model(walk, tmp_path):
-    other = walk.model | {"arguments": {"depths": [1, 1], "width": 8}}
-    with pytest.raises(StrataError, match="does not fit the model"):
-        cache_shard(walk, tmp_path, ["stem"], model_config=other)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_shard_that_holds_no_images_is_told(walk, tmp_path):
-    with pytest.raises(StrataError, match="its kind is 'codes', expected 'images'") as error:
-        cache_shard(walk, tmp_path, ["stem"], shard=walk.codes[0])
-    assert str(walk.codes[0]) in str(error.value)
+    assert torch.equal(pooled(x, 3), x)
 
 
 @pytest.mark.parametrize(
@@ -269,8 +187,8 @@ def test_a_shard_that_holds_no_images_is_told(walk, tmp_path):
     ],
 )
 def test_residual_blocks_are_found_in_networks_of_all_kinds(source, blocks, stem, units):
-    network = models.build(model(source), 5).to("meta")
-    found = activations.described(network, None, 224).set_index("layer")
+    network = build(Model(source=source), 5).to("meta")
+    found = described(network, None, size=224).set_index("layer")
     names = [f"block-{i:02d}" for i in range(1, blocks + 1)]
     assert [layer for layer in found.index if layer in names] == names
     assert set(found.index) == {*names, *layers.branches_of(names), "penultimate", *(["stem"] if stem else [])}
@@ -307,7 +225,7 @@ def test_branches_are_told_apart_by_their_operations_whatever_their_order(images
 
 
 def test_a_layer_may_be_any_node_by_its_name(images):
-    model, _ = build("resnet18")
+    model, _ = build_of("resnet18")
     found = outputs_of(model, ["conv1", "layer2.0.relu_1", "penultimate"], images)
     with torch.no_grad():
         assert torch.equal(found["conv1"], model.conv1(images))
@@ -327,7 +245,7 @@ def test_modules_of_a_network_that_cannot_be_traced_are_layers_by_their_names(im
     for name in names:
         torch.testing.assert_close(found[name], expected[name])
     with pytest.raises(StrataError, match="cannot be traced") as error:
-        activations.extractor(network, ["block-01", "first"])
+        extractor(network, ["block-01", "first"])
     text = str(error.value)
     assert text.endswith("must name modules of it (such as first, skip, second, head), not block-01")
     assert "\n" not in text
@@ -336,13 +254,13 @@ def test_modules_of_a_network_that_cannot_be_traced_are_layers_by_their_names(im
 @pytest.mark.parametrize(("tokens", "expected"), [("class", [1.0, 2.0]), ("mean", [3.0, 4.0])])
 def test_tokens_are_averaged_or_stood_for_by_the_class_token(tokens, expected):
     output = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
-    assert activations.pooled(output, 1, tokens).tolist() == [expected]
+    assert pooled(output, 1, tokens=tokens).tolist() == [expected]
 
 
 def test_the_head_may_be_named(images):
     network = PreActivated()
     network.early = nn.Linear(4, 4)
-    assert models.head_of(network) is network.early
-    assert models.head_of(network, "head") is network.head
-    found = activations.extractor(network.eval(), ["penultimate"], head="head")(images)["penultimate"]
+    assert head_of(network) is network.early
+    assert head_of(network, "head") is network.head
+    found = extractor(network.eval(), ["penultimate"], head="head")(images)["penultimate"]
     assert found.shape == (2, 3)
