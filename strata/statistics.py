@@ -46,6 +46,12 @@ def bootstrap(
     null
         The value that the p-value tests against. A pair of values is tested for equivalence: against the statistic
         lying at one of them or beyond (two one-sided tests, Schuirmann 1987).
+    resamples
+        How many.
+    confidence
+        Coverage of the interval.
+    seed
+        Of the resampling.
 
     Raises
     ------
@@ -72,6 +78,8 @@ def jackknife(whole: float, without: Sequence[float], *, confidence: float) -> t
         The statistic of all groups.
     without
         The statistic without each of the g groups in turn; g − 1 are the degrees of freedom.
+    confidence
+        Coverage of the interval.
     """
     values = np.asarray(without, float)
     free = len(values) - 1

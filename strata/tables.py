@@ -21,6 +21,10 @@ def write(path: str | Path, table: pd.DataFrame, *, digits: int | None = None) -
 
     Parameters
     ----------
+    path
+        Where to.
+    table
+        What is written.
     digits
         Significant ones of every number that is no integer; None for all.
 
@@ -54,6 +58,8 @@ def read_together(paths: Sequence[str | Path], **constants: Sequence[Any]) -> pd
 
     Parameters
     ----------
+    paths
+        Of the tables.
     **constants
         Columns that are added, each with a value a table.
     """
@@ -68,6 +74,10 @@ def given(path: str | Path, columns: list[str], *, key: str) -> pd.DataFrame:
 
     Parameters
     ----------
+    path
+        Of the file.
+    columns
+        That it must have, just these.
     key
         What names the file in an error.
 

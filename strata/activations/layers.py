@@ -27,6 +27,8 @@ def graph_nodes(model: nn.Module, head: str | None = None) -> dict[str, str]:
 
     Parameters
     ----------
+    model
+        The network.
     head
         Name of the linear layer that gives the logits; None for the last one.
 
@@ -51,6 +53,8 @@ def extractor(
 
     Parameters
     ----------
+    model
+        The network.
     layers
         Names that Strata gives (see `strata.layers`), or those of nodes of the graph or of modules, as in
         `layer1.0.relu`. A network that cannot be traced has the latter and `penultimate` alone.
@@ -133,6 +137,8 @@ def pooled(output: Tensor, pool: int, *, tokens: str = "mean") -> Tensor:
         Images × channels × height × width, images × tokens × units, or images × units.
     tokens
         What stands for all tokens: their mean, or class, the first one.
+    pool
+        Positions along height and width, at most.
     """
     if output.ndim == 4:
         size = (min(pool, output.shape[2]), min(pool, output.shape[3]))
@@ -151,6 +157,8 @@ def described(model: nn.Module, head: str | None, *, size: int) -> pd.DataFrame:
         On the meta device, which computes shapes without numbers.
     size
         Side of the images in pixels.
+    head
+        See `graph_nodes`.
     """
     nodes = graph_nodes(model, head)
     outputs = extractor(model, list(nodes), head=head)(torch.empty(1, 3, size, size, device="meta"))

@@ -79,7 +79,8 @@ CONTROLS = {
             name="untrained",
             about="untrained network",
             id="control.untrained",
-            claim="training makes the features decodable: the last layer tells more of them than the untrained network's",
+            claim="training makes the features decodable: the last layer tells more of them than the "
+            "untrained network's",
             shows="the last layer tells less",
             untrained=True,
         ),

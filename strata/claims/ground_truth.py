@@ -90,6 +90,8 @@ def complexities(errors: pd.DataFrame, layers: Sequence[str], *, confidence: flo
         Rows of `errors_of_folds`, with seed and epoch.
     layers
         Those that complexity is the mean over.
+    confidence
+        Coverage of the intervals.
 
     Returns
     -------

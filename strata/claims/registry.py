@@ -1,6 +1,7 @@
 """The claims, as data: what the four questions, the appendix and the controls assert of a run.
 
-A claim looks at the tables of one seed (`strata.measures.measurements`), takes arrays from them, and computes one number.
+A claim looks at the tables of one seed (`strata.measures.measurements`), takes arrays from them, and computes one
+number.
 """
 
 from collections.abc import Callable

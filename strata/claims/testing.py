@@ -1,4 +1,4 @@
-"""How claims are tested: each for every seed and for all together, by its interval, gated by the controls it rests on."""
+"""How claims are tested: for every seed and for all together, by the interval, gated by the controls they rest on."""
 
 from collections.abc import Callable, Sequence
 
@@ -23,20 +23,9 @@ def findings(settings: Questions, also: Sequence[Finding] = (), **tables: pd.Dat
         The section `questions` of the configuration.
     also
         Findings about something else than features, to be corrected and gated with the others.
-    features
-        One row a feature and seed, of the last checkpoint (`features_of_seed`).
-    by_checkpoint
-        Features discovered afresh: seed, epoch, feature, complexity, importance.
-    branch_cka
-        Linear CKA with the branches: seed, layer, feature, cka.
-    control_vinfo
-        V-information of controls: control (shuffled, untrained, random), seed, layer, feature, vinfo.
-    by_fold
-        Without each held-out fold: seed, fold, feature, complexity, temporal_decoding_score.
-    by_family
-        Under either predictive family: seed, family (linear, mlp), feature, complexity.
-    support
-        Accuracy with ever fewer features: seed, order, draw, share_kept, accuracy, n (test images).
+    **tables
+        By their names: those of `strata.measures.measurements.tables_of_seed` for all seeds, and `support` (accuracy with
+        ever fewer features: seed, order, draw, share_kept, accuracy, n). A claim whose tables are missing is not tested.
     """
     by_seed = _by_seed(tables)
     tested = [_tested(claim, by_seed, settings) for claim in CLAIMS if _absent(claim, by_seed, settings) is None]

@@ -1,8 +1,8 @@
 """Every key of the configuration: its type, range, default, explanation, and what a change of it reruns.
 
 This is the one statement of all of them. The JSON schema, `config/config.yaml` with its comments and the table in
-`config/README.md` are generated from it (`strata.config.generate`); errors quote it (`strata.config.check`). What a kind
-may be (a source of images, a method, a predictive family) is read from its catalogue.
+`config/README.md` are generated from it (`strata.config.generate`); errors quote it (`strata.config.check`). What there
+is of a kind (sources of images, methods, predictive families) is read from its catalogue.
 """
 
 from typing import Annotated, Any, Literal, get_args
@@ -91,8 +91,8 @@ class Shapes(Section):
     )
     correlation: Correlation | None = _key(
         None,
-        "or {between: [colour, shape], strength: 0.9}: in this share of the images, the second factor's value is the one "
-        "that goes with the first's; else it is drawn by itself",
+        "or {between: [colour, shape], strength: 0.9}: in this share of the images, the second factor's value is the "
+        "one that goes with the first's; else it is drawn by itself",
         "index",
         allowed="null, or {between: [<factor>, <factor>], strength: <0 to 1>}",
     )
@@ -157,8 +157,8 @@ class Model(Section):
     )
     arguments: Annotated[dict[str, Any], AfterValidator(_in_order)] = _key(
         {},
-        "handed to the constructor; strata:resnet takes depths ([2, 2, 2, 2]: residual blocks per resolution) and width "
-        "(16: channels of the first one)",
+        "handed to the constructor; strata:resnet takes depths ([2, 2, 2, 2]: residual blocks per resolution) and "
+        "width (16: channels of the first one)",
         "train",
     )
     weights: str | None = _key(
@@ -166,8 +166,8 @@ class Model(Section):
     )
     checkpoints: list[Annotated[str, Field(min_length=1)]] | None = _key(
         None,
-        "files of a training elsewhere, or patterns, the epoch in their names: [runs/mine/epoch-{epoch}.pt]; null, with weights "
-        "null: trained here",
+        "files of a training elsewhere, or patterns, the epoch in their names: [runs/mine/epoch-{epoch}.pt]; null, "
+        "with weights null: trained here",
         "adopt",
         min_length=1,
     )

@@ -46,6 +46,8 @@ def write_images(
         Random crops that stand for every image (see `cropped`); None for the image itself.
     jobs, job
         How many jobs the classes are spread over, and which of them this is (see `classes_of`).
+    output
+        The shard.
 
     Raises
     ------
@@ -88,6 +90,10 @@ def cropped(image: np.ndarray, name: str, *, count: int) -> np.ndarray:
     ----------
     image
         uint8, 3 × size × size.
+    name
+        Of the image.
+    count
+        How many crops.
 
     Returns
     -------

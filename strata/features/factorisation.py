@@ -38,6 +38,12 @@ def factorise(
         Whether D may be negative.
     tolerance
         The batch is done when an iteration lowers no matrix's objective by more than this share.
+    rank
+        Rows of D.
+    seed
+        Of the noise in the start.
+    max_iterations
+        After which it stops in any case.
 
     Returns
     -------

@@ -27,7 +27,8 @@ class Dictionary:
         Function (a batch of activations, batch × images × units, zero rows padding smaller ones; rank; seed, tolerance,
         max_iterations) → directions (batch × rank × units).
     encoding : str
-        Function (activations, dictionary; tolerance, max_iterations, start) → codes (see `strata.features.codes.encode`).
+        Function (activations, dictionary; tolerance, max_iterations, start) → codes (see
+        `strata.features.codes.encode`).
     rows_from : str
         `class` where every class is fitted by itself, and gives `features.per_class` rows; `all` where all images are
         fitted together, and rows come from no class.

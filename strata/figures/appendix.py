@@ -77,6 +77,8 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, *, settin
         With their coordinates in the map, umap_x and umap_y.
     superclasses
         class, superclass.
+    settings
+        The section `questions` of the configuration.
     """
     own = first_seed(features).merge(superclasses, on="class")
     own = own.dropna(subset=["complexity"])

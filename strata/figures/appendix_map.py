@@ -34,6 +34,10 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questi
     ----------
     tree
         Its nodes: branch, height, features (see `strata.measures.feature_map.tree`).
+    features
+        One row a feature and seed, with `branch`.
+    settings
+        The section `questions` of the configuration.
     """
     own = first_seed(features)
     nodes = tree.set_index("branch")

@@ -36,6 +36,12 @@ def ground_truth(
         See `strata.claims.ground_truth.findings`.
     correlation
         `data.shapes.correlation` of the configuration.
+    features
+        One row a feature and seed.
+    images
+        Shards.
+    settings
+        The section `questions` of the configuration.
     """
     confidence = settings.confidence
     known = truth.complexities(factor_errors, layers, confidence=confidence)

@@ -90,6 +90,12 @@ def q1_meta_features(
     ----------
     pictures
         The shard of pictures (see `strata.measures.visualise`), or nothing.
+    features
+        One row a feature and seed.
+    images, codes
+        Shards of images, and of the codes of the first seed's last features, in the same order.
+    examples
+        How many images stand for a feature.
     """
     own = first_seed(features)
     shown = meta_features(own)
@@ -125,6 +131,12 @@ def q1_plate(
         The shard of decoded features (see `strata.measures.decoded`).
     pictures
         The shard of pictures (see `strata.measures.visualise`), or nothing.
+    features
+        One row a feature and seed.
+    images, codes
+        Shards of images, and of the codes of the first seed's last features, in the same order.
+    examples
+        How many images stand for a feature.
     """
     found, about = store.read(decoded, kind="decoded")
     made = [store.read(path, kind="pictures")[0] for path in pictures]
@@ -177,6 +189,10 @@ def largest(
     ----------
     scores
         For every shard, images × scores (NaN where an image is not to be shown), and which images they are of.
+    image_shards
+        In the same order.
+    count
+        How many images of a score.
     """
     images, ids, best_scores = [], [], []
     for image_shard, (score, of) in zip(image_shards, scores, strict=True):

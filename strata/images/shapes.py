@@ -113,6 +113,10 @@ def factors_of(numbers: Sequence[int] | np.ndarray, seed: int, *, correlation: C
 
     Parameters
     ----------
+    numbers
+        Of the images.
+    seed
+        Of all images.
     correlation
         `between`: two factors; `strength`: the probability that the second takes the first's value, else it is drawn
         by itself. It is also Pearson's correlation between the indicators of two values that go together.
@@ -146,6 +150,8 @@ def draw(number: int, factors: np.ndarray, *, size: int, seed: int) -> np.ndarra
         The position of its colour, texture and shape in `VALUES`.
     size
         Side in pixels.
+    seed
+        Of all images.
 
     Returns
     -------

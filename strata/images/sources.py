@@ -55,8 +55,8 @@ class Source:
         Function (given) → images, a table with the columns image (a stable id), class and label; with split where the
         source has one of its own, and with whatever else decoding needs.
     decoding : str
-        Function (images, given, side) → for every row of a listing a uint8 image (3 × height × width), or the error that
-        names it; `side` is the short side that the image will be scaled to.
+        Function (images, given, side) → for every row of a listing a uint8 image (3 × height × width), or the error
+        that names it; `side` is the short side that the image will be scaled to.
     needs_path : bool
         Whether `data.path` must be given.
     takes : str

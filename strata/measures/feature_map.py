@@ -40,6 +40,8 @@ def place(dictionary: np.ndarray, seed: int) -> np.ndarray:
     ----------
     dictionary
         D, features × units.
+    seed
+        Of the gradient steps.
 
     Returns
     -------
@@ -84,6 +86,8 @@ def tree(dictionary: np.ndarray, levels: int = 4) -> tuple[np.ndarray, pd.DataFr
 
     Parameters
     ----------
+    dictionary
+        D, features × units.
     levels
         Splits from the root downwards that are told apart.
 
@@ -122,8 +126,8 @@ def mapped(dictionary: str | Path, meta_features: int | None, *, seed: int) -> d
     Returns
     -------
     dict
-        The tables `feature_map`, one row a feature: feature, meta_feature, umap_x, umap_y, branch; and `tree`, its nodes
-        (see `tree`).
+        The tables `feature_map`, one row a feature: feature, meta_feature, umap_x, umap_y, branch; and `tree`, its
+        nodes (see `tree`).
     """
     directions = store.read(dictionary, kind="features")[0]["dictionary"]
     count = len(directions)

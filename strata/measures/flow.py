@@ -23,6 +23,8 @@ def teleport_block(branch_cka: pd.DataFrame, share: float = 0.9) -> pd.Series:
     ----------
     branch_cka
         Linear CKA with the branches: seed, layer, feature, cka.
+    share
+        Of the CKA at the last block.
     """
     skip = _skip_cka(branch_cka)
     blocks = skip.columns.str.extract(r"(\d+)", expand=False).astype(float)

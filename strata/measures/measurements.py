@@ -199,6 +199,12 @@ def features_of_seed(
 
     Parameters
     ----------
+    seed
+        Of the network.
+    dictionary
+        The shard of the last features.
+    importances
+        One row a feature: importance, signed_importance.
     vinfo
         Probed layer to the V-information of all features in it, at the last checkpoint.
     layers
@@ -245,6 +251,8 @@ def by_family(vinfo: dict[str, dict[str, np.ndarray]], layers: Sequence[str], **
         Family to probed layer to the V-information of all features in it.
     layers
         Those of them that complexity is the mean over.
+    **constants
+        Columns of one value, such as seed.
     """
     return pd.concat(
         pd.DataFrame(

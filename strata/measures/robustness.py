@@ -63,6 +63,10 @@ def noisy(images: np.ndarray, level: float, *, draw: int, seed: int) -> np.ndarr
         uint8, images × 3 × height × width.
     level
         Standard deviation, on images scaled to [0, 1].
+    draw
+        Number of the draw of noise.
+    seed
+        Of the noise.
 
     Returns
     -------
@@ -231,7 +235,7 @@ def spread_images(shards: Sequence[str | Path], count: int) -> np.ndarray:
 
 
 def cost(scale: "Scale", levels: Sequence[float], *, count: int, **_: Any) -> tuple[float, float]:
-    """Return seconds and bytes of memory, for one seed: some images are run and encoded again, for all levels and draws."""
+    """Return seconds and bytes of memory, for one seed: images run and encoded again, for all levels and draws."""
     sample = min(count, scale.images)
     noisy_images = sample * len(levels) * DRAWS
     seconds = noisy_images * (scale.forward / scale.rates["forward"] + scale.encoding / scale.rates["product32"])

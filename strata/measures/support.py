@@ -67,6 +67,14 @@ def support_of_seed(
         One row a feature: feature, complexity, importance. Features without complexity are never removed.
     draws
         Number of random orders.
+    dictionary
+        The shard of the features.
+    code_shards, image_shards
+        Of the same images, in the same order.
+    seed
+        Of the random orders.
+    steps
+        From all features to none.
 
     Returns
     -------

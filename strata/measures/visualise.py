@@ -67,6 +67,8 @@ def maco(score: Callable[[Tensor], Tensor], magnitude: Tensor, *, steps: int, se
         See `spectrum`.
     steps
         Of gradient ascent in the phase.
+    seed
+        Of the phase and of the crops.
     """
     torch.manual_seed(seed)
     side = magnitude.shape[1]

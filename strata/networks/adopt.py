@@ -35,6 +35,8 @@ def adopt(
 
     Parameters
     ----------
+    model
+        The section `model` of the configuration.
     files
         Epoch to file; empty for published weights, which are epoch 1. Without one of epoch 0, that is a network of
         seeded random weights.
@@ -42,6 +44,10 @@ def adopt(
         Image shards.
     outputs
         Epoch to the checkpoint that is written.
+    seed
+        Of the untrained network.
+    batch_size
+        Images a forward pass.
 
     Returns
     -------

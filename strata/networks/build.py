@@ -27,6 +27,8 @@ def build(model: Model, classes: int, *, seed: int = 0) -> nn.Module:
         The section `model` of the configuration.
     classes
         Size of the head, unless published weights or `model.arguments` tell another (num_classes).
+    seed
+        Of the weights.
 
     Raises
     ------

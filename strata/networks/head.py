@@ -13,6 +13,8 @@ def head_of(model: nn.Module, name: str | None = None) -> nn.Linear | nn.Conv2d:
 
     Parameters
     ----------
+    model
+        The network.
     name
         Of the module (config key model.head); None for the last linear layer, or, where there is none, the last 1 × 1
         convolution, which after pooling is the same.

@@ -42,7 +42,7 @@ class Family:
     def measure(
         self, activations: Sequence[str | Path], codes: Sequence[str | Path], *, layer: str, **settings: Any
     ) -> dict[str, "Tensor"]:
-        """Measure all features in a layer: `vinfo`, `cka` (K), `sse`, `sst` (folds × K) …
+        """Measure all features in a layer: `vinfo`, `cka` (K), `sse`, `sst` (folds × K), and what else it tells.
 
         Parameters
         ----------
@@ -56,7 +56,7 @@ class Family:
         return self._function("measure")(activations, codes, layer=layer, **settings)
 
     def seconds(self, units: int | float, count: int, **about: Any) -> float:
-        """Return what it takes to measure `count` features in a layer (images, folds, rates, …: see `strata.estimate`)."""
+        """Return the seconds that it takes to measure `count` features in a layer (see `strata.estimate`)."""
         return self._function("seconds")(units, count, **about)
 
     def memory(self, units: int, count: int, **about: Any) -> float:

@@ -62,6 +62,8 @@ def v_information(
         Of these, and of at least 3 folds.
     seed
         Of the initial hidden layers and of the order of the images.
+    mlp
+        How perceptrons are trained (see `measure`).
     """
     m = moments.centred()
     folds = len(m.n)
@@ -109,8 +111,8 @@ def measure(
     memory_mb
         Memory for a layer.
     mlp
-        How perceptrons are trained (section `probes.mlp` of the configuration): by Adam (Kingma & Ba 2015), whose learning
-        rate falls to 0 along a cosine.
+        How perceptrons are trained (section `probes.mlp` of the configuration): by Adam (Kingma & Ba 2015), whose
+        learning rate falls to 0 along a cosine.
 
     Returns
     -------
@@ -187,8 +189,8 @@ def seconds(
     rates
         See `strata.estimate.estimate`.
     mlp
-        How perceptrons are trained (section `probes.mlp` of the configuration): by Adam (Kingma & Ba 2015), whose learning
-        rate falls to 0 along a cosine.
+        How perceptrons are trained (section `probes.mlp` of the configuration): by Adam (Kingma & Ba 2015), whose
+        learning rate falls to 0 along a cosine.
     """
     fit, left_out = images * (folds - 2) / folds, images * 2 / folds
     parameters = mlp.width * (units + count)

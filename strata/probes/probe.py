@@ -37,8 +37,8 @@ def probe_layers(
     Raises
     ------
     StrataError
-        If a shard is damaged, of another layer, or of other images than the codes; if folds are too small, or the memory
-        is too little.
+        If a shard is damaged, of another layer, or of other images than the codes; if folds are too small, or the
+        memory is too little.
     """
     arrays = {}
     about = {"features": _made_by(codes, "features")}

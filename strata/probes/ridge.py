@@ -240,8 +240,8 @@ def measure(
     Raises
     ------
     StrataError
-        If a shard is damaged, of another layer, or of other images than the codes; if folds are too small, or the memory
-        is too little for one feature.
+        If a shard is damaged, of another layer, or of other images than the codes; if folds are too small, or the
+        memory is too little for one feature.
     """
     parts = []
     for chosen in feature_blocks(activations[0], codes[0], folds=folds, memory_mb=memory_mb):
