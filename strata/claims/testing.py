@@ -24,8 +24,9 @@ def findings(settings: Questions, also: Sequence[Finding] = (), **tables: pd.Dat
     also
         Findings about something else than features, to be corrected and gated with the others.
     **tables
-        By their names: those of `strata.measures.measurements.tables_of_seed` for all seeds, and `support` (accuracy with
-        ever fewer features: seed, order, draw, share_kept, accuracy, n). A claim whose tables are missing is not tested.
+        By their names: those of `strata.measures.measurements.tables_of_seed` for all seeds, and `support` (accuracy
+        with ever fewer features: seed, order, draw, share_kept, accuracy, n). A claim whose tables are missing is not
+        tested.
     """
     by_seed = _by_seed(tables)
     tested = [_tested(claim, by_seed, settings) for claim in CLAIMS if _absent(claim, by_seed, settings) is None]
