@@ -1,3 +1,5 @@
 """Activations: the layers of a network, and what they say of every image."""
 
-__all__ = ["cache", "layers", "tracing"]
+from pkgutil import iter_modules
+
+__all__ = [module.name for module in iter_modules(__path__)]

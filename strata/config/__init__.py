@@ -1,3 +1,5 @@
 """The configuration: every key stated once, checked before anything runs, and what is generated from it."""
 
-__all__ = ["check", "generate", "keys", "words"]
+from pkgutil import iter_modules
+
+__all__ = [module.name for module in iter_modules(__path__)]

@@ -1,3 +1,5 @@
 """Features: directions in the penultimate layer, and the codes of every image."""
 
-__all__ = ["class_features", "codes", "dictionary", "discovery", "factorisation", "methods"]
+from pkgutil import iter_modules
+
+__all__ = [module.name for module in iter_modules(__path__)]

@@ -1,3 +1,5 @@
 """Images: listed, split and dealt into shards, decoded once; files of all kinds, and images made here."""
 
-__all__ = ["datasets", "decode", "digits", "folders", "index", "shapes", "sources", "superclasses", "tars"]
+from pkgutil import iter_modules
+
+__all__ = [module.name for module in iter_modules(__path__)]

@@ -1,15 +1,5 @@
 """Networks: built, published, adopted or trained; their heads, and their checkpoints."""
 
-__all__ = [
-    "adopt",
-    "build",
-    "checkpoints",
-    "epochs",
-    "head",
-    "preemption",
-    "preprocessing",
-    "published",
-    "resnet",
-    "slurm_job",
-    "train",
-]
+from pkgutil import iter_modules
+
+__all__ = [module.name for module in iter_modules(__path__)]

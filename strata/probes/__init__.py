@@ -1,3 +1,5 @@
 """Probes: what a layer tells of every feature, as V-information and as linear CKA."""
 
-__all__ = ["cka", "families", "moments", "perceptron", "probe", "results", "ridge", "vinformation"]
+from pkgutil import iter_modules
+
+__all__ = [module.name for module in iter_modules(__path__)]
