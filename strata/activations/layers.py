@@ -135,10 +135,10 @@ def pooled(output: Tensor, pool: int, *, tokens: str = "mean") -> Tensor:
     ----------
     output
         Images × channels × height × width, images × tokens × units, or images × units.
-    tokens
-        What stands for all tokens: their mean, or class, the first one.
     pool
         Positions along height and width, at most.
+    tokens
+        What stands for all tokens: their mean, or class, the first one.
     """
     if output.ndim == 4:
         size = (min(pool, output.shape[2]), min(pool, output.shape[3]))
@@ -155,10 +155,10 @@ def described(model: nn.Module, head: str | None, *, size: int) -> pd.DataFrame:
     ----------
     model
         On the meta device, which computes shapes without numbers.
-    size
-        Side of the images in pixels.
     head
         See `graph_nodes`.
+    size
+        Side of the images in pixels.
     """
     nodes = graph_nodes(model, head)
     outputs = extractor(model, list(nodes), head=head)(torch.empty(1, 3, size, size, device="meta"))

@@ -34,16 +34,16 @@ def factorise(
     ----------
     a
         Batch × images × units; zero rows pad smaller matrices. Non-negative, unless `signed`.
-    signed
-        Whether D may be negative.
-    tolerance
-        The batch is done when an iteration lowers no matrix's objective by more than this share.
     rank
         Rows of D.
     seed
         Of the noise in the start.
+    tolerance
+        The batch is done when an iteration lowers no matrix's objective by more than this share.
     max_iterations
         After which it stops in any case.
+    signed
+        Whether D may be negative.
 
     Returns
     -------

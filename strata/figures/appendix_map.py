@@ -32,10 +32,10 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questi
 
     Parameters
     ----------
-    tree
-        Its nodes: branch, height, features (see `strata.measures.feature_map.tree`).
     features
         One row a feature and seed, with `branch`.
+    tree
+        Its nodes: branch, height, features (see `strata.measures.feature_map.tree`).
     settings
         The section `questions` of the configuration.
     """

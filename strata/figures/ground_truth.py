@@ -32,12 +32,12 @@ def ground_truth(
 
     Parameters
     ----------
+    features
+        One row a feature and seed.
     factor_errors, interventions, layers
         See `strata.claims.ground_truth.findings`.
     correlation
         `data.shapes.correlation` of the configuration.
-    features
-        One row a feature and seed.
     images
         Shards.
     settings

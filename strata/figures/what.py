@@ -88,12 +88,12 @@ def q1_meta_features(
 
     Parameters
     ----------
-    pictures
-        The shard of pictures (see `strata.measures.visualise`), or nothing.
     features
         One row a feature and seed.
     images, codes
         Shards of images, and of the codes of the first seed's last features, in the same order.
+    pictures
+        The shard of pictures (see `strata.measures.visualise`), or nothing.
     examples
         How many images stand for a feature.
     """
@@ -127,14 +127,14 @@ def q1_plate(
 
     Parameters
     ----------
-    decoded
-        The shard of decoded features (see `strata.measures.decoded`).
-    pictures
-        The shard of pictures (see `strata.measures.visualise`), or nothing.
     features
         One row a feature and seed.
+    decoded
+        The shard of decoded features (see `strata.measures.decoded`).
     images, codes
         Shards of images, and of the codes of the first seed's last features, in the same order.
+    pictures
+        The shard of pictures (see `strata.measures.visualise`), or nothing.
     examples
         How many images stand for a feature.
     """

@@ -118,7 +118,7 @@ def robustness(
     Returns
     -------
     ndarray
-        The intraclass correlation of the codes (see there), levels × features.
+        The intraclass correlation of the codes (see `intraclass_correlation`), levels × features.
     """
     d = torch.from_numpy(dictionary).to(compute_device())
 

@@ -65,12 +65,12 @@ def support_of_seed(
     ----------
     features
         One row a feature: feature, complexity, importance. Features without complexity are never removed.
-    draws
-        Number of random orders.
     dictionary
         The shard of the features.
     code_shards, image_shards
         Of the same images, in the same order.
+    draws
+        Number of random orders.
     seed
         Of the random orders.
     steps

@@ -42,12 +42,12 @@ def adopt(
         seeded random weights.
     shards
         Image shards.
-    outputs
-        Epoch to the checkpoint that is written.
     seed
         Of the untrained network.
     batch_size
         Images a forward pass.
+    outputs
+        Epoch to the checkpoint that is written.
 
     Returns
     -------

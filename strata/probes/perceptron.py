@@ -60,10 +60,10 @@ def v_information(
         The fold of every image.
     moments
         Of these, and of at least 3 folds.
-    seed
-        Of the initial hidden layers and of the order of the images.
     mlp
         How perceptrons are trained (see `measure`).
+    seed
+        Of the initial hidden layers and of the order of the images.
     """
     m = moments.centred()
     folds = len(m.n)
