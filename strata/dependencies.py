@@ -51,7 +51,15 @@ def digest(script: str | Path, *records: Any) -> str:
 
 
 def reached(script: Path, *records: Any) -> list[Path]:
-    """Return the modules of this package that a script imports, or records name, directly or through each other."""
+    """Return the modules of this package that a script imports, or records name, directly or through each other.
+
+    Parameters
+    ----------
+    script
+        Its file.
+    *records
+        Records of catalogues that it is given, which name functions that it then uses; or such names alone.
+    """
     found: set[Path] = set()
     waiting = [*_imported(script)]
     for record in records:

@@ -133,7 +133,17 @@ def estimate(config: Config, shape: Shapes, *, rates: Mapping[str, float]) -> pd
 
 
 def text(config: Config, shape: Shapes, *, tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return the estimate as a page for a terminal: one table, hours for every device whose rates are known."""
+    """Return the estimate as a page for a terminal: one table, hours for every device whose rates are known.
+
+    Parameters
+    ----------
+    config
+        The whole configuration.
+    shape
+        Of its network and images.
+    tables
+        Name of a device to what `estimate` returns for it.
+    """
     first = next(iter(tables.values()))
     shown = pd.DataFrame({"rule": first["rule"], "jobs": first["jobs"], "disk": first["disk"].map(_bytes)})
     for device, table in tables.items():

@@ -32,7 +32,15 @@ def job(threads: int) -> Iterator[None]:
 
 
 def split(files: Sequence[str], among: Iterable[K]) -> dict[K, list[str]]:
-    """Divide files, which Snakemake hands over as one list, into equal parts, by what each part is of."""
+    """Divide files, which Snakemake hands over as one list, into equal parts, by what each part is of.
+
+    Parameters
+    ----------
+    files
+        Those of the first part first.
+    among
+        What each part is of, in the order of the files.
+    """
     keys = list(among)
     parts = np.array_split(np.array(files, dtype=object), len(keys)) if keys else []
     return {key: list(part) for key, part in zip(keys, parts, strict=True)}

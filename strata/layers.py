@@ -37,6 +37,14 @@ def cached_layers(layers: Sequence[str]) -> list[str]:
 
 
 def chunks(layers: Sequence[str], size: int) -> dict[str, list[str]]:
-    """Group layers into chunks of at most `size`, named by their first and last layer."""
+    """Group layers into chunks of at most `size`, named by their first and last layer.
+
+    Parameters
+    ----------
+    layers
+        Their names, in order.
+    size
+        Layers of a chunk, at most.
+    """
     parts = [list(layers[i : i + size]) for i in range(0, len(layers), size)]
     return {part[0] if len(part) == 1 else f"{part[0]}-to-{part[-1]}": part for part in parts}

@@ -85,7 +85,15 @@ class Run:
         return tables.read(path)
 
     def dictionary(self, seed: int = 0, *, checkpoint: str | None = None) -> np.ndarray:
-        """Return D, features × units, of a checkpoint; None for the last."""
+        """Return D, features × units, of a checkpoint; None for the last.
+
+        Parameters
+        ----------
+        seed
+            Of the network.
+        checkpoint
+            That the features are of; None for the last.
+        """
         path = self._seed(seed) / "features" / f"{checkpoint or self.checkpoints[-1]}.h5"
         return store.read(path, kind="features")[0]["dictionary"]
 
@@ -93,6 +101,13 @@ class Run:
         """Return Z, images × features, of the features discovered at a checkpoint; None for the last.
 
         The images are those of `ids`.
+
+        Parameters
+        ----------
+        seed
+            Of the network.
+        checkpoint
+            That the features are of; None for the last.
         """
         folder = self._seed(seed) / "codes" / (checkpoint or self.checkpoints[-1])
         return np.concatenate([store.read(path, kind="codes")[0]["codes"] for path in sorted(folder.glob("*.h5"))])

@@ -115,7 +115,13 @@ def spread(values: np.ndarray) -> np.ndarray:
 
 
 def mean_change(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return the difference of the means of two samples of one column (… × n × 1)."""
+    """Return the difference of the means of two samples of one column (… × n × 1).
+
+    Parameters
+    ----------
+    before, after
+        … × n × 1; each may have an n of its own.
+    """
     return after.mean((-2, -1)) - before.mean((-2, -1))
 
 
@@ -125,7 +131,13 @@ def mean_difference(pairs: np.ndarray) -> np.ndarray:
 
 
 def cohens_d(before: np.ndarray, after: np.ndarray) -> float:
-    """Return the difference of two means (n × 1) in pooled standard deviations (Cohen 1988)."""
+    """Return the difference of two means (n × 1) in pooled standard deviations (Cohen 1988).
+
+    Parameters
+    ----------
+    before, after
+        n × 1; each may have an n of its own.
+    """
     free = len(before) + len(after) - 2
     squares = sum(((x - x.mean()) ** 2).sum() for x in (before, after))
     return ratio(mean_change(before, after), np.sqrt(squares / free) if free else 0)
@@ -138,7 +150,13 @@ def paired_d(pairs: np.ndarray) -> float:
 
 
 def ratio(value: Any, size: Any) -> float:
-    """Return a value in units of a size; NaN where that is zero."""
+    """Return a value in units of a size; NaN where that is zero.
+
+    Parameters
+    ----------
+    value, size
+        A number each.
+    """
     return float(value / size) if size > 0 else float("nan")
 
 

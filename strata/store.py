@@ -56,6 +56,13 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any)
 def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
     """Write a file under a temporary name and rename it when it is whole.
 
+    Parameters
+    ----------
+    path
+        Where to; its directory is made.
+    content
+        All that the file holds.
+
     Raises
     ------
     StrataError
@@ -145,7 +152,15 @@ class Shard:
         self._file.close()
 
     def read(self, name: str, rows: slice = slice(None)) -> np.ndarray:
-        """Return rows of a dataset, verified against their checksums."""
+        """Return rows of a dataset, verified against their checksums.
+
+        Parameters
+        ----------
+        name
+            Of the dataset.
+        rows
+            Which of them; all, unless said otherwise.
+        """
         try:
             return self._file[name][rows]
         except Exception as error:  # h5py raises nearly anything on a damaged structure
@@ -163,7 +178,15 @@ class Shard:
 
 
 def read(path: str | Path, **expected: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Return all datasets and the attributes of a shard (see `Shard`)."""
+    """Return all datasets and the attributes of a shard (see `Shard`).
+
+    Parameters
+    ----------
+    path
+        The file.
+    **expected
+        Attributes that it must have, with their values.
+    """
     with Shard(path, **expected) as shard:
         try:
             names: list[str] = []

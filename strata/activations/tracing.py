@@ -41,11 +41,29 @@ class NamingTracer(fx.Tracer):
         self._leaves, self._inside, self._times = tuple(leaves), "", Counter[str]()
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        """Whether a module is one node."""
+        """Whether a module is one node.
+
+        Parameters
+        ----------
+        m
+            The module.
+        module_qualified_name
+            Its path in the network.
+        """
         return isinstance(m, self._leaves) or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        """Remember in which module the nodes that follow are computed."""
+        """Remember in which module the nodes that follow are computed.
+
+        Parameters
+        ----------
+        m
+            The module.
+        forward
+            What calls it.
+        args, kwargs
+            What it is called with.
+        """
         outside, self._inside = self._inside, self.path_of_module(m)
         try:
             return super().call_module(m, forward, args, kwargs)
@@ -53,7 +71,15 @@ class NamingTracer(fx.Tracer):
             self._inside = outside
 
     def create_proxy(self, kind: str, *args: Any, **kwargs: Any) -> fx.Proxy:
-        """Name the node that is made."""
+        """Name the node that is made.
+
+        Parameters
+        ----------
+        kind
+            What the node does, such as call_module.
+        *args, **kwargs
+            See `torch.fx.Tracer.create_proxy`.
+        """
         proxy = super().create_proxy(kind, *args, **kwargs)
         of_its_own = kind == "call_module"  # named by its path alone
         name = self._inside if of_its_own else ".".join(filter(None, (self._inside, str(proxy.node))))

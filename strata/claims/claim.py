@@ -47,6 +47,14 @@ class Claim:
 
     Attributes
     ----------
+    id
+        By which findings and other claims name it.
+    question
+        That it is about: a key of `strata.claims.finding.QUESTIONS`.
+    claim
+        What is claimed, in words.
+    statistic
+        What the number is called that it is judged by.
     figure
         Name of the figure that shows it.
     parts
@@ -60,6 +68,8 @@ class Claim:
         Ids of the controls that it rests on.
     of_images
         Whether the statistic is one of images, so that its interval over images is told too.
+    unit
+        What `n` of its finding counts.
     """
 
     id: str
@@ -94,7 +104,17 @@ class Claim:
 
 
 def rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
-    """Return the rows of a table that have all of some columns."""
+    """Return the rows of a table that have all of some columns.
+
+    Parameters
+    ----------
+    tables
+        Of one seed, by their names.
+    name
+        Of the table.
+    *columns
+        Those of which no row may lack a value.
+    """
     if name not in tables:
         raise Absent(f"no table {name}")
     for column in columns:
@@ -107,12 +127,28 @@ def rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
 
 
 def array(table: pd.DataFrame, *columns: str) -> np.ndarray:
-    """Return some columns of a table, rows × columns."""
+    """Return some columns of a table, rows × columns.
+
+    Parameters
+    ----------
+    table
+        One that has them.
+    *columns
+        Their names, in the order of the array.
+    """
     return table[list(columns)].to_numpy(float)
 
 
 def control_vinfo(tables: Tables, control: str) -> pd.DataFrame:
-    """Return the V-information of a control, features × layers; features without any are left out."""
+    """Return the V-information of a control, features × layers; features without any are left out.
+
+    Parameters
+    ----------
+    tables
+        Of one seed, by their names.
+    control
+        Name of one of `strata.claims.controls`.
+    """
     found = rows(tables, "control_vinfo")
     found = found[found["control"] == control]
     if found.empty:

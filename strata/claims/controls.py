@@ -48,11 +48,27 @@ class Control:
     untrained: bool = False
 
     def other_directions(self, dictionary: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
-        """Return other directions in place of a dictionary's (features × units)."""
+        """Return other directions in place of a dictionary's (features × units).
+
+        Parameters
+        ----------
+        dictionary
+            D, features × units.
+        rng
+            What is drawn from.
+        """
         return resolve_name(self.directions)(dictionary, rng)
 
     def other_codes(self, codes: "np.ndarray", rng: "np.random.Generator") -> "np.ndarray":
-        """Return other codes in place of some (images × features)."""
+        """Return other codes in place of some (images × features).
+
+        Parameters
+        ----------
+        codes
+            Z, images × features.
+        rng
+            What is drawn from.
+        """
         return resolve_name(self.codes)(codes, rng)
 
 

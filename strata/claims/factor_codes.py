@@ -11,6 +11,13 @@ def write_codes(images: str | Path, output: str | Path) -> None:
     """Write the true factors of a shard's images as codes: for every value of every factor, 1 where it is the image's.
 
     They stand for features that need no network to find, in the order of the factors and of their values.
+
+    Parameters
+    ----------
+    images
+        The shard of images.
+    output
+        The shard that is written.
     """
     with store.Shard(images, kind="images") as shard:
         factors, about = shard.read("factors"), shard.attributes

@@ -25,10 +25,20 @@ class Finding:
 
     Attributes
     ----------
+    id
+        Of the claim.
+    question
+        That it is about: a key of `QUESTIONS`.
+    claim
+        What is claimed, in words.
+    statistic
+        What the number is called that it is judged by.
     value, ci_low, ci_high, p_value
         The statistic over the features of all seeds, with a bootstrap interval over features (within seeds).
     n
         How many `unit` the statistic looks at.
+    verdict
+        supported, not supported or undecided.
     p_adjusted
         After Benjamini & Hochberg over all claims but the controls, which have none.
     effect, effect_name
@@ -47,6 +57,8 @@ class Finding:
         Name of the figure that shows it.
     controls
         Ids of the controls that it rests on.
+    unit
+        What `n` counts.
     """
 
     id: str
@@ -75,7 +87,17 @@ class Finding:
 
 
 def estimated(whole: Estimate, each: dict[int, Estimate], *, verdict: Callable[[Estimate], str]) -> dict[str, Any]:
-    """Return the fields of a finding that tell its estimate over all seeds, and that of each seed alone."""
+    """Return the fields of a finding that tell its estimate over all seeds, and that of each seed alone.
+
+    Parameters
+    ----------
+    whole
+        The estimate over all seeds.
+    each
+        Seed to its own estimate.
+    verdict
+        Judges an estimate.
+    """
     return {
         "value": whole.value,
         "ci_low": whole.low,

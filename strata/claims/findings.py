@@ -58,7 +58,21 @@ def notes(
     skipped: pd.DataFrame,
     left_out: Sequence[str],
 ) -> list[str]:
-    """Say what a reader of the findings should know besides: accuracy, fit of the codes, what is missing."""
+    """Say what a reader of the findings should know besides: accuracy, fit of the codes, what is missing.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    codes
+        How well codes reconstruct the activations, one row a seed, epoch and shard: epoch, r2, zeros, unsolved.
+    history
+        One row a seed and epoch of training: epoch, accuracy.
+    skipped
+        One row an image that could not be decoded: image.
+    left_out
+        What this run cannot test (see `judged`).
+    """
     last = codes[codes["epoch"] == codes["epoch"].max()]
     accuracy = history[history["epoch"] == history["epoch"].max()]["accuracy"]
     constant = int(features["complexity"].isna().sum())
@@ -80,7 +94,21 @@ def notes(
 def write_findings(
     found: Sequence[Finding], notes: Sequence[str], *, run: str, settings: Questions, folder: str | Path
 ) -> None:
-    """Write findings.json, and findings.md for reading: a paragraph a claim, then all of them in a table."""
+    """Write findings.json, and findings.md for reading: a paragraph a claim, then all of them in a table.
+
+    Parameters
+    ----------
+    found
+        The claims, tested.
+    notes
+        What a reader should know besides (see `notes`).
+    run
+        Its name.
+    settings
+        The section `questions` of the configuration.
+    folder
+        The folder of the run.
+    """
     folder = Path(folder)
     content = json.dumps([_plain(asdict(f)) for f in found], indent=1, allow_nan=False) + "\n"
     store.write_bytes(folder / "findings.json", content.encode())

@@ -31,6 +31,13 @@ DECODABLE = 0.5  # a factor of whose variance at least this share is told, beyon
 def errors_of_folds(paths: Sequence[str | Path], layers: Sequence[str]) -> pd.DataFrame:
     """Pool the errors of all values of every factor, from probe results of one checkpoint.
 
+    Parameters
+    ----------
+    paths
+        The probe results, which may be of several layers each.
+    layers
+        That were probed, in the order of the rows.
+
     Returns
     -------
     DataFrame
@@ -103,13 +110,29 @@ def complexities(errors: pd.DataFrame, layers: Sequence[str], *, confidence: flo
 
 
 def by_layer(errors: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Return the V-information of factors by layer at the last epoch: layer, factor, vinfo, ci_low, ci_high."""
+    """Return the V-information of factors by layer at the last epoch: layer, factor, vinfo, ci_low, ci_high.
+
+    Parameters
+    ----------
+    errors
+        Rows of `errors_of_folds`, with seed and epoch.
+    confidence
+        Coverage of the intervals.
+    """
     own = errors[errors["epoch"] == errors["epoch"].max()]
     return _estimates(own, ["layer", "factor"], "vinfo", _v_information, confidence)
 
 
 def by_epoch(errors: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Return the V-information of factors in the penultimate layer: epoch, factor, vinfo, ci_low, ci_high."""
+    """Return the V-information of factors in the penultimate layer: epoch, factor, vinfo, ci_low, ci_high.
+
+    Parameters
+    ----------
+    errors
+        Rows of `errors_of_folds`, with seed and epoch.
+    confidence
+        Coverage of the intervals.
+    """
     own = errors[errors["layer"] == PENULTIMATE]
     return _estimates(own, ["epoch", "factor"], "vinfo", _v_information, confidence)
 
@@ -123,6 +146,13 @@ def decodable_from(at_epochs: pd.DataFrame, correlation: Correlation | None) -> 
     """Return the first epoch at which each factor is decodable, None where it never is.
 
     It is when its V-information reaches `DECODABLE` of what the other factors do not tell already.
+
+    Parameters
+    ----------
+    at_epochs
+        Rows of `by_epoch`.
+    correlation
+        `data.shapes.correlation` of the configuration; None where no factors go together.
     """
     told = at_epochs["factor"].map(told_by_others(correlation))
     enough = at_epochs["vinfo"] >= told + DECODABLE * (1 - told)

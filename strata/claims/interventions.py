@@ -70,6 +70,11 @@ def changed(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
     """Compare logits (images × classes) before and after an intervention: importance and flipped (see `intervene`).
 
     What adds the same to all logits changes no answer, and so counts as nothing.
+
+    Parameters
+    ----------
+    before, after
+        Logits of the same images, images × classes.
     """
     rows, predicted = np.arange(len(before)), before.argmax(1)
     own, other = (logits[rows, predicted] - logits.mean(1) for logits in (before, after))
@@ -78,7 +83,17 @@ def changed(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
 
 @torch.no_grad()
 def logits_of(network: nn.Module, images: np.ndarray, *, model: Model) -> np.ndarray:
-    """Return logits (images × classes, float64) of uint8 images (n × 3 × height × width)."""
+    """Return logits (images × classes, float64) of uint8 images (n × 3 × height × width).
+
+    Parameters
+    ----------
+    network
+        On its device, in evaluation mode.
+    images
+        uint8, n × 3 × height × width.
+    model
+        The section `model` of the configuration.
+    """
     device = next(network.parameters()).device
     logits = []
     for batch in torch.from_numpy(images).split(_BATCH):

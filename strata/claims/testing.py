@@ -37,7 +37,15 @@ def findings(settings: Questions, also: Sequence[Finding] = (), **tables: pd.Dat
 
 
 def left_out(settings: Questions, **tables: pd.DataFrame) -> list[str]:
-    """Say which claims this run cannot test, and what it lacks for them."""
+    """Say which claims this run cannot test, and what it lacks for them.
+
+    Parameters
+    ----------
+    settings
+        The section `questions` of the configuration.
+    **tables
+        By their names (see `findings`).
+    """
     by_seed = _by_seed(tables)
     lacking = {claim.id: _absent(claim, by_seed, settings) for claim in CLAIMS}
     return [f"not tested: {name} (this run has {lack})" for name, lack in lacking.items() if lack is not None]

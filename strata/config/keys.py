@@ -412,7 +412,15 @@ class Config(Section):
 
 
 def at(config: Config, path: str) -> Any:
-    """Return what stands under a key, given by its full path."""
+    """Return what stands under a key, given by its full path.
+
+    Parameters
+    ----------
+    config
+        The whole configuration.
+    path
+        Of the key, such as `questions.redundancy.share`.
+    """
     found: Any = config
     for name in path.split("."):
         found = getattr(found, name)
@@ -420,7 +428,15 @@ def at(config: Config, path: str) -> Any:
 
 
 def typed(path: str, value: Any) -> Any:
-    """Return a plain value (of a rule's params) as its key has it: a section as an object."""
+    """Return a plain value (of a rule's params) as its key has it: a section as an object.
+
+    Parameters
+    ----------
+    path
+        The key's full path.
+    value
+        As Snakemake hands it over.
+    """
     kind: type[Section] = Config
     for name in path.split("."):
         inner = section_of(kind.model_fields[name])

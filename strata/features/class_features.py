@@ -148,7 +148,15 @@ def discover_checkpoint(
 
 
 def check_sign(activations: np.ndarray, method: str) -> None:
-    """Refuse negative activations where the method does not allow them."""
+    """Refuse negative activations where the method does not allow them.
+
+    Parameters
+    ----------
+    activations
+        Penultimate activations of training images, images × units.
+    method
+        Name of one of `strata.features.methods`.
+    """
     if METHODS[method].rectified and activations.min() < 0:
         allowed = ", ".join(name for name, other in METHODS.items() if not other.rectified)
         raise StrataError(
@@ -158,7 +166,17 @@ def check_sign(activations: np.ndarray, method: str) -> None:
 
 
 def check_counts(classes: Sequence[str], counts: np.ndarray, *, per_class: int) -> None:
-    """Refuse a class that gives fewer images than it is to give features."""
+    """Refuse a class that gives fewer images than it is to give features.
+
+    Parameters
+    ----------
+    classes
+        Their names.
+    counts
+        Images, or crops of them, that each gives to discovery, in the same order.
+    per_class
+        Features that every class gives; the rank of its factorisation.
+    """
     for name, count in zip(classes, counts, strict=True):
         if count < per_class:
             raise StrataError(
@@ -177,7 +195,21 @@ def check_head(
     model: Model,
     caching: Caching,
 ) -> None:
-    """Check on some images that the head gives the network's answer, as importance takes it, but for a softmax."""
+    """Check on some images that the head gives the network's answer, as importance takes it, but for a softmax.
+
+    Parameters
+    ----------
+    network
+        On its device, in evaluation mode.
+    images
+        uint8, images × 3 × height × width.
+    weight, bias
+        Of the head: classes × units, classes.
+    model
+        The section `model` of the configuration.
+    caching
+        How the network is run.
+    """
     answer = network(normalised(torch.from_numpy(images).to(compute_device()), model)).cpu().double()
     penultimate = cache(network, [PENULTIMATE], images=images, model=model, caching=caching)[PENULTIMATE]
     if penultimate.shape[1] == weight.shape[1]:

@@ -15,6 +15,13 @@ from strata.progress import progress
 def classes_of(job: int, jobs: int, *, classes: int) -> np.ndarray:
     """Return the labels that are a job's, of the classes that are spread over several, in their order.
 
+    Parameters
+    ----------
+    job, jobs
+        Which job, from 0, and how many there are.
+    classes
+        How many there are.
+
     Raises
     ------
     StrataError

@@ -11,12 +11,32 @@ from strata.progress import progress
 
 
 def nmf(a: Tensor, rank: int, *, seed: int, tolerance: float, max_iterations: int) -> Tensor:
-    """Return non-negative directions (batch × rank × units) of non-negative matrices (see `factorise`)."""
+    """Return non-negative directions (batch × rank × units) of non-negative matrices (see `factorise`).
+
+    Parameters
+    ----------
+    a
+        Batch × images × units; zero rows pad smaller matrices.
+    rank
+        Rows of D.
+    seed, tolerance, max_iterations
+        See `factorise`.
+    """
     return factorise(a, rank, seed=seed, tolerance=tolerance, max_iterations=max_iterations)[1]
 
 
 def semi_nmf(a: Tensor, rank: int, *, seed: int, tolerance: float, max_iterations: int) -> Tensor:
-    """Return directions of any sign (batch × rank × units; see `factorise`)."""
+    """Return directions of any sign (batch × rank × units; see `factorise`).
+
+    Parameters
+    ----------
+    a
+        Batch × images × units; zero rows pad smaller matrices.
+    rank
+        Rows of D.
+    seed, tolerance, max_iterations
+        See `factorise`.
+    """
     return factorise(a, rank, seed=seed, tolerance=tolerance, max_iterations=max_iterations, signed=True)[1]
 
 

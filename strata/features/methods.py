@@ -44,12 +44,32 @@ class Dictionary:
     rectified: bool = True
 
     def fit(self, activations: "Tensor", rank: int, *, seed: int, tolerance: float, max_iterations: int) -> "Tensor":
-        """Return directions, batch × rank × units, of a batch of activations (see `fitting`)."""
+        """Return directions, batch × rank × units, of a batch of activations (see `fitting`).
+
+        Parameters
+        ----------
+        activations
+            Batch × images × units; zero rows pad smaller matrices.
+        rank
+            Rows of D.
+        seed, tolerance, max_iterations
+            Of the factorisation (see `strata.features.factorisation.factorise`).
+        """
         how = {"seed": seed, "tolerance": tolerance, "max_iterations": max_iterations}
         return resolve_name(self.fitting)(activations, rank, **how)
 
     def encode(self, activations: "Tensor", dictionary: "Tensor", **how: Any) -> "Codes":
-        """Return the codes of some images (see `encoding`)."""
+        """Return the codes of some images (see `encoding`).
+
+        Parameters
+        ----------
+        activations
+            Images × units.
+        dictionary
+            D, features × units.
+        **how
+            tolerance, max_iterations and, where there is one, start.
+        """
         return resolve_name(self.encoding)(activations, dictionary, **how)
 
 

@@ -11,7 +11,15 @@ from strata.statistics import bootstrap, pearson
 
 
 def a_redundancy(features: pd.DataFrame, settings: Questions) -> Drawn:
-    """Draw complexity against redundancy, by V-information and by linear CKA."""
+    """Draw complexity against redundancy, by V-information and by linear CKA.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    settings
+        The section `questions` of the configuration.
+    """
     columns = {"redundancy": "V-information", "redundancy_cka": "linear CKA"}
     share = f"{100 * settings.redundancy.share:g} %"
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
@@ -56,7 +64,15 @@ def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: 
 
 
 def a_local(features: pd.DataFrame, settings: Questions) -> Drawn:
-    """Draw the distribution of Hoyer sparsity, and complexity against it."""
+    """Draw the distribution of Hoyer sparsity, and complexity against it.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    settings
+        The section `questions` of the configuration.
+    """
     sparsity = features["hoyer"].dropna()
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.9))
     axes[0].hist(sparsity, bins=np.linspace(0, 1, 41), color=BLUE)

@@ -17,7 +17,13 @@ SCALARS = {"complexity": ("complexity K", "viridis"), "importance": ("importance
 
 
 def a_map(features: pd.DataFrame) -> Drawn:
-    """Draw the map of the first seed's features, coloured by complexity and by importance."""
+    """Draw the map of the first seed's features, coloured by complexity and by importance.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    """
     own = first_seed(features)
     figure, axes = plt.subplots(1, 2, figsize=(7, 3))
     scales: list[dict[str, Any]] = [{}, {"norm": PowerNorm(0.5)}]  # a few features hold most of the importance

@@ -63,7 +63,15 @@ class Figure:
     caption: str = field(default="", repr=False)
 
     def drawn(self, given: Mapping[str, Any], settings: Mapping[str, Any]) -> "Drawn":
-        """Draw it, from what it is given by the names of its inputs and settings."""
+        """Draw it, from what it is given by the names of its inputs and settings.
+
+        Parameters
+        ----------
+        given
+            By the names of its inputs; others are left aside.
+        settings
+            Argument to value, for each of its settings.
+        """
         return resolve_name(self.function)(**{name: given[name] for name in self.inputs}, **settings)
 
 

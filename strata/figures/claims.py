@@ -60,7 +60,13 @@ def _numbers(f: Finding) -> dict[str, Any]:
 
 
 def training(history: pd.DataFrame) -> Drawn:
-    """Draw test loss and accuracy by epoch, a line a seed."""
+    """Draw test loss and accuracy by epoch, a line a seed.
+
+    Parameters
+    ----------
+    history
+        One row a seed and epoch: seed, epoch, loss, accuracy.
+    """
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.4))
     for ax, column in zip(axes, ("loss", "accuracy"), strict=True):
         for seed, rows in history.groupby("seed"):
@@ -81,7 +87,17 @@ def training(history: pd.DataFrame) -> Drawn:
 
 
 def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, *, settings: Questions) -> Drawn:
-    """Draw the mean V-information in every layer: of features in the trained network, and of every control."""
+    """Draw the mean V-information in every layer: of features in the trained network, and of every control.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    control_vinfo
+        V-information of every control: seed, control, layer, feature, vinfo.
+    settings
+        The section `questions` of the configuration.
+    """
     layers = [name.removeprefix("vinfo_") for name in map(str, features) if name.startswith("vinfo_")]
     measured = dict(list(control_vinfo.groupby("control")))
     rows = []

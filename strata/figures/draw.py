@@ -60,7 +60,19 @@ def _read(name: str, found: Any, seeds: Sequence[int]) -> Any:
 
 
 def save(drawn: Drawn, name: str, *, folder: str | Path, dpi: int) -> None:
-    """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder."""
+    """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder.
+
+    Parameters
+    ----------
+    drawn
+        The figure, and the table that it shows.
+    name
+        Of the files.
+    folder
+        The folder of the run.
+    dpi
+        Resolution of the PNG file.
+    """
     figure, table = drawn
     folder = Path(folder)
     figure.set_dpi(dpi)  # letters are not as wide at another resolution

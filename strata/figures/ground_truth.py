@@ -82,7 +82,15 @@ def ground_truth(
 
 
 def reliance(interventions: pd.DataFrame, settings: Questions) -> pd.DataFrame:
-    """Return the share of predictions that a factor's swap changes: epoch, factor, flipped, its interval and n."""
+    """Return the share of predictions that a factor's swap changes: epoch, factor, flipped, its interval and n.
+
+    Parameters
+    ----------
+    interventions
+        Rows of `strata.claims.interventions.intervene`, with seed.
+    settings
+        The section `questions` of the configuration.
+    """
     images = interventions.groupby(["epoch", "factor", "image"], sort=False)["flipped"].mean()  # over seeds
     rows = [
         {"epoch": epoch, "factor": factor, **mean(own, settings)}

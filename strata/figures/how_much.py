@@ -14,6 +14,13 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw complexity against importance at the first and the last trained epoch, inhibiting features marked.
 
     A network of which there is one trained checkpoint alone has one panel.
+
+    Parameters
+    ----------
+    by_checkpoint
+        One row a seed, epoch and feature discovered at it: complexity, importance, signed_importance.
+    settings
+        The section `questions` of the configuration.
     """
     known = by_checkpoint.dropna(subset=["complexity"])
     epochs = [e for e in sorted(known["epoch"].unique()) if e > 0]
@@ -35,7 +42,17 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
 
 
 def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, *, settings: Questions) -> Drawn:
-    """Draw complexity against importance for the predicted class, the class of the label, and all classes."""
+    """Draw complexity against importance for the predicted class, the class of the label, and all classes.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    importance_targets
+        Importance for every target: seed, target, feature, importance, signed_importance.
+    settings
+        The section `questions` of the configuration.
+    """
     known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
     table = importance_targets.merge(known, on=["seed", "feature"])
     shown = [target for target in TARGETS if target in set(table["target"])]
@@ -52,7 +69,13 @@ def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, *, sett
 
 
 def q4_support(support: pd.DataFrame) -> Drawn:
-    """Draw the accuracy of the head on z D against the share of features kept, by the order of removal."""
+    """Draw the accuracy of the head on z D against the share of features kept, by the order of removal.
+
+    Parameters
+    ----------
+    support
+        Accuracy with ever fewer features: seed, order, draw, share_kept, accuracy, n.
+    """
     colours = {"complex first": ORANGE, "simple first": BLUE, "important first": GREEN, "random": GREY}
     figure, ax = plt.subplots(figsize=(4.4, 3))
     summary = support.groupby(["order", "share_kept"])["accuracy"].agg(["mean", "min", "max", "size"]).reset_index()

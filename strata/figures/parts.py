@@ -43,6 +43,19 @@ def scatter(ax: Axes, table: pd.DataFrame, *, x: str, y: str, settings: Question
     """Draw points with a linear fit, and Pearson's r with its interval as the title.
 
     Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
+
+    Parameters
+    ----------
+    ax
+        That is drawn on.
+    table
+        One row a point: the columns x and y, and complexity, which colours it.
+    x, y
+        Names of the columns.
+    settings
+        The section `questions` of the configuration.
+    jitter
+        In units of y; 0 for none.
     """
     pairs = table[[x, y]].to_numpy(float)
     xs, ys = pairs.T
@@ -77,12 +90,34 @@ def scatter(ax: Axes, table: pd.DataFrame, *, x: str, y: str, settings: Question
 
 
 def first_seed(features: pd.DataFrame) -> pd.DataFrame:
-    """Return the features whose pictures are shown."""
+    """Return the features whose pictures are shown.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    """
     return features[features["seed"] == features["seed"].iloc[0]]
 
 
 def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colours: str, **scale: Any) -> None:
-    """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing."""
+    """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing.
+
+    Parameters
+    ----------
+    ax
+        That is drawn on.
+    features
+        With their coordinates in the map, umap_x and umap_y.
+    column
+        Name of the column that colours them.
+    label
+        Of the colour bar.
+    colours
+        Name of matplotlib's map of colours.
+    **scale
+        Of the colours, as matplotlib has it: vmin and vmax, or norm.
+    """
     known = features[features[column].notna()]
     missing = features[features[column].isna()]
     points = ax.scatter(
@@ -102,18 +137,50 @@ def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colou
 
 
 def above_r(ax: Axes, title: str) -> None:
-    """Title some axes of a scatter, one line above its correlation."""
+    """Title some axes of a scatter, one line above its correlation.
+
+    Parameters
+    ----------
+    ax
+        That `scatter` has drawn on.
+    title
+        One line.
+    """
     ax.set_title(f"{title}\n", loc="left")
 
 
 def band(ax: Axes, x: Any, *, table: pd.DataFrame, column: str, colour: Any, label: str | None = None) -> None:
-    """Draw a column of means as a line, with the interval around it as a band."""
+    """Draw a column of means as a line, with the interval around it as a band.
+
+    Parameters
+    ----------
+    ax
+        That is drawn on.
+    x
+        Where the rows of the table stand, one value each.
+    table
+        With the column of means, ci_low and ci_high.
+    column
+        Name of the column of means.
+    colour
+        Of line and band.
+    label
+        In the legend; None for none.
+    """
     ax.plot(x, table[column], "o-", ms=3, color=colour, label=label)
     ax.fill_between(x, table["ci_low"], table["ci_high"], color=colour, alpha=0.2, lw=0)
 
 
 def mean(values: pd.Series, settings: Questions) -> dict[str, float]:
-    """Return the number of values, their mean under their own name, and its interval: a part of a table's row."""
+    """Return the number of values, their mean under their own name, and its interval: a part of a table's row.
+
+    Parameters
+    ----------
+    values
+        A column, with its name.
+    settings
+        The section `questions` of the configuration.
+    """
     e = bootstrap(
         lambda x: x.mean(-1),
         [values.to_numpy()],
@@ -129,6 +196,19 @@ def by_decile(
     features: pd.DataFrame, long: pd.DataFrame, *, keys: list[str], column: str, settings: Questions
 ) -> pd.DataFrame:
     """Return the mean of a column of a long table (seed, feature, …) by decile of complexity and by some keys.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    long
+        The long table.
+    keys
+        Columns of it, whose values are told apart.
+    column
+        Name of the column that the mean is of.
+    settings
+        The section `questions` of the configuration.
 
     Returns
     -------
@@ -146,6 +226,14 @@ def by_decile(
 
 
 def complexity_bar(figure: Figure, ax: Axes) -> None:
-    """Draw the scale of complexity beside some axes."""
+    """Draw the scale of complexity beside some axes.
+
+    Parameters
+    ----------
+    figure
+        That the axes are in.
+    ax
+        The axes.
+    """
     scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), "viridis")
     figure.colorbar(scale, ax=ax, label="complexity K")

@@ -17,7 +17,17 @@ from strata.measures.meta_features import meta_features
 
 
 def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequence[str], examples: int) -> Drawn:
-    """Draw the distribution of complexity, and the most activating images of ten features along it."""
+    """Draw the distribution of complexity, and the most activating images of ten features along it.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    images, codes
+        Shards of images, and of the codes of the first seed's last features, in the same order.
+    examples
+        How many images stand for a feature.
+    """
     known = features.dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     own = first_seed(features).dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     chosen = own.iloc[np.unique(np.linspace(0, len(own) - 1, 10).round().astype(int))]
@@ -53,7 +63,13 @@ def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequenc
 
 
 def q1_map(features: pd.DataFrame) -> Drawn:
-    """Draw the map of the first seed's features by complexity, with the places of its meta-features."""
+    """Draw the map of the first seed's features by complexity, with the places of its meta-features.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    """
     own = first_seed(features)
     shown = meta_features(own)
     figure, ax = plt.subplots(figsize=(5.2, 4.2))
@@ -176,7 +192,17 @@ def _column(
 def most_activating(
     chosen: np.ndarray, image_shards: Sequence[str], *, codes: Sequence[str], count: int
 ) -> tuple[list[np.ndarray], list[list[str]]]:
-    """Return the images (at most count × height × width × 3) on which each feature is largest, and their ids."""
+    """Return the images (at most count × height × width × 3) on which each feature is largest, and their ids.
+
+    Parameters
+    ----------
+    chosen
+        Numbers of the features.
+    image_shards, codes
+        Shards of the same images, in the same order.
+    count
+        How many images of a feature.
+    """
     return largest([_codes(path, lambda z: z[:, chosen]) for path in codes], image_shards, count=count)
 
 

@@ -10,7 +10,15 @@ from strata.measures.importance import most_important
 
 
 def q2_emergence(features: pd.DataFrame, settings: Questions) -> Drawn:
-    """Draw complexity against temporal decoding score, with a linear fit."""
+    """Draw complexity against temporal decoding score, with a linear fit.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    settings
+        The section `questions` of the configuration.
+    """
     figure, ax = plt.subplots(figsize=(3.6, 3.1))
     table = features.dropna(subset=["complexity"])
     scatter(ax, table, x="complexity", y="temporal_decoding_score", settings=settings)
@@ -19,7 +27,17 @@ def q2_emergence(features: pd.DataFrame, settings: Questions) -> Drawn:
 
 
 def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, *, settings: Questions) -> Drawn:
-    """Draw the V-information in the penultimate layer by epoch, a line a decile of complexity."""
+    """Draw the V-information in the penultimate layer by epoch, a line a decile of complexity.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    decoding
+        V-information in the penultimate layer: seed, epoch, feature, vinfo.
+    settings
+        The section `questions` of the configuration.
+    """
     table = by_decile(features, decoding, keys=["epoch"], column="vinfo", settings=settings)
     figure, ax = plt.subplots(figsize=(4.4, 3))
     for _, own in table.groupby("decile"):
@@ -33,7 +51,15 @@ def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, *, settings: Ques
 
 
 def q2_growth(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
-    """Draw the mean complexity of the features discovered at each epoch, the most important ones apart."""
+    """Draw the mean complexity of the features discovered at each epoch, the most important ones apart.
+
+    Parameters
+    ----------
+    by_checkpoint
+        One row a seed, epoch and feature discovered at it: complexity, importance.
+    settings
+        The section `questions` of the configuration.
+    """
     known = by_checkpoint.dropna(subset=["complexity"])
     table = _all_and_important(known, "complexity", settings)
     figure, ax = plt.subplots(figsize=(4.4, 3))
@@ -52,7 +78,17 @@ def q2_growth(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
 
 
 def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], *, settings: Questions) -> Drawn:
-    """Draw the layer from which on features of each epoch are decodable: the most important ones, and all."""
+    """Draw the layer from which on features of each epoch are decodable: the most important ones, and all.
+
+    Parameters
+    ----------
+    by_checkpoint
+        One row a seed, epoch and feature discovered at it: decodable_from, importance.
+    layers
+        That decodable_from counts, first to last.
+    settings
+        The section `questions` of the configuration.
+    """
     known = by_checkpoint.dropna(subset=["decodable_from"])
     table = _all_and_important(known, "decodable_from", settings)
     tops = known.groupby(["seed", "epoch"], group_keys=False)[known.columns.tolist()].apply(

@@ -10,7 +10,17 @@ from strata.measures.flow import teleport_block
 
 
 def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Questions) -> Drawn:
-    """Draw the linear CKA with skip and main branch of every block, a line a decile of complexity."""
+    """Draw the linear CKA with skip and main branch of every block, a line a decile of complexity.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    branch_cka
+        Linear CKA with the branches: seed, layer, feature, cka.
+    settings
+        The section `questions` of the configuration.
+    """
     long = branch_cka.assign(
         block=branch_cka["layer"].str.extract(r"block-(\d+)", expand=False).astype(int),
         branch=branch_cka["layer"].str.rsplit("-", n=1).str[1],
@@ -29,7 +39,17 @@ def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Quest
 
 
 def q3_teleport(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Questions) -> Drawn:
-    """Draw the block at which the skip branch holds 90 % of its final CKA with a feature, against its complexity."""
+    """Draw the block at which the skip branch holds 90 % of its final CKA with a feature, against its complexity.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed.
+    branch_cka
+        Linear CKA with the branches: seed, layer, feature, cka.
+    settings
+        The section `questions` of the configuration.
+    """
     blocks = teleport_block(branch_cka).reset_index()
     table = features[["seed", "feature", "complexity"]].merge(blocks).dropna()
     figure, ax = plt.subplots(figsize=(3.9, 3.1))

@@ -28,7 +28,17 @@ def listed(given: Given) -> pd.DataFrame:
 
 
 def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[Tensor]:
-    """Decode some of them."""
+    """Decode some of them.
+
+    Parameters
+    ----------
+    images
+        Rows of the listing.
+    given
+        What the configuration tells the source.
+    side
+        Not used: images come as they are.
+    """
     parts = {split: _dataset(given, split) for split in ("train", "test")}
     for name in images["image"]:
         split, number = name.split("-")

@@ -23,7 +23,17 @@ def listed(given: Given) -> pd.DataFrame:
 
 
 def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[torch.Tensor]:
-    """Decode some of them, scaled before they are rounded."""
+    """Decode some of them, scaled before they are rounded.
+
+    Parameters
+    ----------
+    images
+        Rows of the listing.
+    given
+        What the configuration tells the source.
+    side
+        In pixels, to which they are scaled.
+    """
     grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
     wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
     large = transforms.resize(grey[wanted, None], [side, side], antialias=True)

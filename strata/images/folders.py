@@ -33,7 +33,17 @@ def listed(given: Given) -> pd.DataFrame:
 
 
 def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[Tensor | StrataError]:
-    """Decode some of them."""
+    """Decode some of them.
+
+    Parameters
+    ----------
+    images
+        Rows of the listing.
+    given
+        What the configuration tells the source.
+    side
+        Not used: images come as they are.
+    """
     root = Path(str(given.path))
     return decoded_files((root / name, partial(read_file, str(root / name))) for name in images["image"])
 

@@ -82,13 +82,31 @@ def numbers_of(names: Iterable[str]) -> list[int]:
 
 
 def factors_in(images: pd.DataFrame, given: Given) -> np.ndarray:
-    """Return the factors (see `factors_of`) of some of the images that were listed."""
+    """Return the factors (see `factors_of`) of some of the images that were listed.
+
+    Parameters
+    ----------
+    images
+        Rows of the listing.
+    given
+        What the configuration tells the source.
+    """
     shapes = made_from(given)
     return factors_of(numbers_of(images["image"]), given.seed, correlation=shapes.correlation)
 
 
 def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator["Tensor"]:
-    """Draw some of the images that were listed (see `draw`), for just the side that is wanted."""
+    """Draw some of the images that were listed (see `draw`), for just the side that is wanted.
+
+    Parameters
+    ----------
+    images
+        Rows of the listing.
+    given
+        What the configuration tells the source.
+    side
+        In pixels.
+    """
     import torch  # here, because claims that need no image import this module
 
     numbers, seed = numbers_of(images["image"]), given.seed
@@ -132,7 +150,19 @@ def factors_of(numbers: Sequence[int] | np.ndarray, seed: int, *, correlation: C
 
 
 def swapped(factors: np.ndarray, factor: int, *, numbers: Sequence[int], seed: int) -> np.ndarray:
-    """Return factors (images × factors) with one of them changed to another of its values, drawn at random."""
+    """Return factors (images × factors) with one of them changed to another of its values, drawn at random.
+
+    Parameters
+    ----------
+    factors
+        Images × factors: the position of each value in `VALUES`.
+    factor
+        Number of the one that is changed.
+    numbers
+        Of the images.
+    seed
+        Of all images.
+    """
     away = [np.random.default_rng([seed, number, _OF_SWAPS]).integers(1, COUNTS)[factor] for number in numbers]
     other = factors.copy()
     other[:, factor] = (factors[:, factor] + away) % COUNTS[factor]

@@ -82,7 +82,17 @@ class Source:
         return resolve_name(self.listing)(given)
 
     def decoded(self, images: "pd.DataFrame", given: Given, *, side: int) -> "Iterator[Tensor | StrataError]":
-        """Decode some of the images that were listed, in their order."""
+        """Decode some of the images that were listed, in their order.
+
+        Parameters
+        ----------
+        images
+            Rows of the listing.
+        given
+            What the configuration tells the source.
+        side
+            The short side, in pixels, that they will be scaled to (see `decoding`).
+        """
         return resolve_name(self.decoding)(images, given, side=side)
 
     def counted(self, given: Given) -> tuple[int, int]:
@@ -93,7 +103,15 @@ class Source:
         return len(images), images["class"].nunique()
 
     def factors_of(self, images: "pd.DataFrame", given: Given) -> "np.ndarray":
-        """Return the true factors of some of the images that were listed."""
+        """Return the true factors of some of the images that were listed.
+
+        Parameters
+        ----------
+        images
+            Rows of the listing.
+        given
+            What the configuration tells the source.
+        """
         return resolve_name(self.factors)(images, given)
 
 

@@ -57,7 +57,17 @@ def listed(given: Given) -> pd.DataFrame:
 
 
 def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[Tensor | StrataError]:
-    """Decode some of them."""
+    """Decode some of them.
+
+    Parameters
+    ----------
+    images
+        Rows of the listing.
+    given
+        What the configuration tells the source.
+    side
+        Not used: images come as they are.
+    """
     root = Path(str(given.path))
 
     def reading(name: str, offset: int) -> Callable[[], Tensor]:
@@ -68,7 +78,17 @@ def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[Tensor
 
 
 def read(root: Path, image: str, *, offset: int) -> bytes:
-    """Read the member that is an image, from a tar file as it was when its images were listed."""
+    """Read the member that is an image, from a tar file as it was when its images were listed.
+
+    Parameters
+    ----------
+    root
+        The folder of the tar files.
+    image
+        As it was listed: tar file/member.
+    offset
+        At which the member begins in its tar file.
+    """
     tar, _, name = image.partition("/")
     try:
         with (root / tar).open("rb") as stream:

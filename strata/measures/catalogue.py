@@ -34,14 +34,14 @@ class Measure:
     inputs : tuple of str
         The files that it reads: `dictionary`, `checkpoint`, `codes`, `activations` (of the penultimate
         layer; one a shard, as codes), `images` (one a shard).
+    costing : str
+        Function (scale, and one keyword argument for each of `settings`) → seconds and bytes of memory, for one seed.
     settings : mapping
         Argument to the key of the configuration that it is given.
     tables : tuple of str
         Names of the tables that it returns; they are written as `seed-<s>/<name>.csv`.
     every_checkpoint : bool
         Whether it is made once for every checkpoint and its own features, or for the last one alone.
-    costing : str
-        Function (scale, and one keyword argument for each of `settings`) → seconds and bytes of memory, for one seed.
     scalars : str
         Function (the first of its tables) → columns of features.csv, one row a feature; empty where it adds none.
     gathered : bool
@@ -64,15 +64,37 @@ class Measure:
         return {name: at(config, path) for name, path in self.settings.items()}
 
     def cost(self, scale: "Scale", settings: Mapping[str, Any]) -> tuple[float, float]:
-        """Return the seconds that it takes for one seed, and the bytes of memory."""
+        """Return the seconds that it takes for one seed, and the bytes of memory.
+
+        Parameters
+        ----------
+        scale
+            How large the run is.
+        settings
+            Argument to value, for each of its settings (see `given`).
+        """
         return resolve_name(self.costing)(scale, **settings)
 
     def measured(self, files: Mapping[str, Any], settings: Mapping[str, Any]) -> Tables:
-        """Measure, and return tables by their names."""
+        """Measure, and return tables by their names.
+
+        Parameters
+        ----------
+        files
+            By the names of its inputs.
+        settings
+            Argument to value, for each of its settings (see `given`).
+        """
         return resolve_name(self.function)(**files, **settings)
 
     def scalars_of(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Return one row a feature: feature, and the columns that go into features.csv."""
+        """Return one row a feature: feature, and the columns that go into features.csv.
+
+        Parameters
+        ----------
+        table
+            The first of its tables.
+        """
         return resolve_name(self.scalars)(table)
 
 

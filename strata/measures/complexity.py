@@ -20,6 +20,13 @@ def decodable_from(vinfo: np.ndarray, share: float = 0.5) -> np.ndarray:
     """Return the number of the first layer, from 1, with a share of the best layer's V-information (layers × features).
 
     NaN where no layer tells anything.
+
+    Parameters
+    ----------
+    vinfo
+        Layers × features.
+    share
+        Of the best layer's V-information.
     """
     best = vinfo.max(0)
     first = (vinfo >= share * best).argmax(0) + 1.0
@@ -30,6 +37,11 @@ def without_each_fold(sse: np.ndarray, sst: np.ndarray) -> np.ndarray:
     """Return V-information from all held-out folds but one, for every fold in turn (folds before features).
 
     What an estimate does without some of the images tells how uncertain it is over images (the jackknife).
+
+    Parameters
+    ----------
+    sse, sst
+        Squared errors of probe and mean on each held-out fold, … × folds × features.
     """
     return 1 - (sse.sum(-2, keepdims=True) - sse) / (sst.sum(-2, keepdims=True) - sst)
 

@@ -72,6 +72,15 @@ def place(dictionary: np.ndarray, seed: int) -> np.ndarray:
 def group(dictionary: np.ndarray, count: int, *, seed: int) -> np.ndarray:
     """Group the features by k-means, which at unit norm minimises the angles within a group.
 
+    Parameters
+    ----------
+    dictionary
+        D, features × units.
+    count
+        How many groups, at most.
+    seed
+        Of the groups.
+
     Returns
     -------
     ndarray
@@ -146,11 +155,25 @@ def mapped(dictionary: str | Path, meta_features: int | None, *, seed: int) -> d
 
 
 def scalars(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what goes into features.csv: all of it."""
+    """Return what goes into features.csv: all of it.
+
+    Parameters
+    ----------
+    table
+        The table `feature_map` (see `mapped`).
+    """
     return table
 
 
 def cost(scale: "Scale", meta_features: int | None, *, seed: int) -> tuple[float, float]:
-    """Return seconds and bytes of memory, for one seed."""
+    """Return seconds and bytes of memory, for one seed.
+
+    Parameters
+    ----------
+    scale
+        How large the run is.
+    meta_features, seed
+        See `mapped`; the cost does not depend on them.
+    """
     k, d = scale.feature_count, scale.units
     return 10 + 12 * k * k * d / scale.rates["small"], 8 * k * (3 * k + 2 * d)

@@ -46,6 +46,13 @@ def importance_of_checkpoint(
 ) -> dict[str, pd.DataFrame]:
     """Return Γ of every feature, averaged over the studied images, for each class that it can be asked of.
 
+    Parameters
+    ----------
+    dictionary
+        The shard of the dictionary.
+    codes, activations, images
+        Shards of its codes, of penultimate activations and of images, in the same order.
+
     Returns
     -------
     dict
@@ -88,12 +95,28 @@ def importance_of_checkpoint(
 
 
 def tells_other_classes(found: dict[str, np.ndarray], about: dict[str, Any]) -> bool:
-    """Whether the head in a shard of features has other classes than the images, so that labels are none of its."""
+    """Whether the head in a shard of features has other classes than the images, so that labels are none of its.
+
+    Parameters
+    ----------
+    found
+        The arrays of the shard, by name.
+    about
+        Its attributes.
+    """
     return len(found["head_weight"]) != len(about["classes"])
 
 
 def most_important(table: pd.DataFrame, share: float) -> pd.DataFrame:
-    """Return the rows of the most important features: a share of them, but at least 5."""
+    """Return the rows of the most important features: a share of them, but at least 5.
+
+    Parameters
+    ----------
+    table
+        One row a feature: importance.
+    share
+        Of the features, up to 1.
+    """
     return table.nlargest(max(5, int(np.ceil(share * len(table)))), "importance")
 
 

@@ -230,7 +230,19 @@ def features_of_seed(
 
 
 def long_table(values: np.ndarray, layers: Sequence[str], *, name: str, **constants: Any) -> pd.DataFrame:
-    """Return a measurement (layers × features) as a table with the columns layer, feature and `name`."""
+    """Return a measurement (layers × features) as a table with the columns layer, feature and `name`.
+
+    Parameters
+    ----------
+    values
+        Layers × features.
+    layers
+        Their names, in the same order.
+    name
+        What is measured.
+    **constants
+        Columns of one value, such as control.
+    """
     count = values.shape[1]
     return pd.DataFrame(
         {

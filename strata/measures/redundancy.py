@@ -25,7 +25,19 @@ if TYPE_CHECKING:
 
 
 def random_subsets(units: int, share: float, *, subsets: int, seed: int) -> list[Tensor]:
-    """Draw subsets of units, each without replacement; return their indices."""
+    """Draw subsets of units, each without replacement; return their indices.
+
+    Parameters
+    ----------
+    units
+        How many the layer has.
+    share
+        Share of the units in a subset.
+    subsets
+        How many.
+    seed
+        Of the subsets.
+    """
     rng = np.random.default_rng(seed)
     size = max(1, round(share * units))
     return [torch.from_numpy(np.sort(rng.choice(units, size, replace=False))) for _ in range(subsets)]
@@ -107,7 +119,13 @@ def redundancy_of_features(
 
 
 def scalars(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what goes into features.csv: all of it."""
+    """Return what goes into features.csv: all of it.
+
+    Parameters
+    ----------
+    table
+        The table `redundancy` (see `redundancy_of_features`).
+    """
     return table
 
 
@@ -126,7 +144,19 @@ def cost(
     memory_mb: int | float,
     **_: int,
 ) -> tuple[float, float]:
-    """Return seconds and bytes of memory, for one seed: all units are probed, then each subset from their moments."""
+    """Return seconds and bytes of memory, for one seed: all units are probed, then each subset from their moments.
+
+    Parameters
+    ----------
+    scale
+        How large the run is.
+    share, subsets
+        Share of the units in a subset, and their number.
+    folds, penalties, memory_mb
+        Of the probes (see `strata.probes.ridge.measure`).
+    **_
+        Seeds, which the cost does not depend on.
+    """
     about: dict[str, Any] = {"folds": folds, "rates": scale.rates, "penalties": penalties}
     whole = ridge.seconds(scale.units, scale.feature_count, images=scale.images, width=scale.width, **about)
     few = subsets * ridge.fit_seconds(share * scale.units, scale.feature_count, **about)

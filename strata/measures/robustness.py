@@ -211,7 +211,13 @@ def robustness_of_checkpoint(
 
 
 def scalars(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what goes into features.csv: the mean robustness over noise levels, missing where it is at any level."""
+    """Return what goes into features.csv: the mean robustness over noise levels, missing where it is at any level.
+
+    Parameters
+    ----------
+    table
+        The table `robustness` (see `robustness_of_checkpoint`).
+    """
     wide = table.pivot(index="feature", columns="level", values="robustness")
     return wide.mean(axis=1, skipna=False).rename("robustness").reset_index()
 
@@ -220,6 +226,13 @@ def spread_images(shards: Sequence[str | Path], count: int) -> np.ndarray:
     """Return every n-th image of all shards, with the least n that gives at most `count` of them.
 
     A shard holds its images by split and class, so that these are a stratified sample.
+
+    Parameters
+    ----------
+    shards
+        Image shards.
+    count
+        How many images, at most.
     """
     sizes = []
     for path in shards:
@@ -235,7 +248,19 @@ def spread_images(shards: Sequence[str | Path], count: int) -> np.ndarray:
 
 
 def cost(scale: "Scale", levels: Sequence[float], *, count: int, **_: Any) -> tuple[float, float]:
-    """Return seconds and bytes of memory, for one seed: images run and encoded again, for all levels and draws."""
+    """Return seconds and bytes of memory, for one seed: images run and encoded again, for all levels and draws.
+
+    Parameters
+    ----------
+    scale
+        How large the run is.
+    levels
+        Standard deviations of the noise.
+    count
+        Images are at most this many (see `spread_images`).
+    **_
+        Other settings, which the cost does not depend on.
+    """
     sample = min(count, scale.images)
     noisy_images = sample * len(levels) * DRAWS
     seconds = noisy_images * (scale.forward / scale.rates["forward"] + scale.encoding / scale.rates["product32"])

@@ -86,7 +86,13 @@ def maco(score: Callable[[Tensor], Tensor], magnitude: Tensor, *, steps: int, se
 
 
 def stretched(picture: Tensor) -> np.ndarray:
-    """Return a picture as uint8 (height × width × 3), its contrast stretched but for the outermost 1 % of values."""
+    """Return a picture as uint8 (height × width × 3), its contrast stretched but for the outermost 1 % of values.
+
+    Parameters
+    ----------
+    picture
+        3 × height × width.
+    """
     values = picture.permute(1, 2, 0).cpu().numpy()
     low, high = np.percentile(values, [1, 99])
     return np.round(255 * np.clip((values - low) / max(high - low, 1e-6), 0, 1)).astype(np.uint8)

@@ -16,7 +16,17 @@ from strata.networks.build import build
 
 
 def save(path: str | Path, model: nn.Module, *, epoch: int) -> None:
-    """Write a checkpoint; the same weights give the same bytes."""
+    """Write a checkpoint; the same weights give the same bytes.
+
+    Parameters
+    ----------
+    path
+        Of the checkpoint.
+    model
+        The network.
+    epoch
+        After which it is as it is.
+    """
     store.write_bytes(path, packed({"epoch": epoch, "model": model.state_dict()}))
 
 
@@ -29,6 +39,13 @@ def packed(content: dict[str, Any]) -> memoryview:
 
 def load(path: str | Path, model: nn.Module) -> str:
     """Load a checkpoint's weights into a network.
+
+    Parameters
+    ----------
+    path
+        Of the checkpoint.
+    model
+        The network, which is changed in place.
 
     Returns
     -------
@@ -79,7 +96,15 @@ def restored(path: str | Path, model: Model, *, classes: int) -> tuple[nn.Module
 
 
 def misfits(weights: dict[str, Tensor], model: nn.Module) -> list[str]:
-    """Say in what some weights differ from those that a network has, by name and shape."""
+    """Say in what some weights differ from those that a network has, by name and shape.
+
+    Parameters
+    ----------
+    weights
+        Name to tensor, as a state dict has them.
+    model
+        The network.
+    """
     own = model.state_dict()
     missing = [f"{k} is missing" for k in own if k not in weights]
     unknown = [f"{k} is not in the model" for k in weights if k not in own]

@@ -13,7 +13,15 @@ _MIDDLE = [0.5, 0.5, 0.5]
 
 
 def normalised(images: Tensor, model: Model) -> Tensor:
-    """Return uint8 images (n × 3 × height × width) as the network wants them: (x / 255 − mean) / std."""
+    """Return uint8 images (n × 3 × height × width) as the network wants them: (x / 255 − mean) / std.
+
+    Parameters
+    ----------
+    images
+        uint8, n × 3 × height × width.
+    model
+        The section `model` of the configuration.
+    """
     mean, std = (torch.tensor(values, device=images.device).view(1, 3, 1, 1) for values in preprocessing(model))
     return images.float() * (1 / (255 * std)) - mean / std
 

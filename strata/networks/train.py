@@ -135,14 +135,34 @@ def train(
 
 
 def publish(state: str | Path, checkpoints: Sequence[str | Path]) -> None:
-    """Write the checkpoints of a training that has ended to where they belong."""
+    """Write the checkpoints of a training that has ended to where they belong.
+
+    Parameters
+    ----------
+    state
+        The folder that training kept them in.
+    checkpoints
+        Where they belong; each has the same name in `state`.
+    """
     for path in checkpoints:
         store.write_bytes(path, (Path(state) / Path(path).name).read_bytes())
 
 
 @torch.no_grad()
 def evaluate(network: nn.Module, shards: Sequence[str | Path], *, model: Model, batch_size: int) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy on the test images, of which every process takes some shards."""
+    """Return mean cross-entropy and accuracy on the test images, of which every process takes some shards.
+
+    Parameters
+    ----------
+    network
+        On its device; it is put in evaluation mode.
+    shards
+        Image shards.
+    model
+        The section `model` of the configuration.
+    batch_size
+        Images a forward pass.
+    """
     network.eval()
     device = next(network.parameters()).device
     if _processes() > 1:
@@ -165,6 +185,13 @@ def shuffled_labels(shards: Sequence[str | Path], seed: int) -> list[np.ndarray]
     """Return the labels of every shard, those of the training images permuted among them: a control.
 
     A label then tells nothing of what an image shows; every class keeps its number of images, test images their labels.
+
+    Parameters
+    ----------
+    shards
+        Image shards.
+    seed
+        Of the permutation.
     """
     labels, train = [], []
     for path in shards:

@@ -56,11 +56,27 @@ class Family:
         return self._function("measure")(activations, codes, layer=layer, **settings)
 
     def seconds(self, units: int | float, count: int, **about: Any) -> float:
-        """Return the seconds that it takes to measure `count` features in a layer (see `strata.estimate`)."""
+        """Return the seconds that it takes to measure `count` features in a layer (see `strata.estimate`).
+
+        Parameters
+        ----------
+        units, count
+            Of the layer, and all that are probed.
+        **about
+            images, folds, width, rates (see `strata.probes.ridge.seconds`), and the family's own settings.
+        """
         return self._function("seconds")(units, count, **about)
 
     def memory(self, units: int, count: int, **about: Any) -> float:
-        """Return the bytes that it takes to measure a layer."""
+        """Return the bytes that it takes to measure a layer.
+
+        Parameters
+        ----------
+        units, count
+            Of the layer, and all that are probed.
+        **about
+            images, folds, memory_mb (see `strata.probes.ridge.memory`).
+        """
         return self._function("memory")(units, count, **about)
 
     def own(self, probes: "Probes") -> dict[str, Any]:

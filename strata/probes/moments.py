@@ -55,7 +55,15 @@ class Moments:
 
     @staticmethod
     def empty(origin_x: Float64[Tensor, " units"], origin_z: Float64[Tensor, " features"], *, folds: int) -> "Moments":
-        """Return the moments of no images about an origin, to which images are added."""
+        """Return the moments of no images about an origin, to which images are added.
+
+        Parameters
+        ----------
+        origin_x, origin_z
+            What is subtracted from x (d) and z (K).
+        folds
+            How many.
+        """
         d, k = len(origin_x), len(origin_z)
         sizes = ((folds,), (folds, d), (folds, k), (folds, d, d), (folds, d, k), (folds, k))
         return Moments(origin_x, origin_z, *(origin_x.new_zeros(size) for size in sizes))
@@ -68,7 +76,17 @@ class Moments:
         fold: Integer[Tensor, " images"],
         folds: int,
     ) -> "Moments":
-        """Return the moments of some images about roughly their mean (see `add`)."""
+        """Return the moments of some images about roughly their mean (see `add`).
+
+        Parameters
+        ----------
+        x, z
+            Images × units, images × features.
+        fold
+            The fold of every image.
+        folds
+            How many.
+        """
         moments = Moments.empty(_middle(x), _middle(z), folds=folds)
         moments.add(x, z, fold=fold)
         return moments
@@ -109,7 +127,13 @@ class Moments:
             self.n[f] += len(own)
 
     def about(self, origin_x: Float64[Tensor, " units"], origin_z: Float64[Tensor, " features"]) -> "Moments":
-        """Return the same moments about another origin."""
+        """Return the same moments about another origin.
+
+        Parameters
+        ----------
+        origin_x, origin_z
+            What is then subtracted from x (d) and z (K).
+        """
         a, b = self.origin_x - origin_x, self.origin_z - origin_z
         n, x, z = self.n[:, None], self.x + self.n[:, None] * a, self.z + self.n[:, None] * b
         return Moments(
@@ -132,12 +156,27 @@ class Moments:
         )
 
     def save(self, output: str | Path, **about: object) -> None:
-        """Write a shard of moments, for another job to add to its own; `about` says what they are of."""
+        """Write a shard of moments, for another job to add to its own; `about` says what they are of.
+
+        Parameters
+        ----------
+        output
+            The shard that is written.
+        **about
+            Its attributes; anything that JSON can hold.
+        """
         store.write(output, {name: value.cpu().numpy() for name, value in vars(self).items()}, kind="moments", **about)
 
     @staticmethod
     def load(path: str | Path, **expected: object) -> "Moments":
         """Read moments that `save` wrote.
+
+        Parameters
+        ----------
+        path
+            The file.
+        **expected
+            Attributes that it must have, with their values.
 
         Raises
         ------
@@ -159,7 +198,19 @@ class Moments:
 
 
 def fold_of(images: int, folds: int, *, seed: int, shard: str) -> Integer[np.ndarray, " {images}"]:
-    """Deal a shard's images into folds of equal size at random; return the fold of every image."""
+    """Deal a shard's images into folds of equal size at random; return the fold of every image.
+
+    Parameters
+    ----------
+    images
+        How many the shard has.
+    folds
+        How many.
+    seed
+        Of the dealing.
+    shard
+        What tells it from others: the digest of its images.
+    """
     rng = np.random.default_rng([seed, *shard.encode()])
     return rng.permutation(np.arange(images) % folds)
 
@@ -176,6 +227,17 @@ def accumulate(
     """Return the moments of every fold, from one pass over the shards of a layer and of the codes.
 
     The next images are read while the moments of these are computed.
+
+    Parameters
+    ----------
+    activation_shards, code_shards
+        Of the same images, in the same order.
+    layer
+        That the activations are of.
+    folds, seed
+        How many, and the seed of the dealing (see `fold_of`).
+    chosen
+        The features that are looked at; all, unless said otherwise.
 
     Raises
     ------
@@ -218,6 +280,15 @@ def feature_blocks(
 ) -> list[slice]:
     """Return blocks of features whose moments, with a working copy, fit the memory.
 
+    Parameters
+    ----------
+    activation_shard, code_shard
+        One of each, which tell the numbers of units and of features.
+    folds
+        How many.
+    memory_mb
+        Memory for moments.
+
     Raises
     ------
     StrataError
@@ -246,7 +317,19 @@ def in_blocks(
     seed: int,
     chosen: slice | np.ndarray = slice(None),
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield activations, codes and folds of some images at a time."""
+    """Yield activations, codes and folds of some images at a time.
+
+    Parameters
+    ----------
+    activation_shards, code_shards
+        Of the same images, in the same order.
+    layer
+        That the activations are of.
+    folds, seed
+        How many, and the seed of the dealing (see `fold_of`).
+    chosen
+        The features that are looked at; all, unless said otherwise.
+    """
     for activation_shard, code_shard in zip(activation_shards, code_shards, strict=True):
         with store.Shard(code_shard, kind="codes") as codes:
             images = codes.attributes["images"]

@@ -161,7 +161,17 @@ def _prepared(x: Tensor, z: Tensor, m: Moments, left_out: tuple[int, int]) -> tu
 
 
 def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | float = 0) -> float:
-    """Return the bytes that a layer's arrays take: of all images, of those left out of a fit, and the moments."""
+    """Return the bytes that a layer's arrays take: of all images, of those left out of a fit, and the moments.
+
+    Parameters
+    ----------
+    units, count
+        Of the layer, and all that are probed.
+    images, folds
+        Of the cross-fitting.
+    memory_mb
+        Not used: what is held does not depend on it.
+    """
     held = 4 * images * ((2 + 2 / folds) * units + (3 + 6 / folds) * count)
     return held + 8 * folds * units * (3 * units + 2 * count)
 

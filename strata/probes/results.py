@@ -9,7 +9,17 @@ from strata import store
 
 
 def read_vinfo(paths: Sequence[str | Path], layers: Sequence[str], *, name: str = "vinfo") -> np.ndarray:
-    """Return a measurement (layers × features) from the probe results of one checkpoint."""
+    """Return a measurement (layers × features) from the probe results of one checkpoint.
+
+    Parameters
+    ----------
+    paths
+        Shards, which may hold several layers each.
+    layers
+        Their names, in the order of the rows.
+    name
+        vinfo or cka; of sse and sst, what is returned is layers × folds × features.
+    """
     found = {}
     for path in paths:
         with store.Shard(path, kind="vinfo") as shard:

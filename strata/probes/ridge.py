@@ -283,7 +283,19 @@ def seconds(
 def fit_seconds(
     units: int | float, count: int, *, folds: int, rates: Mapping[str, float], penalties: Sequence[float]
 ) -> float:
-    """Return the seconds that it takes to probe some units for features from their moments (see `seconds`)."""
+    """Return the seconds that it takes to probe some units for features from their moments (see `seconds`).
+
+    Parameters
+    ----------
+    units, count
+        Those that features are probed from, and all features.
+    folds
+        Of the cross-fitting.
+    rates
+        See `strata.estimate.estimate`.
+    penalties
+        Candidates.
+    """
     inner, outer = folds * (folds - 1) // 2, folds
     wide = (inner + outer) * (12 * units**3) + outer * 6 * units * units * count
     narrow = inner * (3 + 1.1 * len(penalties)) * 2 * units * units * count  # of a symmetric form, one half
@@ -293,7 +305,17 @@ def fit_seconds(
 
 
 def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | float) -> float:
-    """Return the bytes of the moments of a layer, as far as they are held at once."""
+    """Return the bytes of the moments of a layer, as far as they are held at once.
+
+    Parameters
+    ----------
+    units, count
+        Of the layer, and all that are probed.
+    images, folds
+        Of the cross-fitting.
+    memory_mb
+        Memory for moments.
+    """
     return min(memory_mb * 2.0**20, 8.0 * 3 * folds * units * (count + units))
 
 
