@@ -34,7 +34,7 @@ test: lint
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
-	$(BIN)/pytest -m slurm -rs tests/slurm
+	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slurm -rs tests/slurm  # jobs wait more than they compute
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

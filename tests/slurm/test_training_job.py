@@ -7,36 +7,42 @@ import subprocess
 import pandas as pd
 import pytest
 from cluster import LIMIT, QUICK, wait_for
-from workplace import RUN, SEED, Workplace
+from workplace import RUN, SEED, differing
 
 pytestmark = pytest.mark.slurm
 
 HISTORY = f"{SEED}/training.csv"
 LONG = {"training.epochs": 240, "training.checkpoints": [80, 160], "training.threads": 1}  # more than a minute
+SHORT = {"training.epochs": 75, "training.checkpoints": [25, 50], "training.threads": 1}  # time enough to interrupt it
 JOB = {"training.launcher": "submitit"}
 LEARNED = ["epoch", "loss", "accuracy", "learning_rate"]
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory):
-    """A long training in Snakemake's own job."""
-    place = Workplace.new(tmp_path_factory.mktemp("training") / "reference")
-    done = place.make(HISTORY, changes=LONG)
+def reference(finished, tmp_path_factory):
+    """A short training in Snakemake's own job."""
+    place = untrained(finished, tmp_path_factory.mktemp("training") / "reference")
+    done = place.make(HISTORY, changes=SHORT)
     assert done.code == 0, done.output
     return place
 
 
-@pytest.fixture
-def place(reference, tmp_path):
-    """A folder with images and no training."""
-    place = reference.copy(tmp_path / "place")
+def untrained(finished, folder):
+    """Copy the finished run's images, and no training."""
+    place = finished.copy(folder)
     place.remove(SEED)
-    yield place
+    return place
+
+
+@pytest.fixture
+def place(finished, tmp_path):
+    """A folder with images and no training."""
+    yield untrained(finished, tmp_path / "place")
     shutil.rmtree(tmp_path / "place", ignore_errors=True)
 
 
-def start(place):
-    return place.start(*QUICK, "--", HISTORY, changes=LONG | JOB)
+def start(place, changes=SHORT):
+    return place.start(*QUICK, "--", HISTORY, changes=changes | JOB)
 
 
 def number(place):
@@ -57,25 +63,27 @@ def wait_for_epochs(place, count):
 
 
 def same(place, reference):
-    for name in ("epoch-000.pt", "epoch-080.pt", "epoch-160.pt", "epoch-240.pt"):
-        path = f"{SEED}/checkpoints/{name}"
-        assert place.path(path).read_bytes() == reference.path(path).read_bytes(), name
+    assert len(reference.files("seed-0/checkpoints/*.pt")) == 4
+    assert differing(place, reference, ["seed-0/checkpoints/*.pt"]) == []
     own, other = (pd.read_csv(p.path(HISTORY))[LEARNED] for p in (place, reference))
     pd.testing.assert_frame_equal(own, other, check_exact=True)
     assert not place.path(f"{SEED}/training-state").exists()
 
 
-def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(place, reference, cluster):
+def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(finished, place, tmp_path, cluster):
     profile = place.path("slurm/config.yaml")
     text = profile.read_text()
     short = text.replace("runtime: 1440 * attempt", "runtime: 1")
     assert short != text
     profile.write_text(short)
-    running = start(place)
+    other = untrained(finished, tmp_path / "reference")
+    locally = other.start("--cores", "1", "--", HISTORY, changes=LONG)
+    running = start(place, LONG)
     assert running.wait(LIMIT) == 0, place.said
+    assert locally.wait(LIMIT) == 0, other.said
     assert cluster.starts(number(place)) >= 2
     assert "more steps" in place.said  # it went on within an epoch, or after one
-    same(place, reference)
+    same(place, other)
 
 
 def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
@@ -97,7 +105,7 @@ def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, refere
     wait_for_epochs(place, 3)
     place.kill_when(lambda: True, running)
     assert any(job == own.number for own in cluster.queue("RUNNING"))
-    assert place.snakemake(*QUICK, "--unlock", changes=LONG | JOB).code == 0
+    assert place.snakemake(*QUICK, "--unlock", changes=SHORT | JOB).code == 0
     again = start(place)
     assert again.wait(LIMIT) == 0, place.said
     assert f"Slurm job {job} " in place.said
@@ -122,7 +130,7 @@ def test_two_tasks_train_one_network_with_a_device_each(place, cluster):
 
 
 def test_an_error_in_the_job_is_told_in_one_line(place, cluster):
-    wild = LONG | JOB | {"training.learning_rate": 1e30, "training.schedule": "cosine"}
+    wild = SHORT | JOB | {"training.learning_rate": 1e30, "training.schedule": "cosine"}
     done = place.snakemake(*QUICK, "--retries", "0", "--", HISTORY, changes=wild)
     assert done.code != 0
     assert "Error: training diverged in epoch 1; lower training.learning_rate" in done.errors
@@ -130,7 +138,7 @@ def test_an_error_in_the_job_is_told_in_one_line(place, cluster):
 
 
 def test_a_cancelled_training_job_tells_where_its_log_is(place, cluster):
-    running = place.start(*QUICK, "--retries", "0", "--", HISTORY, changes=LONG | JOB)
+    running = place.start(*QUICK, "--retries", "0", "--", HISTORY, changes=SHORT | JOB)
     job = number(place)
     wait_for_epochs(place, 1)
     subprocess.run(["scancel", job], check=True)

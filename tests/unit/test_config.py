@@ -13,6 +13,8 @@ from strata.config.check import checked
 from strata.config.keys import Activations, Augment, Config, Data, Figures, Section, at, section_of, typed
 from strata.config.words import allowed_of
 from strata.errors import StrataError
+from strata.features.methods import METHODS
+from strata.probes.families import FAMILIES
 
 JARGON = re.compile(r"\b(type|array|object|string|integer|boolean|pattern|match|None|True|False)\b|[\^$]")
 
@@ -113,7 +115,7 @@ REFUSED = [
     ("seeds", 0, ["must be a list", "found 0"]),
     ("data", None, ["must hold keys (source, path, ", "found nothing"]),
     ("data", "digits", ["must hold keys (source, path, ", "found 'digits'"]),
-    ("data.source", "mnist", ["must be one of digits, folder, tar, torchvision:<name>, shapes", "found 'mnist'"]),
+    ("data.source", "mnist", ["must be one of digits, folder, tar, torchvision:<name>, ", "shapes; found 'mnist'"]),
     ("data.path", 3, ["must be text or null", "found 3"]),
     ("data.size", 7, ["must be a whole number from 8 to 1024", "found 7"]),
     ("data.size", 1025, ["must be a whole number from 8 to 1024", "found 1025"]),
@@ -178,8 +180,8 @@ REFUSED = [
     ("run", "", ["must be text of letters", "found ''"]),
     ("model.checkpoints", [], ["must be a list of at least 1 non-empty text", "or null", "found []"]),
     ("model.checkpoints", ["a.pt", ""], ["model.checkpoints.1", "must be non-empty text", "found ''"]),
-    ("features.method", "pca", ["must be one of nmf, semi-nmf", "found 'pca'"]),
-    ("probes.family", "forest", ["must be one of linear, mlp", "found 'forest'"]),
+    ("features.method", "pca", [f"must be one of {', '.join(METHODS)}; ", "found 'pca'"]),
+    ("probes.family", "forest", [f"must be one of {', '.join(FAMILIES)}; ", "found 'forest'"]),
     ("data.shapes.correlation", 0.9, ["must hold keys (between, strength)", "found 0.9"]),
     ("data.shapes.correlation", {"strength": 1}, ["data.shapes.correlation.strength", "below 1", "found 1"]),
 ]

@@ -2,6 +2,10 @@ import re
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_the_library_measures_complexity_without_snakemake(root):
     done = subprocess.run([sys.executable, "examples/library.py"], cwd=root, capture_output=True, text=True, check=True)

@@ -25,6 +25,7 @@ def test_meta_features_grow_with_the_root_of_the_features(features, count):
     assert feature_map.count_of_meta_features(features) == count
 
 
+@pytest.mark.slow  # the first use of UMAP compiles it
 def test_near_directions_are_near_on_the_map(three_bundles):
     dictionary, bundle = three_bundles
     xy = feature_map.place(dictionary, 0)
@@ -33,11 +34,13 @@ def test_near_directions_are_near_on_the_map(three_bundles):
     assert distance[same].max() < distance[~same].min()
 
 
+@pytest.mark.slow  # the first use of UMAP compiles it
 def test_the_map_looks_at_angles_only(three_bundles):
     dictionary, _ = three_bundles
     np.testing.assert_allclose(feature_map.place(4 * dictionary, 0), feature_map.place(dictionary, 0), atol=1e-3)
 
 
+@pytest.mark.slow  # the first use of UMAP compiles it
 def test_the_same_seed_gives_the_same_map_and_groups_to_the_bit(three_bundles):
     dictionary, _ = three_bundles
     for of in (feature_map.place, lambda d, seed: feature_map.group(d, 7, seed=seed)):

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import functools, sys
 import torch
