@@ -98,6 +98,19 @@ class Measure:
         return resolve_name(self.scalars)(table)
 
 
+def tables_of_measurements(*, families: bool) -> list[str]:
+    """Return the names of the tables that are made of a seed's measurements, beside `features`.
+
+    Parameters
+    ----------
+    families
+        Whether the run has a predictive family beside the reference.
+    """
+    own = ["by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "code_quality"]
+    handed_on = [measure.tables[0] for measure in MEASURES.values() if measure.gathered]
+    return own + handed_on + (["by_family"] if families else [])
+
+
 _PROBES = {name: f"probes.{name}" for name in ("folds", "penalties", "seed", "memory_mb")}
 
 MEASURES = {

@@ -8,7 +8,7 @@ from strata.errors import one_line
 from strata.features.methods import METHODS
 from strata.figures.catalogue import CONDITIONS, FIGURES
 from strata.images.sources import source_of
-from strata.measures.catalogue import MEASURES
+from strata.measures.catalogue import MEASURES, tables_of_measurements
 from strata.networks import epochs
 from strata.probes.families import FAMILIES, REFERENCE
 

@@ -7,17 +7,7 @@ MEASURED = {
     "activations": lambda checkpoint: activations(checkpoint, names.PENULTIMATE),
     "images": lambda checkpoint: images(STUDIED),
 }
-TABLES = [
-    "by_checkpoint",
-    "by_fold",
-    "decoding",
-    "importance_targets",
-    "branch_cka",
-    "control_vinfo",
-    "code_quality",
-    *(measure.tables[0] for measure in MEASURES.values() if measure.gathered),
-    *(["by_family"] if HAS["families"] else []),
-]
+TABLES = tables_of_measurements(families=HAS["families"])
 SHOWN_SEED = SEEDS[:1]  # the one whose features are shown as pictures
 SHOWN_BLOCKS = names.early_middle_last(LAYERS)
 
