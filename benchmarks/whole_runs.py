@@ -86,11 +86,12 @@ def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
 
 
 def _estimated(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
-    config = checked(overlay)
-    if "path" in overlay.get("data", {}):
-        config["data"]["path"] = str(Path(folder) / config["data"]["path"])
+    data = overlay.get("data", {})
+    if "path" in data:
+        data = data | {"path": str(Path(folder) / data["path"])}
+    config = checked(overlay | {"data": data})
     rates = estimate.read_rates()["2 CPU cores, measured"]
-    table = estimate.estimate(config, estimate.shapes(config), rates=rates)
+    table = estimate.estimate(config, estimate.traced(config), rates=rates)
     return table.set_index("rule").loc["all"].to_dict()
 
 

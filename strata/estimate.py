@@ -47,7 +47,7 @@ class Cost(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Shapes:
+class Traced:
     """What the network and the images say.
 
     Attributes
@@ -69,7 +69,7 @@ class Shapes:
     units: dict[str, int]
 
 
-def shapes(config: Config) -> Shapes:
+def traced(config: Config) -> Traced:
     """Trace the network on the meta device, which computes shapes without numbers.
 
     Raises
@@ -87,10 +87,10 @@ def shapes(config: Config) -> Shapes:
             outputs = inner(torch.empty(1, 3, size, size))
     units = {name: outputs[name].shape[1] for name in names}
     parameters = sum(p.numel() for p in network.parameters())
-    return Shapes(images, classes, flops.get_total_flops(), parameters, units)
+    return Traced(images, classes, flops.get_total_flops(), parameters, units)
 
 
-def estimate(config: Config, shape: Shapes, *, rates: Mapping[str, float]) -> pd.DataFrame:
+def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd.DataFrame:
     """Return one row a rule: jobs, disk in bytes, hours of its device, peak memory of a job in bytes.
 
     Parameters
@@ -132,7 +132,7 @@ def estimate(config: Config, shape: Shapes, *, rates: Mapping[str, float]) -> pd
     return pd.concat([table, _total(table)], ignore_index=True)
 
 
-def text(config: Config, shape: Shapes, *, tables: Mapping[str, pd.DataFrame]) -> str:
+def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -> str:
     """Return the estimate as a page for a terminal: one table, hours for every device whose rates are known.
 
     Parameters
@@ -176,7 +176,7 @@ def images_and_classes(config: Config) -> tuple[int, int]:
     return source.counted(Given(data.source, data.path, data.labels, data.shapes, data.seed))
 
 
-def _scale(config: Config, shape: Shapes, rates: Mapping[str, float]) -> Scale:
+def _scale(config: Config, shape: Traced, rates: Mapping[str, float]) -> Scale:
     shards = config.studied_shards
     studied = ceil(shape.images * shards / config.data.shards)
     k, d = shape.classes * config.features.per_class, shape.units[layers.PENULTIMATE]
@@ -195,16 +195,16 @@ def _scale(config: Config, shape: Shapes, rates: Mapping[str, float]) -> Scale:
     )
 
 
-def _training_images(config: Config, shape: Shapes) -> int:
+def _training_images(config: Config, shape: Traced) -> int:
     return round(shape.images * (1 - config.data.test_fraction))
 
 
-def _of_images(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+def _of_images(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     disk, seconds = shape.images * scale.pixels, shape.images / scale.rates["decode"]
     yield Cost("index, decode", 1 + config.data.shards, seconds, disk, 3 * scale.per_shard * scale.pixels)
 
 
-def _of_checkpoints(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     """Count training or adoption, and one pass over all images for every checkpoint."""
     seeds, checkpoints, rates = len(config.seeds), scale.checkpoints, scale.rates
     weights, shard, train = 4 * shape.parameters, scale.per_shard * scale.pixels, _training_images(config, shape)
@@ -222,7 +222,7 @@ def _of_checkpoints(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cos
     yield Cost("cache", passes, seconds, passes * scale.per_shard * cached, shard + 2 * scale.per_shard * cached)
 
 
-def _of_features(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     """Count discovery and codes, of every checkpoint and of the controls."""
     how, rates, seeds, shards = config.features, scale.rates, len(config.seeds), config.studied_shards
     k, d, train, pixels = scale.feature_count, scale.units, _training_images(config, shape), scale.pixels
@@ -255,7 +255,7 @@ def _of_features(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
     yield Cost("control_codes", made, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
 
 
-def _of_probes(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     """Count the run's own family in all layers, and the reference family in the branches, and beside another one."""
     seeds, size, folds = len(config.seeds), config.probes.layers_per_job, config.probes.folds
     probed, branches = layers.probed_layers(config.activations.layers), layers.branches_of(config.activations.layers)
@@ -289,11 +289,11 @@ def _of_probes(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
 
 
 def _pairs(checkpoints: int) -> int:
-    """Count the last features in all checkpoints, the others in their own, and controls in the last."""
-    return 2 * checkpoints - 1 + sum(not control.untrained for control in CONTROLS.values())
+    """Count the last features in all checkpoints, the others in their own, and controls with codes of their own."""
+    return 2 * checkpoints - 1 + sum(bool(control.codes or control.directions) for control in CONTROLS.values())
 
 
-def _of_measures(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+def _of_measures(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     seeds = len(config.seeds)
     for measure in MEASURES.values():
         seconds, memory = measure.cost(scale, measure.given(config))
@@ -311,7 +311,7 @@ def _of_measures(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
         yield Cost("visualise", 1, seconds, pictures * 4 * scale.pixels, 2 * scale.per_shard * scale.pixels)
 
 
-def _of_factors(config: Config, shape: Shapes, scale: Scale) -> Iterator[Cost]:
+def _of_factors(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     """Count what is asked of known factors, where images are made here."""
     if not source_of(config.data.source).factors:
         return

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from strata.errors import one_line
@@ -42,5 +41,7 @@ def split(files: Sequence[str], among: Iterable[K]) -> dict[K, list[str]]:
         What each part is of, in the order of the files.
     """
     keys = list(among)
-    parts = np.array_split(np.array(files, dtype=object), len(keys)) if keys else []
-    return {key: list(part) for key, part in zip(keys, parts, strict=True)}
+    size, left = divmod(len(files), len(keys)) if keys else (0, len(files))
+    if left:
+        raise ValueError(f"{len(files)} files are no equal parts for {len(keys)} of them")
+    return {key: list(files[i * size : (i + 1) * size]) for i, key in enumerate(keys)}

@@ -40,7 +40,7 @@ def check(config: Config, image_shards: Sequence[str | Path]) -> None:
     given, counts = config.features, np.sum(parts, axis=0)
     most = given.images_per_class or counts.max()
     classes_of(0, given.jobs, classes=len(classes))
-    check_counts(classes, counts.clip(max=most) * (given.crops or 1), per_class=given.per_class)
+    check_counts(classes, counts.clip(max=most) * (given.crops or 1), per_class=given.per_class, method=given.method)
 
     with store.Shard(image_shards[0], kind="images") as shard:
         images = shard.read("images", slice(0, 8))

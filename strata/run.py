@@ -10,6 +10,7 @@ import pandas as pd
 from strata import store, tables
 from strata.claims.finding import Finding
 from strata.errors import StrataError
+from strata.layers import branches_of
 from strata.probes.families import REFERENCE
 
 
@@ -26,8 +27,9 @@ def load(folder: str | Path) -> "Run":
     StrataError
         If no run has ended there.
     """
-    if not (Path(folder) / "features.csv").is_file():
-        raise StrataError(f"{folder} holds no finished run (no features.csv); run snakemake, or name results/<run>")
+    for name in ("features.csv", "findings.json"):
+        if not (Path(folder) / name).is_file():
+            raise StrataError(f"{folder} holds no finished run (no {name}); run snakemake, or name results/<run>")
     return Run(Path(folder))
 
 
@@ -48,17 +50,17 @@ class Run:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.name = folder, folder.name
+        self.folder, self.name = folder, folder.resolve().name
 
     @property
     def seeds(self) -> list[int]:
         """The seeds of its networks."""
-        return sorted(int(path.name.removeprefix("seed-")) for path in self.folder.glob("seed-*"))
+        return [int(seed) for seed in self.features["seed"].unique()]
 
     @property
     def checkpoints(self) -> list[str]:
         """Names of the checkpoints, the untrained network first."""
-        return sorted(path.stem for path in self.folder.glob(f"seed-{self.seeds[0]}/checkpoints/*.pt"))
+        return [f"epoch-{epoch:03d}" for epoch in sorted(self.table("by_checkpoint")["epoch"].unique())]
 
     @property
     def features(self) -> pd.DataFrame:
@@ -84,20 +86,20 @@ class Run:
             raise StrataError(f"{self.folder} has no table {name!r}; allowed: {known}")
         return tables.read(path)
 
-    def dictionary(self, seed: int = 0, *, checkpoint: str | None = None) -> np.ndarray:
+    def dictionary(self, seed: int | None = None, *, checkpoint: str | None = None) -> np.ndarray:
         """Return D, features × units, of a checkpoint; None for the last.
 
         Parameters
         ----------
         seed
-            Of the network.
+            Of the network; None for the first.
         checkpoint
             That the features are of; None for the last.
         """
         path = self._seed(seed) / "features" / f"{checkpoint or self.checkpoints[-1]}.h5"
         return store.read(path, kind="features")[0]["dictionary"]
 
-    def codes(self, seed: int = 0, *, checkpoint: str | None = None) -> np.ndarray:
+    def codes(self, seed: int | None = None, *, checkpoint: str | None = None) -> np.ndarray:
         """Return Z, images × features, of the features discovered at a checkpoint; None for the last.
 
         The images are those of `ids`.
@@ -105,20 +107,22 @@ class Run:
         Parameters
         ----------
         seed
-            Of the network.
+            Of the network; None for the first.
         checkpoint
             That the features are of; None for the last.
         """
         folder = self._seed(seed) / "codes" / (checkpoint or self.checkpoints[-1])
         return np.concatenate([store.read(path, kind="codes")[0]["codes"] for path in sorted(folder.glob("*.h5"))])
 
-    def vinfo(self, seed: int = 0, *, checkpoint: str | None = None, family: str | None = None) -> pd.DataFrame:
+    def vinfo(
+        self, seed: int | None = None, *, checkpoint: str | None = None, family: str | None = None
+    ) -> pd.DataFrame:
         """Return the V-information of the last features in the layers of a checkpoint, features × layers.
 
         Parameters
         ----------
         seed
-            Of the network.
+            Of the network; None for the first.
         checkpoint
             Whose layers; None for the last.
         family
@@ -126,19 +130,20 @@ class Run:
         """
         last = self.checkpoints[-1]
         folder = self._seed(seed) / "vinfo" / last / (checkpoint or last)
-        families = sorted((path.name for path in folder.iterdir()), key=lambda name: name == REFERENCE)
+        family = family or (list(self.table("by_family")["family"].unique())[-1] if self._compares() else REFERENCE)
         found: dict[str, np.ndarray] = {}
-        for path in sorted((folder / (family or families[0])).glob("*.h5")):
+        for path in sorted((folder / family).glob("*.h5"), key=lambda path: path.stat().st_mtime):
             arrays, about = store.read(path, kind="vinfo")
             found |= {layer: arrays[f"{layer}/vinfo"] for layer in about["layers"]}
-        own = [name.removeprefix("vinfo_") for name in map(str, self.features) if name.startswith("vinfo_")]
-        return pd.DataFrame(found)[[*own, *(layer for layer in found if layer not in own)]].rename_axis("feature")
+        probed = [name.removeprefix("vinfo_") for name in map(str, self.features) if name.startswith("vinfo_")]
+        layers = [*probed, *(branch for branch in branches_of(probed) if branch in found)]
+        return pd.DataFrame({layer: found[layer] for layer in layers}).rename_axis("feature")
 
     @property
     def ids(self) -> list[str]:
         """Names of the studied images, in the order of codes."""
-        studied = len(list((self._seed(self.seeds[0]) / "codes" / self.checkpoints[-1]).glob("*.h5")))
-        return [name.decode() for path in self._images()[:studied] for name in store.read(path)[0]["ids"]]
+        studied = len(list((self._seed(None) / "codes" / self.checkpoints[-1]).glob("*.h5")))
+        return [name for path in self._images()[:studied] for name in _ids(path)]
 
     def images(self, ids: Sequence[str]) -> np.ndarray:
         """Return images by their names, n × 3 × height × width, uint8.
@@ -150,9 +155,11 @@ class Run:
         """
         found: dict[str, np.ndarray] = {}
         for path in self._images():
-            arrays, _ = store.read(path, kind="images")
-            names = [name.decode() for name in arrays["ids"]]
-            found |= {names[i]: arrays["images"][i] for i in np.flatnonzero(np.isin(names, list(ids)))}
+            rows = {name: row for row, name in enumerate(_ids(path)) if name in ids}
+            if rows:
+                with store.Shard(path, kind="images") as shard:
+                    pixels = shard.read("images")
+                found |= {name: pixels[row] for name, row in rows.items()}
         if missing := [name for name in ids if name not in found]:
             raise StrataError(f"{self.folder} has no image {missing[0]!r}; names are in images/index.csv")
         return np.stack([found[name] for name in ids])
@@ -181,10 +188,20 @@ class Run:
         ]
         return f"<p>{self!r}</p>{pd.DataFrame(rows).to_html(index=False)}"
 
-    def _seed(self, seed: int) -> Path:
-        if seed not in self.seeds:
-            raise StrataError(f"{self.folder} has no seed {seed}; allowed: {', '.join(map(str, self.seeds))}")
-        return self.folder / f"seed-{seed}"
+    def _seed(self, seed: int | None) -> Path:
+        seeds = self.seeds
+        if seed is not None and seed not in seeds:
+            raise StrataError(f"{self.folder} has no seed {seed}; allowed: {', '.join(map(str, seeds))}")
+        return self.folder / f"seed-{seeds[0] if seed is None else seed}"
+
+    def _compares(self) -> bool:
+        """Whether the run has a predictive family beside the reference: only then is it compared with that."""
+        return any(found.id == "a.families" for found in self.findings)
 
     def _images(self) -> list[Path]:
         return sorted((self.folder / "images").glob("*.h5"))
+
+
+def _ids(path: Path) -> list[str]:
+    with store.Shard(path, kind="images") as shard:
+        return [name.decode() for name in shard.read("ids")]

@@ -4,7 +4,7 @@ A record names functions instead of holding them, because Snakemake reads this c
 control has to show is tested as a claim (`strata.claims.control_claims`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -39,10 +39,10 @@ class Control:
     """
 
     name: str
-    about: str
-    id: str
-    claim: str
-    shows: str
+    about: str = field(repr=False)
+    id: str = field(repr=False)
+    claim: str = field(repr=False)
+    shows: str = field(repr=False)
     directions: str = ""
     codes: str = ""
     untrained: bool = False

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from strata.config.keys import Config, Section, section_of
 from strata.config.words import allowed_in, allowed_of, told_in_full
 from strata.errors import StrataError
+from strata.features.methods import METHODS
 from strata.images.sources import source_of
 
 
@@ -144,6 +145,11 @@ def _check_across_keys(config: Config) -> None:
     if config.studied_shards > data.shards:
         raise StrataError(
             f"config key activations.shards must be at most data.shards ({data.shards}); found {activations.shards}"
+        )
+    if METHODS[config.features.method].rows_from == "all" and config.features.jobs > 1:
+        raise StrataError(
+            f"config key features.jobs must be 1, because {config.features.method} fits the images of all classes "
+            f"together; found {config.features.jobs}"
         )
     _check_model(config)
     if training.checkpoints != "all" and max(training.checkpoints, default=0) > training.epochs:

@@ -151,7 +151,7 @@ class Model(Section):
         "strata:resnet",
         "strata:resnet (small) · torchvision:<name> · timm:<name> (pip install 'strata-vision[timm]') · "
         "python:<module>:<function>, which returns a torch.nn.Module",
-        "train",
+        "train or adopt",
         allowed="strata:resnet, torchvision:<name>, timm:<name> or python:<module>:<function>",
         pattern="^((strata|torchvision|timm):[A-Za-z0-9_]+|python:[A-Za-z0-9_.]+:[A-Za-z0-9_]+)$",
     )
@@ -159,7 +159,7 @@ class Model(Section):
         {},
         "handed to the constructor; strata:resnet takes depths ([2, 2, 2, 2]: residual blocks per resolution) and "
         "width (16: channels of the first one)",
-        "train",
+        "train or adopt",
     )
     weights: str | None = _key(
         None, "a name of weights that torchvision or timm publish (IMAGENET1K_V2); null: none of them", "adopt"
@@ -172,16 +172,16 @@ class Model(Section):
         min_length=1,
     )
     head: str | None = _key(
-        None, "the linear layer that gives the logits; null: the last one (see `snakemake layers`)", "train"
+        None, "the linear layer that gives the logits; null: the last one (see `snakemake layers`)", "train or adopt"
     )
     mean: list[float] | None = _key(
         None,
         "per channel, on images scaled to [0, 1]; null: what the weights declare, else 0.5",
-        "train",
+        "train or adopt",
         min_length=3,
         max_length=3,
     )
-    std: list[Positive] | None = _key(None, "per channel, likewise", "train", min_length=3, max_length=3)
+    std: list[Positive] | None = _key(None, "per channel, likewise", "train or adopt", min_length=3, max_length=3)
 
 
 class Augment(Section):
@@ -245,7 +245,7 @@ class Activations(Section):
     )
     pool: int = _key(1, "every layer is averaged to pool × pool positions", "cache, class_features", ge=1)
     dtype: Literal["float32", "float16"] = _key("float32", "in which activations are stored", "cache")
-    batch_size: int = _key(256, "images a forward pass", "cache, class_features", ge=1)
+    batch_size: int = _key(256, "images a forward pass", "cache, class_features, robustness (adopt)", ge=1)
 
 
 class Features(Section):
@@ -277,9 +277,11 @@ class Codes(Section):
     """How images are encoded."""
 
     tolerance: float = _key(
-        1e-6, "Karush-Kuhn-Tucker residual at which an image's code counts as solved", "codes", gt=0
+        1e-6, "Karush-Kuhn-Tucker residual at which an image's code counts as solved", "codes, robustness", gt=0
     )
-    max_iterations: int = _key(200, "times that features may enter a code before it counts as unsolved", "codes", ge=1)
+    max_iterations: int = _key(
+        200, "times that features may enter a code before it counts as unsolved", "codes, robustness", ge=1
+    )
 
 
 class Mlp(Section):
@@ -296,18 +298,18 @@ class Mlp(Section):
 class Probes(Section):
     """How features are decoded from layers."""
 
-    folds: int = _key(5, "of the cross-fitting", "probe", ge=3, le=20)
+    folds: int = _key(5, "of the cross-fitting", "probe, redundancy, decoded", ge=3, le=20)
     penalties: Annotated[list[Annotated[float, Field(ge=1e-6, le=1e6)]], Distinct] = _key(
         [10.0**i for i in range(-6, 4)],
         "of ridge probes, to choose from, in units of the layer's mean variance",
-        "probe",
+        "probe, redundancy, decoded",
         min_length=1,
     )
-    seed: int = _key(0, "of the folds", "probe", ge=0)
+    seed: int = _key(0, "of the folds", "probe, redundancy, decoded", ge=0)
     memory_mb: int = _key(
         2048,
         "for moments; with less, fewer features are probed at a time (mlp: for a whole layer)",
-        "probe",
+        "probe, redundancy",
         ge=64,
     )
     family: str = _key(
@@ -348,13 +350,15 @@ class Questions(Section):
         ge=1,
     )
     visualise: bool = _key(
-        False, "make pictures of meta-features and decoded directions (MACO); slow without a GPU", "visualise"
+        False,
+        "make pictures of meta-features and decoded directions (MACO); slow without a GPU",
+        "visualise, findings, draw",
     )
-    visualise_steps: int = _key(128, "of gradient ascent, for every picture", "visualise", ge=1, le=100_000)
+    visualise_steps: int = _key(128, "of gradient ascent, for every picture", "visualise, findings", ge=1, le=100_000)
     seed: int = _key(
         0,
         "of the bootstrap, and of controls, subsets of units, noise, map and pictures",
-        "control_codes, control_directions, measures",
+        "control_codes, control_directions, feature_map, redundancy, robustness, support, visualise",
         ge=0,
     )
     redundancy: Redundancy = _section(Redundancy)

@@ -68,7 +68,7 @@ def discover(
     how = METHODS[method]
     check_sign(activations, method)
     counts = np.bincount(labels, minlength=len(classes))
-    check_counts(classes, counts, per_class=per_class)
+    check_counts(classes, counts, per_class=per_class, method=method)
     by_class = how.rows_from == "class"
     groups = [activations[labels == label] for label in range(len(classes))] if by_class else [activations]
     rank = per_class if by_class else per_class * len(classes)
@@ -165,7 +165,7 @@ def check_sign(activations: np.ndarray, method: str) -> None:
         )
 
 
-def check_counts(classes: Sequence[str], counts: np.ndarray, *, per_class: int) -> None:
+def check_counts(classes: Sequence[str], counts: np.ndarray, *, per_class: int, method: str) -> None:
     """Refuse a class that gives fewer images than it is to give features.
 
     Parameters
@@ -176,7 +176,11 @@ def check_counts(classes: Sequence[str], counts: np.ndarray, *, per_class: int) 
         Images, or crops of them, that each gives to discovery, in the same order.
     per_class
         Features that every class gives; the rank of its factorisation.
+    method
+        Name of one of `strata.features.methods`: those that fit all images together need as many of them as features.
     """
+    if METHODS[method].rows_from == "all":
+        classes, counts, per_class = ["all of them"], counts.sum(keepdims=True), per_class * len(classes)
     for name, count in zip(classes, counts, strict=True):
         if count < per_class:
             raise StrataError(

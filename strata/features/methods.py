@@ -3,7 +3,7 @@
 A record names functions instead of holding them, because Snakemake reads this catalogue whenever it plans.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -37,7 +37,7 @@ class Dictionary:
     """
 
     name: str
-    about: str
+    about: str = field(repr=False)
     fitting: str
     encoding: str
     rows_from: Literal["class", "all"] = "class"

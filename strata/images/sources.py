@@ -3,7 +3,7 @@
 A record names functions instead of holding them, because Snakemake reads this catalogue whenever it plans.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -69,7 +69,7 @@ class Source:
     """
 
     name: str
-    about: str
+    about: str = field(repr=False)
     listing: str
     decoding: str
     needs_path: bool = False

@@ -49,7 +49,7 @@ class Measure:
     """
 
     name: str
-    about: str
+    about: str = field(repr=False)
     function: str
     inputs: tuple[str, ...]
     costing: str

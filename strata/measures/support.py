@@ -53,8 +53,8 @@ def support_of_seed(
     *,
     code_shards: Sequence[str | Path],
     image_shards: Sequence[str | Path],
-    draws: int,
     seed: int,
+    draws: int = 10,
     steps: int = 20,
 ) -> pd.DataFrame:
     """Measure the accuracy of the head on z D with ever fewer features, in several orders of removal.

@@ -4,7 +4,7 @@ A record names functions instead of holding them, because Snakemake reads this c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -34,8 +34,8 @@ class Family:
     """
 
     name: str
-    about: str
-    probe: str
+    about: str = field(repr=False)
+    probe: str = field(repr=False)
     settings: tuple[str, ...]
     module: str
 

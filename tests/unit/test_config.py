@@ -1,5 +1,6 @@
 """The configuration: what is filled in, what is refused and how, and what is generated from the keys."""
 
+import dataclasses
 import re
 import sys
 from copy import deepcopy
@@ -214,6 +215,13 @@ def test_an_unknown_key_is_told_with_its_full_path_and_the_nearest(defaults, key
 def test_an_unknown_key_that_resembles_none_gets_the_list_alone(defaults):
     text = refusal(changed(defaults, "figures.xyzzy", 1))
     assert text == "config key figures.xyzzy is unknown; allowed here: dpi, examples"
+
+
+def test_a_method_that_fits_all_images_together_has_one_job(monkeypatch, defaults):
+    monkeypatch.setitem(METHODS, "nmf", dataclasses.replace(METHODS["nmf"], rows_from="all"))
+    checked(defaults)
+    text = refusal(changed(defaults, "features.jobs", 2))
+    assert text.startswith("config key features.jobs must be 1, because nmf fits the images of all classes together")
 
 
 @pytest.mark.parametrize(

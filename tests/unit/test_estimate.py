@@ -22,11 +22,11 @@ def changed(config, section, **keys):
 
 
 def costs(config, rates, shape=None):
-    return estimate.estimate(config, shape or estimate.shapes(config), rates=rates).set_index("rule")
+    return estimate.estimate(config, shape or estimate.traced(config), rates=rates).set_index("rule")
 
 
 def test_the_shapes_are_those_of_the_network(config):
-    shape = estimate.shapes(config)
+    shape = estimate.traced(config)
     network = build(config.model, 10)
     assert (shape.images, shape.classes) == (1797, 10)
     assert shape.parameters == sum(p.numel() for p in network.parameters())
@@ -41,7 +41,7 @@ def test_twice_the_images_cost_twice_the_disk_of_codes(config, rates):
 
 def test_a_network_that_is_not_trained_here_costs_no_training(config, rates):
     trained, adopted = (
-        costs(changed(config, "model", **model), rates, estimate.shapes(config))
+        costs(changed(config, "model", **model), rates, estimate.traced(config))
         for model in ({}, {"source": "torchvision:resnet18", "weights": "IMAGENET1K_V1"})
     )
     assert "adopt" not in trained.index
@@ -59,7 +59,7 @@ def test_crops_and_a_cap_set_the_cost_of_discovery(config, rates):
 
 
 def test_the_page_names_every_rule_and_device(config, rates):
-    shape = estimate.shapes(config)
+    shape = estimate.traced(config)
     table = estimate.estimate(config, shape, rates=rates)
     page = estimate.text(config, shape, tables={"my device": table})
     for word in ("1,797 images", "my device", "cache", "probe (linear)", "peak memory", *table["rule"]):
@@ -69,15 +69,15 @@ def test_the_page_names_every_rule_and_device(config, rates):
 def test_a_folder_that_is_not_here_needs_its_size_told(config):
     config = changed(config, "data", source="folder", path="/nowhere")
     with pytest.raises(StrataError, match=r"costs\.images"):
-        estimate.shapes(config)
-    assert estimate.shapes(changed(config, "costs", images=5, classes=2)).images == 5
+        estimate.traced(config)
+    assert estimate.traced(changed(config, "costs", images=5, classes=2)).images == 5
 
 
 def test_the_images_of_a_folder_are_counted(config, tmp_path):
     for name in ("a/1.png", "a/2.jpg", "a/readme.txt", "b/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    shape = estimate.shapes(changed(config, "data", source="folder", path=str(tmp_path)))
+    shape = estimate.traced(changed(config, "data", source="folder", path=str(tmp_path)))
     assert (shape.images, shape.classes) == (3, 2)
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,7 @@ from strata import store
 from strata.activations.cache import Caching
 from strata.errors import StrataError
 from strata.features import class_features, dictionary, discovery
+from strata.features.methods import METHODS
 from strata.networks import build, checkpoints
 
 
@@ -49,6 +52,26 @@ def test_a_class_with_fewer_images_than_the_rank_is_told():
     assert "\n" not in str(error.value)
     with pytest.raises(StrataError, match="class 'emu' gives 0 training images"):
         discover(uniform(12, 7), [0] * 6 + [1] * 6, classes=("cat", "dog", "emu"))
+
+
+@pytest.fixture
+def together(monkeypatch):
+    """A method that fits the images of all classes together."""
+    monkeypatch.setitem(METHODS, "nmf", dataclasses.replace(METHODS["nmf"], rows_from="all"))
+
+
+def test_a_method_that_fits_all_images_together_gives_rows_of_no_class(together):
+    activations = uniform(30, 7)
+    found, origin = discover(activations, [0] * 29 + [1])  # a class of fewer images than its share of the features
+    assert found.shape == (4, 7)
+    assert list(origin) == [-1] * 4
+    alone, _ = discover(activations, [0] * 30, per_class=4, classes=("all",))
+    np.testing.assert_array_equal(found, alone)
+
+
+def test_fewer_images_than_features_together_are_told(together):
+    with pytest.raises(StrataError, match=r"class 'all of them' gives 3 .* fewer than the rank"):
+        discover(uniform(3, 7), [0, 0, 1])
 
 
 def test_negative_activations_are_told():

@@ -206,5 +206,5 @@ def test_a_bad_key_is_named_with_what_is_allowed(key, value, said):
 def test_the_overlays_are_valid_and_their_size_is_known_to_the_estimate(root, overlay):
     config = checked(yaml.safe_load((root / f"config/{overlay}.yaml").read_text()))
     images = shapes.listed(Given("shapes", shapes=config.data.shapes, seed=config.data.seed))
-    shape = estimate.shapes(config)
+    shape = estimate.traced(config)
     assert (shape.images, shape.classes) == (len(images), images["label"].nunique())

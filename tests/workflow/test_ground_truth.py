@@ -75,7 +75,7 @@ def test_ground_truth_is_planned_for_shapes_alone(fresh):
     assert shapes["probe"] == digits["probe"] + 2
     config = checked(tiny(SHAPES))
     table = estimate.estimate(
-        config, estimate.shapes(config), rates=next(iter(estimate.read_rates().values()))
+        config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
     ).set_index("rule")
     assert table.loc["all", "jobs"] == sum(shapes.values())
 

@@ -52,7 +52,7 @@ def test_the_tiny_run_is_planned_whole(fresh):
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     config = checked(tiny(changes))
     table = estimate.estimate(
-        config, estimate.shapes(config), rates=next(iter(estimate.read_rates().values()))
+        config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
     ).set_index("rule")
     plan = fresh.plan(changes=changes)
     by_checkpoint = ("cache", "class_features", "dictionary", "codes")
@@ -70,7 +70,7 @@ def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
 def test_the_estimate_of_a_finished_run_tells_its_disk(finished):
     config = checked(tiny())
     table = estimate.estimate(
-        config, estimate.shapes(config), rates=next(iter(estimate.read_rates().values()))
+        config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
     ).set_index("rule")
     for rule, pattern in (("train", "seed-0/checkpoints/*"), ("codes", "seed-0/codes/epoch*/*")):
         size = sum(path.stat().st_size for path in finished.files(pattern).values())

@@ -314,6 +314,31 @@ def test_a_new_record_of_a_catalogue_reruns_only_what_has_it(again):
         path.write_text(text)
 
 
+@pytest.mark.parametrize(
+    ("catalogue", "words"),
+    [
+        ("images/sources", "the 1,797 images of scikit-learn"),
+        ("features/methods", "non-negative matrix factorisation, for"),
+        ("probes/families", "ridge probes"),
+        ("measures/catalogue", "Measuring importance"),
+    ],
+)
+def test_other_words_for_what_there_is_rerun_nothing(again, catalogue, words):
+    path = again.path(f"strata/{catalogue}.py")
+    text = path.read_text()
+    assert f'about="{words}' in text
+    path.write_text(text.replace(f'about="{words}', f'about="In other words: {words}'))
+    assert again.plan() == {}
+
+
+def test_other_words_for_a_control_are_told_and_reprobe_nothing(again):
+    path = again.path("strata/claims/controls.py")
+    text = path.read_text()
+    assert 'about="random directions"' in text
+    path.write_text(text.replace('about="random directions"', 'about="directions at random"'))
+    assert again.plan().keys() == FINDINGS
+
+
 def test_an_edited_script_reruns_its_rule(again):
     again.append("workflow/scripts/findings.py", "\nEDITED = True\n")
     assert again.plan().keys() == FINDINGS

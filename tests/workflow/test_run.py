@@ -1,6 +1,7 @@
 """A finished run as an object."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,21 @@ def test_it_tells_what_it_is(run):
     shown = run._repr_html_()
     assert "<table" in shown
     assert all(f.claim.replace("&", "&amp;").replace("<", "&lt;") in shown for f in run.findings[:3])
+
+
+def test_what_an_older_configuration_left_behind_is_not_taken_for_the_runs(run, again):
+    again.path(f"{RUN}/seed-0/checkpoints/epoch-009.pt").touch()
+    shutil.copytree(again.path(f"{RUN}/seed-0"), again.path(f"{RUN}/seed-5"))
+    probed = again.path(f"{RUN}/seed-0/vinfo/{CHECKPOINTS[-1]}/{CHECKPOINTS[-1]}")
+    shutil.copytree(probed / "linear", probed / "mlp")
+    for path in (probed / "mlp").glob("*.h5"):
+        path.write_bytes(b"of another family")
+    other = strata.load(again.path(RUN))
+    assert (other.seeds, other.checkpoints) == (run.seeds, run.checkpoints)
+    pd.testing.assert_frame_equal(other.vinfo(), run.vinfo())
+    again.path(f"{RUN}/findings.json").unlink()
+    with pytest.raises(StrataError, match=r"no findings.json"):
+        strata.load(again.path(RUN))
 
 
 def test_what_is_no_run_is_told(tmp_path, run):

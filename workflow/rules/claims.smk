@@ -15,6 +15,7 @@ rule findings:
         settings=config["questions"],
         layers=LAYERS,
         shapes=SHAPES,
+        controls=[[c.id, c.about, c.claim, c.shows] for c in CONTROLS.values()],
         digest=source_digest("findings.py", *CONTROLS.values()),
     message:
         "Testing the claims"

@@ -42,6 +42,14 @@ rule draw:
         },
         seeds=SEEDS,
         dpi=CONFIG.figures.dpi,
+        called={
+            **{control.name: control.about for control in CONTROLS.values()},
+            **(
+                {family.name: family.probe for family in FAMILIES.values()}
+                if HAS["families"]
+                else {}
+            ),
+        },
         digest=source_digest("draw.py", *DRAWN, *CONTROLS.values()),
     message:
         "Drawing the figures"

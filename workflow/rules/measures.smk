@@ -47,7 +47,10 @@ for measure in MEASURES.values():
 def of_controls():
     """Probe results of every control: its codes in the last checkpoint, or the last features in the untrained one."""
     places = {
-        control.name: (LAST, CHECKPOINTS[0]) if control.untrained else (control.name, LAST)
+        control.name: (
+            control.name if control.codes or control.directions else LAST,
+            CHECKPOINTS[0] if control.untrained else LAST,
+        )
         for control in CONTROLS.values()
     }
     return [path for place in places.values() for path in vinfo(*place)]

@@ -6,7 +6,7 @@ from strata.job import job
 
 with job(snakemake.threads):
     config = checked(snakemake.config)
-    shape = estimate.shapes(config)
+    shape = estimate.traced(config)
     rates = estimate.read_rates()
     tables = {device: estimate.estimate(config, shape, rates=own) for device, own in rates.items()}
     print(estimate.text(config, shape, tables=tables))

@@ -4,8 +4,6 @@ from strata import tables
 from strata.job import job
 from strata.measures.support import support_of_seed
 
-DRAWS = 10  # random orders of removal
-
 with job(snakemake.threads):
     i = snakemake.input
     table = support_of_seed(
@@ -13,7 +11,6 @@ with job(snakemake.threads):
         i.dictionary,
         code_shards=i.codes,
         image_shards=i.images,
-        draws=DRAWS,
         seed=snakemake.params.seed,
     )
     own = table.assign(seed=int(snakemake.wildcards.seed))
