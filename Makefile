@@ -25,7 +25,7 @@ demo: .venv/installed
 	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
 
 # Tests run side by side, those of a file together; threads that wait for work then must not burn each other's cores.
-PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadgroup
+PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
 
 # Between edits: under two minutes.
 test-fast: lint
@@ -36,7 +36,7 @@ test: lint
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m slurm -rs tests/slurm  # jobs wait more than they compute
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slurm -rs tests/slurm  # jobs wait more than they compute
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -11,20 +11,18 @@ from workplace import Workplace
 CHECKED = install_import_hook(["strata.probes", "strata.features.codes"], "beartype.beartype")
 
 
-SPREAD = {
-    "test_bad_input.py",
-    "test_plans.py",
-    "test_reruns.py",
-}  # files whose tests share nothing but the finished run
+# Files side by side end together if those that take longest begin first.
+LONGEST = ["training_job", "on_slurm", "module", "ground_truth", "networks", "whole_runs", "killed_runs", "perceptrons"]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Keep the tests of a file together, which share what is made for them; whole runs come first, small ones last."""
-    for item in items:
-        if item.path.name not in SPREAD:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: (item.path.name in SPREAD, "workflow" not in item.keywords))
+    """Put the longest files first, then other workflow tests, then unit tests."""
+
+    def place(item):
+        name = item.path.stem.removeprefix("test_")
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST) + ("workflow" not in item.keywords)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
