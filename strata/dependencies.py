@@ -19,9 +19,8 @@ from strata import store
 from strata.errors import StrataError
 
 PACKAGE = Path(__file__).parent
-KNOWN = Path(
-    ".snakemake", "strata", "code.json"
-)  # what files do, by a digest of their text: parsing takes most of a second
+# What files do, by a digest of their text: parsing takes most of a second.
+KNOWN = Path(".snakemake", "strata", "code.json")
 # Their records name functions; what is not a record in them counts as code.
 CATALOGUES = {
     "claims/controls.py",

@@ -154,8 +154,9 @@ class Run:
             If there is no image of a name.
         """
         found: dict[str, np.ndarray] = {}
+        wanted = set(ids)
         for path in self._images():
-            rows = {name: row for row, name in enumerate(_ids(path)) if name in ids}
+            rows = {name: row for row, name in enumerate(_ids(path)) if name in wanted}
             if rows:
                 with store.Shard(path, kind="images") as shard:
                     pixels = shard.read("images")
