@@ -16,6 +16,7 @@ from strata.activations.cache import Caching, cache
 from strata.config.keys import Model
 from strata.device import compute_device
 from strata.errors import StrataError
+from strata.features import halves
 from strata.features.methods import METHODS
 from strata.layers import PENULTIMATE
 from strata.networks import checkpoints
@@ -95,10 +96,14 @@ def discover_checkpoint(
     tolerance: float,
     max_iterations: int,
     output: str | Path,
+    half: int | None = None,
 ) -> None:
     """Discover the features of one checkpoint in some classes, from images of these, and write them.
 
     The file also holds the head that reads the penultimate layer, because importance is a property of both.
+
+    Of a class that has too few images in a half of them, the directions are zero, and a line says which key to change:
+    nothing else of the run hangs on it.
 
     Parameters
     ----------
@@ -114,33 +119,50 @@ def discover_checkpoint(
         See `discover`.
     output
         The shard.
+    half
+        0 or 1: the half of every class's images that features are discovered in (see `strata.features.halves`); None
+        for all of them.
 
     Raises
     ------
     StrataError
         If the head does not give the network's answer, or for what `discover` refuses.
     """
+    by_class = METHODS[method].rows_from == "class"
     with store.Shard(images, kind="discovery") as shard:
         labels, all_classes = shard.read("labels"), shard.attributes["classes"]
+        rows = np.ones(len(labels), bool)
+        if half is not None:
+            dealing = {"crops": shard.attributes["crops"], "seed": seed, "least": per_class, "together": not by_class}
+            rows = halves.rows_of(labels, half, **dealing)
         network, made_by = checkpoints.restored(checkpoint, model, classes=len(all_classes))
         weight, bias = head_weights(head_of(network, model.head))
         check_head(network, shard.read("images", slice(0, 8)), weight=weight, bias=bias, model=model, caching=caching)
-        activations = _penultimate(network, shard, model, caching)
-    own, labels = np.unique(labels, return_inverse=True)
-    dictionary, origin = discover(
-        activations,
-        labels,
-        classes=[all_classes[label] for label in own],
-        method=method,
-        per_class=per_class,
-        seed=seed,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-    )
-    of_class = np.where(origin < 0, origin, own[origin])
+        activations = _penultimate(network, shard, rows, model, caching) if rows.any() else None
+    own, found = np.unique(labels), np.unique(labels[rows])
+    dictionary = np.zeros((per_class * len(own), weight.shape[1]))
+    if len(found) < len(own):
+        few = [all_classes[label] for label in own if label not in found]
+        print(
+            f"{len(few)} of {len(own)} classes ({few[0]!r} first) give too few images for features.per_class: "
+            f"{per_class} in half of them, and have no stability; lower it, or raise features.images_per_class or "
+            "features.crops"
+        )
+    if activations is not None:
+        dictionary[np.isin(own, found).repeat(per_class)], _ = discover(
+            activations,
+            np.searchsorted(found, labels[rows]),
+            classes=[all_classes[label] for label in found],
+            method=method,
+            per_class=per_class,
+            seed=seed,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+        )
+    origin = own.repeat(per_class) if by_class else np.full(len(dictionary), -1)
     store.write(
         output,
-        {"dictionary": dictionary, "origin": of_class.astype(np.int64), "head_weight": weight, "head_bias": bias},
+        {"dictionary": dictionary, "origin": origin.astype(np.int64), "head_weight": weight, "head_bias": bias},
         kind="features",
         checkpoint=made_by,
         classes=all_classes,
@@ -228,9 +250,12 @@ def check_head(
     )
 
 
-def _penultimate(network: nn.Module, shard: store.Shard, model: Model, caching: Caching) -> np.ndarray:
-    """Run the network over the images of a shard, not all of them in memory at once."""
-    starts = range(0, shard.shape("images")[0], IMAGES_AT_ONCE)
-    parts = (shard.read("images", slice(start, start + IMAGES_AT_ONCE)) for start in starts)
+def _penultimate(
+    network: nn.Module, shard: store.Shard, rows: np.ndarray, model: Model, caching: Caching
+) -> np.ndarray:
+    """Run the network over some images of a shard, not all of them in memory at once."""
+    starts = range(0, len(rows), IMAGES_AT_ONCE)
+    slices = (slice(start, start + IMAGES_AT_ONCE) for start in starts)
+    parts = (shard.read("images", own)[rows[own]] for own in slices if rows[own].any())
     cached = (cache(network, [PENULTIMATE], images=part, model=model, caching=caching) for part in parts)
     return np.concatenate([found[PENULTIMATE] for found in cached])

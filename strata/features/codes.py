@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Integer
+from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from strata import store
@@ -22,6 +22,7 @@ _APPROACH = 150  # steps of projected gradient that find most of the support
 _ROUNDS = 10  # times that all negative entries leave at once before they leave one by one
 _ENTERING = 32  # features that may enter a row's support at a time
 _WORKING_BYTES = 1 << 28
+_DEPENDENT = 1e-10  # squared distance of a row of unit norm from the span of others, at which it counts as in it
 
 
 @dataclass
@@ -34,11 +35,14 @@ class Codes:
         Images × features.
     residual : Tensor
         Relative KKT residual of every image: the largest |min(z, ∇)|, which is 0 just where z ≥ 0, ∇ ≥ 0 and z∇ = 0,
-        as a share of the largest entry of |a Dᵀ|.
+        as a share of the largest entry of |a Dᵀ|; of the problem whose dictionary has rows of unit norm.
+    ambiguous : Tensor
+        Whether other codes of an image are as good as this one (see `encode`).
     """
 
     z: Float[Tensor, "images features"]
     residual: Float[Tensor, " images"]
+    ambiguous: Bool[Tensor, " images"]
 
     def unsolved(self, tolerance: float) -> Integer[Tensor, " some"]:
         """Return the rows whose residual is above a tolerance."""
@@ -65,6 +69,13 @@ def encode(
     Most codes are 0, so what is sought is the support. Accelerated projected gradient finds most of it, on all rows at
     once; an active-set method then settles it exactly, on systems as small as the support.
 
+    All of this happens with rows of D scaled to unit norm, so that their sizes do not matter; codes are in units of the
+    rows as they are. A row of zeros has codes of zero.
+
+    Where rows of D are linearly dependent, a code need not be unique: others reconstruct a, and so are as good. One of
+    them is returned, and the image is counted as `ambiguous`. Such are images whose active features are dependent, or
+    whose active features span another feature, which could then stand for some of them; within 1e-5 of a row's norm.
+
     Parameters
     ----------
     a
@@ -78,7 +89,10 @@ def encode(
     start
         Codes to start from, for activations that are nearly these: the codes of the same images before a small change.
     """
-    z = start.clone() if start is not None else torch.zeros(len(a), len(d), dtype=a.dtype, device=a.device)
+    norms = d.norm(dim=1)
+    sizes = torch.where(norms > 0, norms, 1.0)
+    d = d / sizes[:, None]
+    z = start * sizes if start is not None else torch.zeros(len(a), len(d), dtype=a.dtype, device=a.device)
     residual = torch.empty(len(a), dtype=a.dtype, device=a.device)
     if start is None:
         step_rows = max(1, _WORKING_BYTES // (len(d) * 4 * 6))
@@ -90,7 +104,7 @@ def encode(
     gram = padded @ padded.T
     for rows in progress(by_support.split(max(1, min(1024, _WORKING_BYTES // (widest**2 * 24)))), "encoding images"):
         z[rows], residual[rows] = _settle(a[rows], d, gram, z[rows], tolerance, max_iterations)
-    return Codes(z, residual)
+    return Codes(z / sizes, residual, _ambiguous(a, d, gram, z))
 
 
 def _approach(a: Float[Tensor, "images units"], d: Float[Tensor, "features units"]) -> Float[Tensor, "images features"]:
@@ -193,6 +207,53 @@ def _positive(gram: Tensor, target: Tensor, support: Tensor, values: Tensor, ite
     return support.gather(1, order), values.gather(1, order)
 
 
+def _ambiguous(a: Tensor, d: Tensor, gram: Tensor, z: Tensor) -> Tensor:
+    """Tell which rows of A have other codes that are as good (see `encode`); D has unit rows, and `gram` is of them."""
+    found = torch.zeros(len(a), dtype=torch.bool, device=a.device)
+    rows_of_d = torch.nonzero(gram.diagonal() > 0).squeeze(1)
+    own = gram[rows_of_d][:, rows_of_d]
+    if len(own) <= d.shape[1] and (not len(own) or torch.linalg.eigvalsh(own)[0] > _DEPENDENT):
+        return found  # no rows of D are dependent
+    active = (z > 0).sum(1)
+    found[active > d.shape[1]] = True
+    todo = torch.nonzero((active > 0) & ~found).squeeze(1)
+    todo = todo[active[todo].argsort()]
+    if len(todo):
+        width = int(active[todo[-1]])
+        for rows in todo.split(max(1, _WORKING_BYTES // (8 * (3 * width**2 + 2 * width * len(d))))):
+            found[rows] = _spans_more(a[rows], d, gram, z[rows])
+    return found
+
+
+def _spans_more(a: Tensor, d: Tensor, gram: Tensor, z: Tensor) -> Tensor:
+    """Tell whose active features are dependent, or span another one.
+
+    The j-th pivot of the Cholesky factor of a Gram matrix is the distance of row j from the span of the earlier ones. A
+    feature that active ones span has a gradient of 0, as they have: few others need be looked at.
+    """
+    k = len(d)
+    support = _indices(z > 0, k)
+    small = gram.take(support[:, :, None] * (k + 1) + support[:, None, :])
+    small.diagonal(dim1=1, dim2=2).add_(torch.where(support == k, 1.0, 0.0))
+    factor, failed = torch.linalg.cholesky_ex(small)
+    dependent = (failed > 0) | ~(factor.diagonal(dim1=1, dim2=2).square().amin(1) > _DEPENDENT)
+    flat = ((z @ d - a) @ d.T).abs() <= 1e-5 * a.norm(dim=1, keepdim=True)
+    others = _indices(flat & (z == 0) & (gram.diagonal()[:-1] > 0) & ~dependent[:, None], k)
+    if others.shape[1]:
+        cross = gram.take(support[:, :, None] * (k + 1) + others[:, None, :])
+        factor = torch.where(dependent[:, None, None], torch.eye(factor.shape[1]).to(factor), factor)
+        told = torch.linalg.solve_triangular(factor, cross, upper=False).square().sum(1)
+        dependent |= ((1 - told <= _DEPENDENT) & (others < k)).any(1)
+    return dependent
+
+
+def _indices(mask: Tensor, k: int) -> Tensor:
+    """Return the indices of what is true in every row, padded with k."""
+    width = int(mask.sum(1).max())
+    chosen, order = mask.to(torch.int8).topk(width, dim=1)
+    return torch.where(chosen > 0, order, k)
+
+
 def encode_shard(
     dictionary: str | Path,
     activations: str | Path,
@@ -202,7 +263,9 @@ def encode_shard(
     max_iterations: int,
     output: str | Path,
 ) -> None:
-    """Encode one shard's penultimate activations; write codes, their R², share of zeros and number unsolved.
+    """Encode one shard's penultimate activations; write codes, R², share of zeros, numbers unsolved and ambiguous.
+
+    With them the `sums` over images of z > 0, z, z² and z³ (4 × features), from which rate, mean and skewness follow.
 
     Parameters
     ----------
@@ -232,11 +295,16 @@ def encode_shard(
     lost, total = (a - codes.z @ d).square().sum(), (a - a.mean(0)).square().sum()
     store.write(
         output,
-        {"codes": codes.z.float().cpu().numpy(), "residual": codes.residual.cpu().numpy()},
+        {
+            "codes": codes.z.float().cpu().numpy(),
+            "residual": codes.residual.cpu().numpy(),
+            "sums": torch.stack([(codes.z > 0).sum(0), *((codes.z**p).sum(0) for p in (1, 2, 3))]).cpu().numpy(),
+        },
         kind="codes",
         images=images,
         features=store.digest(found["dictionary"].tobytes()),
         r2=float(1 - lost / total),
         zeros=float((codes.z == 0).double().mean()),
         unsolved=told,
+        ambiguous=int(codes.ambiguous.sum()),
     )

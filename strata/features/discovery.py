@@ -86,6 +86,7 @@ def write_images(
         {"images": images, "labels": np.concatenate(labels)[order].repeat(crops or 1)},
         kind="discovery",
         images=store.digest([*names, f"{crops} crops"]),
+        crops=crops or 1,
         classes=classes,
     )
 

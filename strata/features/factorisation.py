@@ -4,10 +4,18 @@ Notation, kept throughout (as in the paper): A, activations (images × units); D
 each image has of them; A ≈ U D with U ≥ 0 and, but for semi-NMF, D ≥ 0.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from strata.progress import progress
+
+STARTS = 8
+_HALVED = 300  # iterations after which the worse half of the starts is left, and again whenever they have doubled
+_WINDOW = 10  # iterations between two looks at whether it is done
+_AGREED, _AGREE = 50, 1e-3  # iterations after which starts that agree to this share of the objective count as one
+_SLOWER, _FASTER, _FASTEST = 1.5, 1.02, 1.005  # what momentum is divided or multiplied by, and what its limit is
 
 
 def nmf(a: Tensor, rank: int, *, seed: int, tolerance: float, max_iterations: int) -> Tensor:
@@ -43,12 +51,18 @@ def semi_nmf(a: Tensor, rank: int, *, seed: int, tolerance: float, max_iteration
 def factorise(
     a: Tensor, rank: int, *, seed: int, tolerance: float, max_iterations: int, signed: bool = False
 ) -> tuple[Tensor, Tensor]:
-    """Factorise a batch of matrices, A ≈ U D with U ≥ 0, by hierarchical alternating least squares.
+    """Factorise a batch of matrices, A ≈ U D with U ≥ 0, by hierarchical alternating least squares with momentum.
 
     With all rows of D but the j-th fixed, ½‖A − U D‖² is quadratic in the j-th column of U; its minimum, clipped at
-    zero, is u_j ← max(0, u_j + (A d_jᵀ − U D d_jᵀ) / ‖d_j‖²), and likewise for D (Cichocki & Phan 2009). The start
-    is NNDSVD (Boutsidis & Gallopoulos 2008), its zeros filled with small seeded noise so that they can grow. Where D
-    may have any sign (semi-NMF; Ding, Li & Jordan 2010), its rows take the same step unclipped.
+    zero, is u_j ← max(0, u_j + (A d_jᵀ − U D d_jᵀ) / ‖d_j‖²), and likewise for D (Cichocki & Phan 2009). Where D may
+    have any sign (semi-NMF; Ding, Li & Jordan 2010), its rows take the same step unclipped. U and D then go on by a
+    share of their last step, which grows as long as the objective falls, and shrinks, with the step taken back, where
+    it does not (Ang & Gillis 2019). The objective is that of float64: float32 cannot tell late steps from rounding.
+
+    The objective has local minima and long plateaus. Every matrix is therefore factorised from several starts: NNDSVD
+    (Boutsidis & Gallopoulos 2008) with small seeded noise, and seeded noise alone. The worse half of them is left
+    behind after some iterations, and again, and of what is left the best is returned. They are directions alone, so
+    that no start depends on the number of images, or on the other matrices of the batch.
 
     Parameters
     ----------
@@ -57,9 +71,9 @@ def factorise(
     rank
         Rows of D.
     seed
-        Of the noise in the start.
+        Of the starts.
     tolerance
-        The batch is done when an iteration lowers no matrix's objective by more than this share.
+        The batch is done when ten iterations lower no matrix's objective by more than this share.
     max_iterations
         After which it stops in any case.
     signed
@@ -68,65 +82,154 @@ def factorise(
     Returns
     -------
     u, d : Tensor
-        Batch × images × rank, batch × rank × units.
+        Batch × images × rank, batch × rank × units; float64.
     """
-    u, d = _start(a, rank, seed)
-    norm = a.square().sum((1, 2), dtype=torch.float64)
-    before = torch.full_like(norm, torch.inf)
-    for _ in progress(range(max_iterations), "factorising classes"):
-        _sweep(u, a @ d.mT, d @ d.mT)
-        uta, utu = u.mT @ a, u.mT @ u
-        dt = d.mT
-        _sweep(dt, uta.mT, utu, signed)
-        d = dt.mT
-        cross, square = (uta * d).sum((1, 2), dtype=torch.float64), (utu * (d @ d.mT)).sum((1, 2), dtype=torch.float64)
-        objective = norm - 2 * cross + square
-        if (before - objective <= tolerance * objective.clamp(min=1e-12 * norm)).all():
+    a = a.double()
+    norm = a.square().sum((1, 2))[:, None]
+    state = _State.of(a, _starts(a, rank, seed, signed), signed=signed)
+    before, halving = torch.full_like(norm, torch.inf), _HALVED
+    for iteration in progress(range(1, max_iterations + 1), "factorising classes"):
+        state.step(a, norm)
+        if iteration % _WINDOW:
+            continue
+        best = state.objective.amin(1, keepdim=True)
+        count = kept = state.objective.shape[1]
+        if iteration >= halving:
+            kept, halving = (count + 1) // 2, 2 * halving
+        if iteration >= _AGREED and bool((state.objective <= (1 + _AGREE) * best).all()):
+            kept = 1
+        if kept < count:
+            state = state.best(kept)
+        elif count == 1 and bool((before - best <= tolerance * best.clamp(min=1e-12 * norm)).all()):
             break
-        before = objective
-    return u, d
+        before = best
+    state = state.best(1)
+    return state.u[:, 0].mT, state.d[:, 0]
 
 
-def _start(a: Tensor, rank: int, seed: int) -> tuple[Tensor, Tensor]:
-    """NNDSVD: every singular pair gives its dominant sign's part."""
+@dataclass
+class _State:
+    """Where every start of every matrix is: batch × starts × rank × images or units; batch × starts.
+
+    Attributes
+    ----------
+    u, d : Tensor
+        Uᵀ and D of the lowest objective so far.
+    ahead_u, ahead_d : Tensor
+        The same with momentum, from which the next step goes.
+    last_u, last_d : Tensor
+        The same as the last step left them, without momentum.
+    objective : Tensor
+        ‖A − U D‖² of u and d.
+    momentum, limit : Tensor
+        Share of a step that is gone on by, and its limit.
+    signed : bool
+        Whether D may be negative.
+    """
+
+    u: Tensor
+    d: Tensor
+    ahead_u: Tensor
+    ahead_d: Tensor
+    last_u: Tensor
+    last_d: Tensor
+    objective: Tensor
+    momentum: Tensor
+    limit: Tensor
+    signed: bool
+
+    @staticmethod
+    def of(a: Tensor, d: Tensor, *, signed: bool) -> "_State":
+        """Return the state of some starts (batch × starts × rank × units): U is what they see of A."""
+        nothing = d.new_zeros(*d.shape[:3], a.shape[1])
+        u = _sweep(nothing, _products(d, a.mT), d @ d.mT)
+        momentum = d.new_full(d.shape[:2], 0.5)
+        return _State(
+            u, d, u, d, u, d, torch.full_like(momentum, torch.inf), momentum, torch.ones_like(momentum), signed
+        )
+
+    def step(self, a: Tensor, norm: Tensor) -> None:
+        """Update U, then D; take back what does not lower the objective."""
+        on = 1 + self.momentum[:, :, None, None]
+        last_u = _sweep(self.ahead_u, _products(self.ahead_d, a.mT), self.ahead_d @ self.ahead_d.mT)
+        u = torch.lerp(self.last_u, last_u, on).clamp_(min=0)
+        uta, utu = _products(u, a), u @ u.mT
+        last_d = _sweep(self.ahead_d, uta, utu, self.signed)
+        ahead_d = torch.lerp(self.last_d, last_d, on)
+        if not self.signed:
+            ahead_d.clamp_(min=0)
+        objective = norm - 2 * torch.einsum("bsru,bsru->bs", uta, last_d) + (utu * (last_d @ last_d.mT)).sum((2, 3))
+        worse = ~(objective <= self.objective)
+        back = worse.nonzero(as_tuple=True)
+        for new, old in (
+            (last_u, self.u),
+            (u, self.u),
+            (last_d, self.d),
+            (ahead_d, self.d),
+            (objective, self.objective),
+        ):
+            new[back] = old[back]
+        self.u, self.ahead_u, self.last_u = u, u, last_u
+        self.d, self.ahead_d, self.last_d = last_d, ahead_d, last_d
+        self.objective = objective
+        self.limit = torch.where(worse, self.momentum, (_FASTEST * self.limit).clamp(max=1))
+        grown = torch.minimum(self.limit, _FASTER * self.momentum)
+        self.momentum = torch.where(worse, self.momentum / _SLOWER, grown)
+
+    def best(self, count: int) -> "_State":
+        """Return the starts of the lowest objectives, in their order."""
+        chosen = self.objective.topk(count, dim=1, largest=False).indices.sort(dim=1).values
+        matrix = torch.arange(len(chosen), device=chosen.device)[:, None]
+        fields = {name: value[matrix, chosen] for name, value in vars(self).items() if name != "signed"}
+        return _State(**fields, signed=self.signed)
+
+
+def _products(x: Tensor, a: Tensor) -> Tensor:
+    """Return the products of all starts (batch × starts × rank × n) with their matrix (batch × n × m) at once."""
+    return (x.flatten(1, 2) @ a).unflatten(1, x.shape[1:3])
+
+
+def _starts(a: Tensor, rank: int, seed: int, signed: bool) -> Tensor:
+    """Return directions to start from (batch × starts × rank × units): NNDSVD first, then noise."""
     rng = torch.Generator().manual_seed(seed)
-    u, s, vt = _leading(a, rank, rng)
-    missing = rank - s.shape[1]
-    if missing > 0:  # more features than units or images: the rest starts from noise alone
-        u = torch.nn.functional.pad(u, (0, missing))
-        s = torch.nn.functional.pad(s, (0, missing))
-        vt = torch.nn.functional.pad(vt, (0, 0, 0, missing))
-    up, un, vp, vn = u.clamp(min=0), (-u).clamp(min=0), vt.clamp(min=0), (-vt).clamp(min=0)
-    positive = up.norm(dim=1) * vp.norm(dim=2)
-    negative = un.norm(dim=1) * vn.norm(dim=2)
-    keep = (positive >= negative)[:, :, None]
-    left, right = torch.where(keep.mT, up, un), torch.where(keep, vp, vn)
-    sizes = (s * torch.maximum(positive, negative)).sqrt()
-    tiny = torch.finfo(a.dtype).tiny
-    left = left / left.norm(dim=1, keepdim=True).clamp(min=tiny) * sizes[:, None, :]
-    right = right / right.norm(dim=2, keepdim=True).clamp(min=tiny) * sizes[:, :, None]
-    rows = (a != 0).any(2).sum(1).clamp(min=1)[:, None, None]  # that are no padding
-    level = (a.abs().sum((1, 2), keepdim=True) / (rows * a.shape[2] * rank)).sqrt() * 1e-2
+    first = _nndsvd(a, rank, rng)
+    size = a.square().sum(1, keepdim=True).sqrt()
     # The same noise for every matrix of the batch, so that no start depends on the others.
-    right_noise, left_noise = (
-        torch.rand(x.shape[1:], generator=rng, dtype=a.dtype).to(a.device) for x in (right, left)
-    )
-    return torch.maximum(left, left_noise * level), torch.maximum(right, right_noise * level)
+    noise = torch.randn(STARTS, rank, a.shape[2], generator=rng, dtype=a.dtype).to(a.device)
+    starts = size[:, None] * (noise if signed else noise.abs())
+    starts[:, 0] = first * size.norm(dim=2, keepdim=True) + 1e-2 * starts[:, 0]
+    return starts
 
 
-def _leading(a: Tensor, rank: int, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the leading singular triplets of a batch, by randomised subspace iteration (Halko et al. 2011)."""
+def _nndsvd(a: Tensor, rank: int, rng: torch.Generator) -> Tensor:
+    """Return directions of unit norm: of every singular pair, the part of its dominant sign; 0 where there is none."""
+    u, vt = _leading(a, rank, rng)
+    up, un, vp, vn = u.clamp(min=0), (-u).clamp(min=0), vt.clamp(min=0), (-vt).clamp(min=0)
+    positive, negative = up.norm(dim=1) * vp.norm(dim=2), un.norm(dim=1) * vn.norm(dim=2)
+    right = torch.where((positive >= negative)[:, :, None], vp, vn)
+    right = right / right.norm(dim=2, keepdim=True).clamp(min=torch.finfo(a.dtype).tiny)
+    return torch.nn.functional.pad(right, (0, 0, 0, rank - right.shape[1]))
+
+
+def _leading(a: Tensor, rank: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the leading singular vectors of a batch, by randomised subspace iteration (Halko et al. 2011)."""
     width = min(rank + 10, *a.shape[1:])
     y = a @ torch.randn(a.shape[2], width, generator=rng, dtype=a.dtype).to(a.device)
     for _ in range(6):
         y = torch.linalg.qr(a @ (a.mT @ torch.linalg.qr(y).Q)).Q
-    u, s, vt = torch.linalg.svd(y.mT @ a, full_matrices=False)
-    return (y @ u)[:, :, :rank], s[:, :rank], vt[:, :rank]
+    u, _, vt = torch.linalg.svd(y.mT @ a, full_matrices=False)
+    return (y @ u)[:, :, :rank], vt[:, :rank]
 
 
-def _sweep(x: Tensor, target: Tensor, gram: Tensor, signed: bool = False) -> None:
-    """Update the columns of x in turn, in place: x_j ← max(0, x_j + (target_j − x gram_j) / gram_jj), if not signed."""
-    for j in range(x.shape[2]):
-        size = gram[:, j, j, None].clamp(min=torch.finfo(x.dtype).tiny)
-        change = (target[:, :, j] - (x @ gram[:, :, j, None]).squeeze(2)) / size
-        x[:, :, j] = x[:, :, j] + change if signed else (x[:, :, j] + change).clamp(min=0)
+def _sweep(x: Tensor, target: Tensor, gram: Tensor, signed: bool = False) -> Tensor:
+    """Update the rows of x in turn: x_j ← max(0, x_j + (target_j − gram_j x) / gram_jj), if not signed.
+
+    A row whose partner is 0 (gram_jj = 0) stays as it is.
+    """
+    size = gram.diagonal(dim1=-2, dim2=-1)[..., None].clamp(min=torch.finfo(x.dtype).tiny)
+    others = (gram / size - torch.eye(gram.shape[-1], dtype=x.dtype, device=x.device)).flatten(0, 1)
+    targets, rows = (target / size).flatten(0, 1), x.flatten(0, 1).clone()
+    for wanted, other, row in zip(targets.split(1, 1), others.split(1, 1), rows.split(1, 1), strict=True):
+        new = torch.baddbmm(wanted, other, rows, alpha=-1)
+        row.copy_(new if signed else new.clamp_(min=0))
+    return rows.view_as(x)

@@ -7,7 +7,8 @@ import torch
 from strata import store
 from strata.activations.cache import Caching
 from strata.errors import StrataError
-from strata.features import class_features, dictionary, discovery
+from strata.features import class_features, dictionary, discovery, halves
+from strata.features.codes import encode_shard
 from strata.features.methods import METHODS
 from strata.networks import build, checkpoints
 
@@ -79,8 +80,8 @@ def test_negative_activations_are_told():
         discover(uniform(12, 7) - 0.1, [0] * 6 + [1] * 6)
 
 
-def discovered(walk, images, output):
-    how = {"method": "nmf", "per_class": 2, "seed": 0, "tolerance": 1e-6, "max_iterations": 500}
+def discovered(walk, images, output, **changes):
+    how = {"method": "nmf", "per_class": 2, "seed": 0, "tolerance": 1e-6, "max_iterations": 500} | changes
     caching = Caching(batch_size=16)
     class_features.discover_checkpoint(images, walk.checkpoint, model=walk.model, caching=caching, **how, output=output)
     return store.read(output, kind="features")
@@ -111,6 +112,68 @@ def test_a_checkpoints_features_come_from_its_training_images_alone(walk):
     assert about["classes"] == ["0", "1", "2"]
     np.testing.assert_array_equal(found["head_weight"], network.head.weight.detach().numpy())
     np.testing.assert_array_equal(found["head_bias"], network.head.bias.detach().numpy())
+
+
+def part_of(shard, rows, output):
+    """Write some rows of a shard of discovery."""
+    arrays, about = store.read(shard)
+    store.write(output, {name: array[rows] for name, array in arrays.items()}, **about)
+    return output
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_a_half_has_the_features_of_its_images_alone(walk, tmp_path, half):
+    found, about = discovered(walk, walk.discovery, tmp_path / "half.h5", half=half)
+    labels = store.read(walk.discovery)[0]["labels"]
+    rows = halves.rows_of(labels, half, crops=1, seed=0, least=2, together=False)
+    own = part_of(walk.discovery, rows, tmp_path / "own.h5")
+    expected, said = discovered(walk, own, tmp_path / "expected.h5")
+    assert about == said
+    assert found.keys() == expected.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(found[name], array)
+    assert ((found["dictionary"] * store.read(walk.dictionary)[0]["dictionary"]).sum(1) < 1 - 1e-6).any()
+
+
+def test_a_class_with_too_few_images_in_a_half_gives_zeros_there_and_says_why(walk, tmp_path, capsys):
+    labels = store.read(walk.discovery)[0]["labels"]
+    few = np.flatnonzero(labels == 1)[3:]
+    images = part_of(walk.discovery, np.delete(np.arange(len(labels)), few), tmp_path / "images.h5")
+    discovered(walk, images, tmp_path / "all.h5")
+    assert capsys.readouterr().out == ""
+    for half in (0, 1):  # two images in the one half, and one in the other
+        found, _ = discovered(walk, images, tmp_path / "half.h5", half=half)
+        assert "1 of 3 classes ('1' first)" in capsys.readouterr().out
+        assert found["origin"].tolist() == [0, 0, 1, 1, 2, 2]
+        np.testing.assert_allclose(np.linalg.norm(found["dictionary"], axis=1), [1, 1, 0, 0, 1, 1])
+        alone = discovered(walk, walk.discovery, tmp_path / "alone.h5", half=half)[0]["dictionary"]
+        assert ((found["dictionary"] * alone).sum(1)[[0, 1, 4, 5]] > 0.99).all()
+
+
+def test_a_run_whose_classes_all_have_too_few_images_in_a_half_goes_on(walk, tmp_path, capsys):
+    images = part_of(
+        walk.discovery, np.unique(store.read(walk.discovery)[0]["labels"], return_index=True)[1], tmp_path / "i.h5"
+    )
+    found, _ = discovered(walk, images, tmp_path / "half.h5", half=1, per_class=1)
+    assert "3 of 3 classes" in capsys.readouterr().out
+    assert found["dictionary"].shape == (3, store.read(walk.dictionary)[0]["dictionary"].shape[1])
+    assert not found["dictionary"].any()
+    code = tmp_path / "codes.h5"
+    encode_shard(
+        tmp_path / "half.h5",
+        walk.activations["penultimate"][0],
+        method="nmf",
+        tolerance=1e-6,
+        max_iterations=200,
+        output=code,
+    )
+    assert not store.read(code)[0]["codes"].any()
+
+
+def test_rows_of_no_class_are_discovered_in_halves_too(together, walk, tmp_path):
+    found, _ = discovered(walk, walk.discovery, tmp_path / "half.h5", half=0)
+    assert found["origin"].tolist() == [-1] * 6
+    np.testing.assert_allclose(np.linalg.norm(found["dictionary"], axis=1), 1)
 
 
 def test_images_are_read_a_part_at_a_time(walk, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import nnls
+from scipy.optimize import linprog, nnls
 
 from strata import store
 from strata.errors import StrataError
@@ -49,11 +49,73 @@ def test_codes_are_those_of_scipys_non_negative_least_squares(a, d):
 def test_the_residual_is_the_violation_of_the_kkt_conditions(a, d, tolerance):
     found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance=tolerance, max_iterations=50_000)
     z = found.z.numpy()
-    gradient = (z @ d - a) @ d.T
-    violation = np.abs(np.minimum(z, gradient)).max(1)
-    scale = np.maximum(np.abs(a @ d.T).max(1), np.finfo(float).tiny)
+    # Of the problem whose dictionary has rows of unit norm.
+    norms = np.linalg.norm(d, axis=1)
+    unit = d / np.where(norms > 0, norms, 1)[:, None]
+    violation = np.abs(np.minimum(z * norms, (z @ d - a) @ unit.T)).max(1)
+    scale = np.maximum(np.abs(a @ unit.T).max(1), np.finfo(float).tiny)
     np.testing.assert_allclose(found.residual.numpy(), violation / scale, rtol=1e-6, atol=1e-12)
     assert (found.residual <= tolerance).all()
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("features", [8, 12])
+def test_the_sizes_of_the_dictionarys_rows_do_not_matter(features, seed):
+    rng = np.random.default_rng(seed)
+    sizes = 10 ** rng.uniform(-6, 6, features)
+    sizes[:2] = 1e-6, 1e6
+    a, unit = uniform(20, 12, seed=seed), uniform(features, 12, seed=seed + 100)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    found = codes.encode(torch.from_numpy(a), torch.from_numpy(unit * sizes[:, None]), tolerance=1e-10)
+    expected = np.stack([nnls(unit.T, row)[0] for row in a])
+    np.testing.assert_allclose(found.z.numpy() * sizes, expected, atol=1e-7 * max(1, expected.max()))
+    assert (found.residual <= 1e-10).all()
+    warm = codes.encode(torch.from_numpy(a), torch.from_numpy(unit * sizes[:, None]), tolerance=1e-9, start=found.z)
+    np.testing.assert_allclose(warm.z.numpy() * sizes, expected, atol=1e-7 * max(1, expected.max()))
+
+
+def test_a_row_of_zeros_has_codes_of_zero():
+    d = uniform(6, 12, seed=1) * np.array([1, 0, 1e6, 1e-6, 0, 1])[:, None]
+    found = codes.encode(torch.from_numpy(uniform(20, 12)), torch.from_numpy(d))
+    assert not found.z[:, [1, 4]].any()
+    assert found.z[:, [0, 2, 3, 5]].any(0).all()
+    assert not found.ambiguous.any()
+
+
+def other_codes(a, d, z):
+    """Tell by linear programming whether a code other than z reconstructs the same, and does not fall below 0."""
+    norms = np.linalg.norm(d, axis=1)
+    d, z = d / norms[:, None], z * norms
+    # Differences v of two codes: v D = 0, z + v ≥ 0; how far can any entry go?
+    bounds = [(-value, 10.0) for value in z]
+    signs = [sign * row for row in np.eye(len(d)) for sign in (-1, 1)]
+    return max(-linprog(c, A_eq=d.T, b_eq=np.zeros(d.shape[1]), bounds=bounds).fun for c in signs) > 1e-6
+
+
+AMBIGUOUS = {
+    **PROBLEMS,
+    "a feature that is the sum of two": (
+        np.maximum(uniform(20, 12) - 0.3, 0),
+        np.vstack([np.eye(12)[:6], np.eye(12)[0] + np.eye(12)[1], np.eye(12)[2] + np.eye(12)[3]]),
+    ),
+}
+AMBIGUOUS.pop("a feature and an image of zeros")  # codes of zero by convention: above
+
+
+@pytest.mark.parametrize(("a", "d"), AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_codes_that_are_not_unique_are_told(a, d):
+    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance=1e-11, max_iterations=5000)
+    expected = [other_codes(row, d, z) for row, z in zip(a, found.z.numpy(), strict=True)]
+    assert found.ambiguous.tolist() == expected
+    if np.linalg.matrix_rank(d) == len(d):
+        assert not any(expected)
+
+
+def test_twin_features_make_the_codes_of_images_that_have_them_ambiguous():
+    d = np.vstack([np.eye(6)[:4], 1e3 * np.eye(6)[3]])
+    a = np.eye(6)[[0, 3, 5]] + np.array([0.5, 0, 0, 0, 0, 0])
+    found = codes.encode(torch.from_numpy(a), torch.from_numpy(d))
+    assert found.ambiguous.tolist() == [False, True, False]
 
 
 def test_images_beyond_the_limit_of_iterations_are_returned_unsolved():
@@ -96,8 +158,13 @@ def test_codes_are_written_with_how_well_they_reconstruct(walk):
         assert about["r2"] == pytest.approx(1 - lost, abs=1e-5)
         assert about["zeros"] == pytest.approx((arrays["codes"] == 0).mean())
         assert about["unsolved"] == 0
+        solved = codes.encode(torch.from_numpy(a), torch.from_numpy(d))
+        assert about["ambiguous"] == int(solved.ambiguous.sum())
         assert about["features"] == store.digest(d.tobytes())
         assert (arrays["residual"] <= 1e-6).all()
+        z = arrays["codes"].astype(float)
+        np.testing.assert_array_equal(arrays["sums"][0], (z > 0).sum(0))
+        np.testing.assert_allclose(arrays["sums"][1:], [(z**power).sum(0) for power in (1, 2, 3)], rtol=1e-5)
 
 
 def test_unsolved_codes_are_counted_and_told(walk, tmp_path, capsys):
