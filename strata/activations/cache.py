@@ -100,7 +100,7 @@ def cache_shard(
     caching: Caching,
     dtype: str,
 ) -> None:
-    """Cache the activations of one shard under one checkpoint, a file a layer.
+    """Cache the activations of one shard under one checkpoint, a file a layer, and which images are of training.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def cache_shard(
         If a file is damaged, the network lacks a layer, or a layer overflows `dtype`.
     """
     with store.Shard(images, kind="images") as source:
-        pixels, about = source.read("images"), source.attributes
+        pixels, train, about = source.read("images"), source.read("train"), source.attributes
     network, made_by = checkpoints.restored(checkpoint, model, classes=len(about["classes"]))
     arrays = cache(
         network,
@@ -132,7 +132,7 @@ def cache_shard(
     for layer, path in outputs.items():
         store.write(
             path,
-            {"activations": arrays[layer]},
+            {"activations": arrays[layer], "train": train},
             kind="activations",
             images=about["images"],
             checkpoint=made_by,

@@ -4,7 +4,7 @@ A record names functions instead of holding them, because Snakemake reads this c
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ class Family:
         The keys of the section `probes` that are its own.
     module : str
         Where it is: functions `measure` (see there in `strata.probes.ridge`), `seconds` and `memory` (what that takes).
+    enriched : str
+        Where the same functions are of enriched samples (see `strata.probes.enriched`); empty where there are none.
     """
 
     name: str
@@ -38,6 +40,11 @@ class Family:
     probe: str = field(repr=False)
     settings: tuple[str, ...]
     module: str
+    enriched: str = ""
+
+    def of(self, sample: str) -> "Family":
+        """Return the family as it measures a sample, stratified or enriched."""
+        return replace(self, module=self.enriched) if sample == "enriched" else self
 
     def measure(
         self, activations: Sequence[str | Path], codes: Sequence[str | Path], *, layer: str, **settings: Any
@@ -51,7 +58,7 @@ class Family:
         layer
             That the activations are of.
         **settings
-            folds, seed, memory_mb, and the family's own.
+            folds, seed, memory_mb, studied, and the family's own; of an enriched sample, origin, images, class_share.
         """
         return self._function("measure")(activations, codes, layer=layer, **settings)
 
@@ -63,7 +70,8 @@ class Family:
         units, count
             Of the layer, and all that are probed.
         **about
-            images, folds, width, rates (see `strata.probes.ridge.seconds`), and the family's own settings.
+            images, folds, width, rates (see `strata.probes.ridge.seconds`), and the family's own settings; of an
+            enriched sample, classes.
         """
         return self._function("seconds")(units, count, **about)
 
@@ -96,6 +104,7 @@ FAMILIES = {
             probe="ridge probe",
             settings=("penalties",),
             module="strata.probes.ridge",
+            enriched="strata.probes.enriched",
         ),
         Family(
             name="mlp",

@@ -6,7 +6,7 @@ of their products, in memory O(d² + d K), whatever the number of images.
 Notation: X, activations (images × units); Z, codes (images × features).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -223,6 +223,7 @@ def accumulate(
     folds: int,
     seed: int,
     chosen: slice | np.ndarray = slice(None),
+    studied: str = "all",
 ) -> Moments:
     """Return the moments of every fold, from one pass over the shards of a layer and of the codes.
 
@@ -238,32 +239,63 @@ def accumulate(
         How many, and the seed of the dealing (see `fold_of`).
     chosen
         The features that are looked at; all, unless said otherwise.
+    studied
+        all images, or test: those alone that training never saw.
 
     Raises
     ------
     StrataError
-        If a shard is damaged, of another layer, or of other images than the codes.
+        If a shard is damaged, of another layer, or of other images than the codes; if folds are too small.
+    """
+    blocks = in_blocks(
+        activation_shards, code_shards, layer=layer, folds=folds, seed=seed, chosen=chosen, studied=studied
+    )
+    return summed(blocks, folds=folds, studied=studied)
+
+
+def summed(blocks: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], *, folds: int, studied: str = "all") -> Moments:
+    """Return the moments of every fold of the images that `in_blocks` yields.
+
+    Parameters
+    ----------
+    blocks
+        Activations, codes and folds of some images at a time.
+    folds
+        How many.
+    studied
+        Of which images they are, all or test.
+
+    Raises
+    ------
+    StrataError
+        If folds are too small.
     """
     device = compute_device()
     total: Moments | None = None
-    for block in _read_ahead(
-        in_blocks(activation_shards, code_shards, layer=layer, folds=folds, seed=seed, chosen=chosen)
-    ):
+    for block in _read_ahead(iter(blocks)):
         x, z, fold = (torch.from_numpy(part).to(device) for part in block)
         if total is None:
             total = Moments.of(x, z, fold=fold, folds=folds)
         else:
             total.add(x, z, fold=fold)
     if total is None:
-        raise _too_many(folds)
-    check_folds(total)
+        raise _too_many(folds, studied)
+    check_folds(total, studied)
     return total
 
 
-def check_folds(moments: Moments) -> None:
-    """Refuse folds that hold fewer than 2 images."""
+def check_folds(moments: Moments, studied: str = "all") -> None:
+    """Refuse folds that hold fewer than 2 images.
+
+    Parameters
+    ----------
+    moments
+        Of the folds.
+    studied
+        Of which images they are, all or test.
+    """
     if float(moments.n.min()) < 2:
-        raise _too_many(len(moments.n))
+        raise _too_many(len(moments.n), studied)
 
 
 def is_constant(moments: Moments) -> Bool[Tensor, " features"]:
@@ -276,7 +308,7 @@ def is_constant(moments: Moments) -> Bool[Tensor, " features"]:
 
 
 def feature_blocks(
-    activation_shard: str | Path, code_shard: str | Path, *, folds: int, memory_mb: int | float
+    activation_shard: str | Path, code_shard: str | Path, *, folds: int, memory_mb: int | float, held: int = 0
 ) -> list[slice]:
     """Return blocks of features whose moments, with a working copy, fit the memory.
 
@@ -288,6 +320,8 @@ def feature_blocks(
         How many.
     memory_mb
         Memory for moments.
+    held
+        Bytes of it that something else takes.
 
     Raises
     ------
@@ -299,7 +333,7 @@ def feature_blocks(
     with store.Shard(code_shard) as shard:
         features = shard.shape("codes")[1]
     fits = folds * (folds + 1) // 2
-    fixed = (3 * folds + 3 * fits) * units**2 * 8
+    fixed = (3 * folds + 3 * fits) * units**2 * 8 + held
     block = int((memory_mb * 2**20 - fixed) / (3 * folds * units * 8))
     if block < 1:
         raise StrataError(
@@ -316,8 +350,9 @@ def in_blocks(
     folds: int,
     seed: int,
     chosen: slice | np.ndarray = slice(None),
+    studied: str = "all",
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield activations, codes and folds of some images at a time.
+    """Yield activations, codes and folds of some images at a time; the fold of an image that is not studied is −1.
 
     Parameters
     ----------
@@ -329,13 +364,17 @@ def in_blocks(
         How many, and the seed of the dealing (see `fold_of`).
     chosen
         The features that are looked at; all, unless said otherwise.
+    studied
+        all images, or test: those alone that training never saw.
     """
     for activation_shard, code_shard in zip(activation_shards, code_shards, strict=True):
         with store.Shard(code_shard, kind="codes") as codes:
             images = codes.attributes["images"]
             with store.Shard(activation_shard, kind="activations", layer=layer, images=images) as activations:
                 count = codes.shape("codes")[0]
-                fold = fold_of(count, folds, seed=seed, shard=images)
+                wanted = np.ones(count, bool) if studied == "all" else ~activations.read("train")
+                fold = np.full(count, -1)
+                fold[wanted] = fold_of(int(wanted.sum()), folds, seed=seed, shard=images)
                 for start in range(0, count, _ROWS):
                     rows = slice(start, start + _ROWS)
                     yield activations.read("activations", rows), codes.read("codes", rows)[:, chosen], fold[rows]
@@ -356,5 +395,6 @@ def _middle(values: Tensor) -> Tensor:
     return values[:256].mean(0).float().double() if len(values) else values.new_zeros(values.shape[1]).double()
 
 
-def _too_many(folds: int) -> StrataError:
-    return StrataError(f"config key probes.folds: {folds} folds leave fewer than 2 images a fold")
+def _too_many(folds: int, studied: str) -> StrataError:
+    whose = "" if studied == "all" else f", because questions.images is {studied}: those that training never saw alone"
+    return StrataError(f"config key probes.folds: {folds} folds leave fewer than 2 images a fold{whose}")

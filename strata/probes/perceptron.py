@@ -94,6 +94,7 @@ def measure(
     seed: int,
     memory_mb: int | float,
     mlp: Mlp,
+    studied: str = "all",
 ) -> dict[str, Tensor]:
     """Measure all features in a layer.
 
@@ -113,6 +114,8 @@ def measure(
     mlp
         How perceptrons are trained (section `probes.mlp` of the configuration): by Adam (Kingma & Ba 2015), whose
         learning rate falls to 0 along a cosine.
+    studied
+        all images, or test: those alone that training never saw.
 
     Returns
     -------
@@ -125,11 +128,12 @@ def measure(
         If a layer does not fit the memory, or folds are too small; if a shard is damaged, of another layer, or of
         other images than the codes.
     """
-    _check_memory(activations, codes, folds, memory_mb)
-    blocks = zip(*in_blocks(activations, codes, layer=layer, folds=folds, seed=seed), strict=True)
-    x, z, fold = (torch.from_numpy(np.concatenate(parts)).to(compute_device()) for parts in blocks)
+    _check_memory(activations, codes, folds, memory_mb, studied)
+    blocks = in_blocks(activations, codes, layer=layer, folds=folds, seed=seed, studied=studied)
+    held = zip(*([part[block[2] >= 0] for part in block] for block in blocks), strict=True)
+    x, z, fold = (torch.from_numpy(np.concatenate(parts)).to(compute_device()) for parts in held)
     moments = Moments.of(x, z, fold=fold, folds=folds)
-    check_folds(moments)
+    check_folds(moments, studied)
     found = v_information(x, z, fold=fold, moments=moments, mlp=mlp, seed=seed)
     return {**found.arrays(), "cka": linear_cka(moments)}
 
@@ -214,16 +218,20 @@ def seconds(
 
 
 def _check_memory(
-    activation_shards: Sequence[str | Path], code_shards: Sequence[str | Path], folds: int, memory_mb: int | float
+    activation_shards: Sequence[str | Path],
+    code_shards: Sequence[str | Path],
+    folds: int,
+    memory_mb: int | float,
+    studied: str,
 ) -> None:
     """Refuse a layer whose arrays do not fit the memory."""
     images = 0
-    for path in code_shards:
+    for path in activation_shards:
         with store.Shard(path) as shard:
-            rows, features = shard.shape("codes")
-            images += rows
-    with store.Shard(activation_shards[0]) as shard:
-        units = shard.shape("activations")[1]
+            rows, units = shard.shape("activations")
+            images += rows if studied == "all" else int((~shard.read("train")).sum())
+    with store.Shard(code_shards[0]) as shard:
+        features = shard.shape("codes")[1]
     needed = ceil(memory(units, features, images=images, folds=folds) / 2**20)
     if needed > memory_mb:
         raise StrataError(

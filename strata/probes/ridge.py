@@ -16,6 +16,7 @@ from strata.probes.cka import linear_cka
 from strata.probes.moments import Moments, accumulate, feature_blocks, is_constant
 from strata.probes.vinformation import VInformation
 
+_SPREAD = 1e3  # of the units' standard deviations, largest to smallest: beyond it, units are standardised
 _ROWS_OF_GRAM = 64
 _BLOCK = 256  # features that are treated at a time: their working arrays stay in the processor's cache
 
@@ -26,6 +27,11 @@ class Ridge:
     With the Gram matrix XᵀX = V diag(s) Vᵀ about the mean of the fitted images, the probes for penalty α are
     W = V diag(1/(s + α)) VᵀXᵀZ. A penalty p of the configuration means α = p · tr(XᵀX)/d: it is in units of the
     layer's mean variance, and the same p means the same shrinkage in every layer.
+
+    One penalty for all units would silence those that are small beside others. Where the standard deviations of the
+    units, those of all images, spread by more than a factor of 1000, every unit is therefore divided by that of the
+    fitted images (and left out where it does not vary in them); elsewhere units are as they are. Units that do not
+    vary, beyond rounding, do not count. The rule looks at X alone. What this returns is for units as they are.
 
     Parameters
     ----------
@@ -39,19 +45,22 @@ class Ridge:
 
     def __init__(self, moments: Moments, left_out: tuple[int, ...], *, dtype: torch.dtype) -> None:
         self.left_out, self.dtype = left_out, dtype
-        self.n = _without(moments.n, left_out)
-        mean = _without(moments.x, left_out) / self.n
-        s, v = torch.linalg.eigh(_without(moments.xx, left_out) - self.n * torch.outer(mean, mean))
+        self.n = without(moments.n, left_out)
+        mean = without(moments.x, left_out) / self.n
+        gram = without(moments.xx, left_out) - self.n * torch.outer(mean, mean)
+        scale = _scale(moments, gram.diagonal() / self.n, moments.origin_x + mean)
+        s, v = torch.linalg.eigh(gram * scale * scale[:, None])
         # Directions in which the fitted images do not vary, beyond rounding, hold nothing of z.
-        rounding = torch.finfo(s.dtype).eps * (len(s) * s[-1] + self.n * moments.origin_x.square().sum())
+        rounding = torch.finfo(s.dtype).eps * (len(s) * s[-1] + self.n * (moments.origin_x * scale).square().sum())
         self.s = torch.where(s > rounding, s, 0.0)
-        self.rotation, self.mean = v.T.to(dtype), v.T @ mean
-        self.offsets = [v.T @ moments.x[f] - moments.n[f] * self.mean for f in left_out]
+        rotation = v.T * scale  # of units as they are
+        self.rotation, self.mean, self.mean_x = rotation.to(dtype), rotation @ mean, mean
+        self.offsets = [rotation @ moments.x[f] - moments.n[f] * self.mean for f in left_out]
         grams = [
             moments.xx[f] - torch.outer(moments.x[f], mean) - torch.outer(mean, moments.x[f] - moments.n[f] * mean)
             for f in left_out
         ]
-        both = torch.stack([v.T @ gram @ v for gram in grams]).to(dtype)
+        both = torch.stack([rotation @ gram @ rotation.T for gram in grams]).to(dtype)
         # wᵀGw is the sum over blocks of rows of w_Iᵀ(G_II w_I + 2 G_IJ w_J) with J after I: nearly half the products.
         self.upper = []
         for start in range(0, len(s), _ROWS_OF_GRAM):
@@ -86,18 +95,18 @@ class Ridge:
         weights, mean_x, mean_z : Tensor
             The probes (d × K), and the means of the fitted images, about the origin of the moments (d, K).
         """
-        z = _without(moments.z, self.left_out)
+        z = without(moments.z, self.left_out)
         mean = z / self.n
-        t = self._rotated(_without(moments.xz, self.left_out), self.mean, z)
+        t = self.rotated(without(moments.xz, self.left_out), z)
         candidates = torch.tensor(penalties, dtype=torch.float64, device=z.device)
         shrinkage = self.shrinkage(candidates)
         kept = self.s[:, None] * shrinkage
-        rss = _without(moments.zz, self.left_out) - z * mean - ((2 - kept) * shrinkage).T @ t.square()
+        rss = without(moments.zz, self.left_out) - z * mean - ((2 - kept) * shrinkage).T @ t.square()
         spare = 1 - (1 + kept.sum(0))[:, None] / self.n
         # A probe that runs through all images leaves nothing but rounding to judge it by.
         scores = torch.where(spare > 1e-3, rss / spare.square(), torch.inf)
         weights = t.mul_(shrinkage[:, scores.argmin(0)])
-        return self.rotation.T @ weights, self.rotation.T @ self.mean, mean
+        return self.rotation.T @ weights, self.mean_x, mean
 
     def errors(
         self,
@@ -124,18 +133,33 @@ class Ridge:
         sse, sst : list of Tensor
             For every fold left out, penalties × k and k.
         """
-        fitted = _without(z, self.left_out)
+        fitted = without(z, self.left_out)
         mean = fitted / self.n
-        w = self._rotated(_without(xz, self.left_out), self.mean, fitted)[:, None, :] * shrinkage
-        t = torch.stack([self._rotated(xz[f], self.mean, z[f]) for f in self.left_out])
+        w = self.rotated(without(xz, self.left_out), fitted)[:, None, :] * shrinkage
+        t = torch.stack([self.rotated(xz[f], z[f]) for f in self.left_out])
         for own, offset in zip(t, self.offsets, strict=True):
             own.addr_(offset.to(self.dtype), mean.to(self.dtype), alpha=-1)
-        explained = torch.zeros(len(t), *w.shape[1:], dtype=torch.float64, device=z.device)
-        for rows, upper in self.upper:
-            gain = (upper @ w[rows.start :].flatten(1)).view(-1, *w[rows].shape)
-            explained += gain.sub_(t[:, rows, None], alpha=2).mul_(w[rows]).sum(1)
+        explained = self.explained(w, t)
         sst = [(zz[f] - 2 * z[f] * mean + n[f] * mean * mean).clamp(min=0) for f in self.left_out]
         return [(total + more).clamp(min=0) for total, more in zip(sst, explained, strict=True)], sst
+
+    def explained(
+        self, w: Float[Tensor, "units penalties features"], t: Float[Tensor, "folds units features"]
+    ) -> Float[Tensor, "folds penalties features"]:
+        """Return wᵀGw − 2 wᵀt for every probe on every fold left out, G = XᵀX about the mean of the fitted images.
+
+        Parameters
+        ----------
+        w
+            Probes in the basis V, units × penalties × features.
+        t
+            For every fold left out, what stands for Xᵀz, in the same basis.
+        """
+        total = torch.zeros(len(t), *w.shape[1:], dtype=torch.float64, device=w.device)
+        for rows, upper in self.upper:
+            gain = (upper @ w[rows.start :].flatten(1)).view(-1, *w[rows].shape)
+            total += gain.sub_(t[:, rows, None], alpha=2).mul_(w[rows]).sum(1)
+        return total
 
     def probes(
         self,
@@ -153,13 +177,21 @@ class Ridge:
         shrinkage
             Units × k.
         """
-        fitted = _without(z, self.left_out)
-        w = self._rotated(_without(xz, self.left_out), self.mean, fitted) * shrinkage
+        fitted = without(z, self.left_out)
+        w = self.rotated(without(xz, self.left_out), fitted) * shrinkage
         return self.rotation.T @ w, fitted / self.n - self.mean.to(self.dtype) @ w
 
-    def _rotated(self, xz: Tensor, x: Tensor, z: Tensor) -> Tensor:
-        """Return Vᵀ(XᵀZ − μ Σz): products with features in the basis V, about the fitted mean of X."""
-        return (self.rotation @ xz).addr_(x.to(self.dtype), z.to(self.dtype), alpha=-1)
+    def rotated(
+        self, xz: Float[Tensor, "units features"], z: Float[Tensor, " features"]
+    ) -> Float[Tensor, "units features"]:
+        """Return Vᵀ(XᵀZ − μ Σz): products with features in the basis V, about the fitted mean of X.
+
+        Parameters
+        ----------
+        xz, z
+            XᵀZ (d × k), Σz (k), of any images.
+        """
+        return (self.rotation @ xz).addr_(self.mean.to(self.dtype), z.to(self.dtype), alpha=-1)
 
 
 def v_information(moments: Moments, penalties: Sequence[float], *, block: int = _BLOCK) -> VInformation:
@@ -216,6 +248,7 @@ def measure(
     seed: int,
     memory_mb: int | float,
     penalties: Sequence[float],
+    studied: str = "all",
 ) -> dict[str, Tensor]:
     """Measure all features in a layer, in one pass over its shards.
 
@@ -231,6 +264,8 @@ def measure(
         Memory for moments; where they do not fit for all features at once, some features are probed at a time.
     penalties
         Candidates (see `v_information`).
+    studied
+        all images, or test: those alone that training never saw.
 
     Returns
     -------
@@ -245,7 +280,7 @@ def measure(
     """
     parts = []
     for chosen in feature_blocks(activations[0], codes[0], folds=folds, memory_mb=memory_mb):
-        moments = accumulate(activations, codes, layer=layer, folds=folds, seed=seed, chosen=chosen)
+        moments = accumulate(activations, codes, layer=layer, folds=folds, seed=seed, chosen=chosen, studied=studied)
         parts.append({**v_information(moments, penalties).arrays(), "cka": linear_cka(moments)})
     return {name: torch.cat([part[name] for part in parts], -1) for name in parts[0]}
 
@@ -319,6 +354,30 @@ def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | 
     return min(memory_mb * 2.0**20, 8.0 * 3 * folds * units * (count + units))
 
 
-def _without(sums: Tensor, folds: tuple[int, ...]) -> Tensor:
-    """Add up the folds that are not left out."""
+def _scale(moments: Moments, variance: Tensor, mean: Tensor) -> Tensor:
+    """Return what each unit is multiplied by: 1, but where units spread (see `Ridge`), from the fitted images."""
+    n = moments.n.sum()
+    shift = moments.x.sum(0) / n
+    everywhere = moments.xx.diagonal(dim1=1, dim2=2).sum(0) / n - shift.square()
+    varying = everywhere[_varies(everywhere, moments.origin_x + shift)]
+    if not len(varying) or varying.max() <= _SPREAD**2 * varying.min():
+        return torch.ones_like(variance)
+    return torch.where(_varies(variance, mean), variance, torch.inf).rsqrt()
+
+
+def _varies(variance: Tensor, mean: Tensor) -> Tensor:
+    """Tell which units vary beyond rounding."""
+    return variance > 1e-12 * (variance.clamp(min=0) + mean.square())
+
+
+def without(sums: Tensor, folds: tuple[int, ...]) -> Tensor:
+    """Add up the folds that are not left out.
+
+    Parameters
+    ----------
+    sums
+        Folds × whatever.
+    folds
+        Those that are.
+    """
     return reduce(torch.add, (own for fold, own in enumerate(sums) if fold not in folds))

@@ -42,12 +42,22 @@ def layers(draw):
     return x.astype(draw(st.sampled_from([np.float16, np.float32, np.float64]))), z
 
 
+def deviations(x):
+    """Return the standard deviations of the units that vary, 0 of others."""
+    return np.where(x.std(0) > 1e-6 * np.hypot(x.std(0), x.mean(0)), x.std(0), 0)
+
+
 def independent(x, z):
     """Solve every ridge directly, in float64; return I_V at every single penalty (penalties × features)."""
     fold = np.arange(len(x)) % FOLDS
     sse, sst = np.zeros((len(PENALTIES), z.shape[1])), np.zeros(z.shape[1])
+    raw, sizes = x, deviations(x)[deviations(x) > 0]
+    spread = len(sizes) and sizes.max() > 1000 * sizes.min()  # then units are standardised
     for h in range(FOLDS):
         fit, out = fold != h, fold == h
+        if spread:
+            own = deviations(raw[fit])
+            x = np.divide(raw, own, out=np.zeros_like(raw), where=own > 0)
         mean, middle = x[fit].mean(0), z[fit].mean(0)
         u, s, vt = np.linalg.svd(x[fit] - mean, full_matrices=False)
         s = np.where(s > 1e-7 * max(s.max(), np.abs(mean).max() * len(x) ** 0.5, 1e-300), s, 0)

@@ -155,20 +155,25 @@ def test_generalised_cross_validation_is_its_definition_on_the_fitted_images():
     np.testing.assert_allclose(weights, np.stack([fits[b][:, i] for i, b in enumerate(best)], 1), rtol=1e-6)
 
 
+def codes_of(walk):
+    return {"own": walk.codes}
+
+
 def layers_of(walk):
     return {name: walk.activations[name] for name in ("stem", "penultimate")}
 
 
 def test_results_are_written_by_layer_and_read_like_those_of_linear_probes(walk, tmp_path):
     output = tmp_path / "vinfo.h5"
-    probe_layers(layers_of(walk), walk.codes, family="mlp", output=output, folds=3, mlp=MLP, seed=0, memory_mb=256)
-    found, cka = (read_vinfo([output], ["stem", "penultimate"], name=name) for name in ("vinfo", "cka"))
-    linear_cka = read_vinfo([walk.vinfo], ["stem", "penultimate"], name="cka")
+    probe_layers(layers_of(walk), codes_of(walk), family="mlp", output=output, folds=3, mlp=MLP, seed=0, memory_mb=256)
+    asked = ["stem", "penultimate"]
+    found, cka = (read_vinfo([output], asked, features="own", name=name) for name in ("vinfo", "cka"))
+    linear_cka = read_vinfo([walk.vinfo], asked, features="epoch-002", name="cka")
     np.testing.assert_allclose(cka, linear_cka, atol=1e-5)
     assert found.shape == linear_cka.shape
     with store.Shard(output, kind="vinfo", family="mlp", settings={"mlp": MLP.model_dump()}) as shard:
-        for i, layer in enumerate(("stem", "penultimate")):
-            sse, sst = shard.read(f"{layer}/sse"), shard.read(f"{layer}/sst")
+        for i, layer in enumerate(asked):
+            sse, sst = shard.read(f"own/{layer}/sse"), shard.read(f"own/{layer}/sst")
             known = ~np.isnan(found[i])
             np.testing.assert_allclose(found[i][known], (1 - sse.sum(0) / sst.sum(0))[known])
 
@@ -177,7 +182,7 @@ def test_results_of_two_shards_are_those_of_all_their_images(walk, tmp_path):
     output = tmp_path / "vinfo.h5"
     probe_layers(
         {"stem": walk.activations["stem"]},
-        walk.codes,
+        codes_of(walk),
         family="mlp",
         output=output,
         folds=3,
@@ -193,11 +198,11 @@ def test_results_of_two_shards_are_those_of_all_their_images(walk, tmp_path):
         fold.append(fold_of(len(z[-1]), 3, seed=7, shard=about["images"]))
     x, z, fold = (torch.from_numpy(np.concatenate(parts)) for parts in (x, z, fold))
     expected = measured(x, z, fold, MLP, 7).sse
-    np.testing.assert_allclose(store.read(output)[0]["stem/sse"], expected, rtol=1e-4)
+    np.testing.assert_allclose(store.read(output)[0]["own/stem/sse"], expected, rtol=1e-4)
 
 
 def test_more_folds_than_the_images_allow_are_told(walk, tmp_path):
-    layers, codes = {"stem": walk.activations["stem"][1:]}, walk.codes[1:]
+    layers, codes = {"stem": walk.activations["stem"][1:]}, {"own": walk.codes[1:]}
     with pytest.raises(StrataError, match=r"probes\.folds: 20 folds leave fewer than 2 images"):
         probe_layers(
             layers, codes, family="mlp", output=tmp_path / "vinfo.h5", folds=20, mlp=MLP, seed=0, memory_mb=256
@@ -208,7 +213,7 @@ def test_too_little_memory_is_told(walk, tmp_path):
     with pytest.raises(StrataError, match=r"probes\.memory_mb: 0 is too little for .* 4 units.*at least 1$"):
         probe_layers(
             {"stem": walk.activations["stem"]},
-            walk.codes,
+            codes_of(walk),
             family="mlp",
             output=tmp_path / "vinfo.h5",
             folds=3,

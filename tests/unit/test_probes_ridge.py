@@ -3,6 +3,7 @@ import pytest
 import torch
 from sklearn.linear_model import Ridge
 
+from strata.probes import ridge
 from strata.probes.cka import linear_cka
 from strata.probes.moments import Moments
 from strata.probes.ridge import v_information
@@ -32,8 +33,17 @@ def independent(x, z, fold, penalties=PENALTIES):
     Returns the value (K), and what every penalty costs within the other folds (folds × penalties × K).
     """
     x, z = x.astype(np.float64), z.astype(np.float64)
+    deviation = x.std(0)
+    varying = deviation[deviation > 1e-6 * np.hypot(deviation, x.mean(0))]
+    spread = len(varying) and varying.max() > 1000 * varying.min()
+    raw = x
 
     def errors(fit, held_out, penalty):
+        x = raw
+        if spread:
+            own = raw[fit].std(0)
+            x = raw[:, own > 1e-6 * np.abs(raw[fit].mean(0))] / own[own > 1e-6 * np.abs(raw[fit].mean(0))]
+            x = np.column_stack([x, np.zeros((len(x), raw.shape[1] - x.shape[1]))])
         unit = np.square(x[fit] - x[fit].mean(0)).sum() / x.shape[1]
         alpha = np.broadcast_to(np.asarray(penalty) * unit, z.shape[1])
         ridge = Ridge(alpha=alpha, solver="svd").fit(x[fit], z[fit])
@@ -68,6 +78,13 @@ def cases():
     )  # the folds of an inner fit have fewer images than units, those of an outer one as many
     yield "as many units as images", level, signal(level, 5, mixed)
     yield "units of very different sizes", x * np.logspace(-3, 3, 8), signal(x, 5, mixed)
+    yield (
+        "units that vary much less or more than their mean",
+        x * np.array([1e-4] * 4 + [1e4] * 4) + 3.0,
+        signal(x, 5, mixed),
+    )
+    dying = np.where(np.arange(120) > 2, 0, 1e-5 * normal(120, seed=3))[:, None]
+    yield "sizes, a constant and a dying unit", np.column_stack([x, np.full((120, 1), 7.0), dying]), signal(x, 5, mixed)
     yield "units far from zero", (x + 1000).astype(np.float32), signal(x, 5, mixed).astype(np.float32)
     yield "twin units", np.repeat(x, 2, axis=1), signal(x, 5, mixed)
     yield "constant and dead units", np.column_stack([x, np.ones((120, 1)), np.zeros((120, 1))]), signal(x, 5, mixed)
@@ -125,6 +142,40 @@ def test_the_unit_of_a_layer_does_not_matter(scale):
     found, expected = measured(scale * x, z, fold), measured(x, z, fold)
     torch.testing.assert_close(found.value, expected.value, atol=1e-9, rtol=0)
     assert torch.equal(found.penalty, expected.penalty)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_scales_of_single_units_do_not_matter_where_they_spread(dtype):
+    x, z = CASES["units of very different sizes"]
+    rescaled = x * 10.0 ** np.random.default_rng(3).permutation([-4, 4, -4, 4, 0, 1, -2, 3])
+    fold = folds_of(len(x))
+    found, expected = (measured(some.astype(dtype), z, fold) for some in (rescaled, x))
+    torch.testing.assert_close(found.value, expected.value, atol=1e-5, rtol=0)
+    assert found.value[0] > 0.95  # what small units tell is not lost
+
+
+@pytest.mark.parametrize(("ratio", "standardised"), [(990, False), (1010, True)])
+def test_units_are_standardised_where_they_spread_by_more_than_a_thousand(ratio, standardised):
+    x = normal(200, 4)
+    x = (x - x.mean(0)) / x.std(0) * np.array([1.0, 1.0, 1.0, ratio])
+    x, fold = np.column_stack([x, np.zeros(200), np.full(200, 5.0)]), np.arange(200) % 5
+    moments = moments_of(x, normal(200, 2, seed=4), fold)
+    fit = ridge.Ridge(moments, (0,), dtype=torch.float64)
+    assert (fit.s[-1] / fit.s[fit.s > 0][0] < 10) == standardised
+
+
+def test_probes_are_of_units_as_they_are():
+    x, z = CASES["units of very different sizes"]
+    fold = folds_of(len(x))
+    moments = moments_of(x, z, fold).centred()
+    fit = ridge.Ridge(moments, (2,), dtype=torch.float64)
+    weights, constants = fit.probes(moments.z, moments.xz, shrinkage=fit.shrinkage(torch.full((5,), 0.1)))
+    kept = fold != 2
+    deviation = x[kept].std(0)
+    peer = Ridge(alpha=0.1 * kept.sum()).fit(x[kept] / deviation, z[kept])
+    np.testing.assert_allclose(weights.numpy(), peer.coef_.T / deviation[:, None], rtol=1e-6)
+    told = (x - moments.origin_x.numpy()) @ weights.numpy() + (constants + moments.origin_z).numpy()
+    np.testing.assert_allclose(told, peer.predict(x / deviation), atol=1e-6 * np.abs(z).max())
 
 
 def test_a_feature_that_is_linear_in_the_layer_has_v_information_1():
