@@ -16,6 +16,8 @@ class Scale:
         Of the run.
     feature_count, units : int
         Rows of the last dictionary, and units of the penultimate layer.
+    probed : tuple of int
+        Units of every probed layer.
     pixels : int
         Bytes of an image.
     forward : float
@@ -34,6 +36,7 @@ class Scale:
     classes: int
     feature_count: int
     units: int
+    probed: tuple[int, ...]
     pixels: int
     forward: float
     encoding: float

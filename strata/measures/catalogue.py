@@ -33,19 +33,24 @@ class Measure:
         Function (one keyword argument for each of `inputs` and of `settings`) → tables by their names.
     inputs : tuple of str
         The files that it reads: `dictionary`, `checkpoint`, `codes`, `activations` (of the penultimate
-        layer; one a shard, as codes), `images` (one a shard).
+        layer; one a shard, as codes), `probed` (the same of every probed layer, one after the other), `images` (one a
+        shard), `half_dictionaries` (of the last checkpoint's features, discovered again in either half of the
+        images), `half_codes` (one a half and shard).
     costing : str
         Function (scale, and one keyword argument for each of `settings`) → seconds and bytes of memory, for one seed.
     settings : mapping
         Argument to the key of the configuration that it is given.
     tables : tuple of str
-        Names of the tables that it returns; they are written as `seed-<s>/<name>.csv`.
+        Names of the tables that it returns; they are written as
+        `seed-<s>/measured/<population>/<name>.csv`.
     every_checkpoint : bool
         Whether it is made once for every checkpoint and its own features, or for the last one alone.
     scalars : str
         Function (the first of its tables) → columns of features.csv, one row a feature; empty where it adds none.
     gathered : bool
         Whether the first of its tables is one that claims and figures read.
+    of_nulls : bool
+        Whether it is made of nulls too, because a claim looks at it.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Measure:
     every_checkpoint: bool = False
     scalars: str = ""
     gathered: bool = False
+    of_nulls: bool = False
 
     def given(self, config: "Config") -> dict[str, Any]:
         """Return its settings, of a configuration."""
@@ -122,8 +128,10 @@ MEASURES = {
             function="strata.measures.importance:importance_of_checkpoint",
             costing="strata.measures.importance:cost",
             inputs=("dictionary", "codes", "activations", "images"),
+            settings={"studied": "questions.images"},
             tables=("importance",),
             every_checkpoint=True,
+            of_nulls=True,
         ),
         Measure(
             name="feature_map",
@@ -146,9 +154,22 @@ MEASURES = {
                 "share": "questions.redundancy.share",
                 "subsets": "questions.redundancy.subsets",
                 "subset_seed": "questions.seed",
+                "studied": "questions.images",
             },
             tables=("redundancy",),
             scalars="strata.measures.redundancy:scalars",
+            of_nulls=True,
+        ),
+        Measure(
+            name="extrapolation",
+            about="Probing with fewer images",
+            function="strata.measures.extrapolation:extrapolation_of_features",
+            costing="strata.measures.extrapolation:cost",
+            inputs=("probed", "codes"),
+            settings={**_PROBES, "studied": "questions.images", "layers": "activations.layers"},
+            tables=("extrapolation",),
+            scalars="strata.measures.extrapolation:scalars",
+            gathered=True,
         ),
         Measure(
             name="robustness",
@@ -168,6 +189,16 @@ MEASURES = {
             tables=("robustness",),
             scalars="strata.measures.robustness:scalars",
             gathered=True,
+            of_nulls=True,
+        ),
+        Measure(
+            name="stability",
+            about="Matching features with those of half of the images",
+            function="strata.measures.stability:stability_of_features",
+            costing="strata.measures.stability:cost",
+            inputs=("dictionary", "codes", "half_dictionaries", "half_codes"),
+            tables=("stability",),
+            scalars="strata.measures.stability:scalars",
         ),
     )
 }

@@ -1,9 +1,14 @@
 """Complexity K and temporal decoding score Δ of every feature, from V-information (Fel et al. 2024)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from strata.probes.families import REFERENCE
+from strata.statistics import widening
+
+FLOOR = 0.1  # a ceiling below this is too near nothing to divide by
 
 
 def complexity(vinfo: np.ndarray) -> np.ndarray:
@@ -11,9 +16,63 @@ def complexity(vinfo: np.ndarray) -> np.ndarray:
     return 1 - np.clip(vinfo, 0, 1).mean(0)
 
 
-def temporal_decoding_score(vinfo: np.ndarray) -> np.ndarray:
-    """Return Δ = 1 − mean over epochs of I_V in the penultimate layer (epochs × features)."""
-    return 1 - np.clip(vinfo, 0, 1).mean(0)
+def relative(vinfo: np.ndarray, ceiling: np.ndarray, *, floor: float = FLOOR) -> np.ndarray:
+    """Return I_V ÷ ceiling, clipped to [0, 1] (layers × features); NaN where the ceiling is missing or below a floor.
+
+    A code is no linear function of its own layer, because it is never negative. What that layer tells of it, the
+    ceiling, is all that any can; divided by it, V-information tells depth alone.
+
+    Parameters
+    ----------
+    vinfo
+        Layers × features.
+    ceiling
+        V-information in the penultimate layer (features).
+    floor
+        The smallest ceiling that is divided by.
+    """
+    return np.clip(np.clip(vinfo, 0, 1) / np.where(ceiling >= floor, ceiling, np.nan), 0, 1)
+
+
+def relative_complexity(vinfo: np.ndarray, ceiling: np.ndarray, *, floor: float = FLOOR) -> np.ndarray:
+    """Return K of what can be decoded at all: 1 − mean over layers of I_V ÷ ceiling (see `relative`).
+
+    Parameters
+    ----------
+    vinfo
+        Layers × features.
+    ceiling
+        V-information in the penultimate layer (features).
+    floor
+        The smallest ceiling that is divided by.
+    """
+    return 1 - relative(vinfo, ceiling, floor=floor).mean(0)
+
+
+def error_over_folds(without: np.ndarray) -> np.ndarray:
+    """Return the standard error over images of values without each fold (folds × features).
+
+    The jackknife's, inflated for what the probes of two folds share (see `strata.statistics.widening`).
+    """
+    k = len(without)
+    squares = ((without - without.mean(0)) ** 2).sum(0)
+    return widening(k) * np.sqrt((k - 1) / k * squares)
+
+
+def temporal_decoding_score(vinfo: np.ndarray, epochs: Sequence[int]) -> np.ndarray:
+    """Return Δ = 1 − mean over epochs of I_V in the penultimate layer (epochs × features).
+
+    A checkpoint stands for the epochs since the one before, so that those that were not kept count too; where every
+    epoch is kept, this is the paper's mean.
+
+    Parameters
+    ----------
+    vinfo
+        Epochs × features.
+    epochs
+        Of the trained checkpoints.
+    """
+    return 1 - np.average(np.clip(vinfo, 0, 1), axis=0, weights=np.diff(epochs, prepend=0))
 
 
 def decodable_from(vinfo: np.ndarray, share: float = 0.5) -> np.ndarray:

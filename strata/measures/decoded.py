@@ -6,6 +6,7 @@ is judged by the probe that was not fitted to it.
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,7 @@ def decode(
     folds: int,
     penalties: Sequence[float],
     seed: int,
+    studied: str = "all",
 ) -> dict[str, np.ndarray]:
     """Decode some features from a layer.
 
@@ -54,15 +56,18 @@ def decode(
         Numbers of the features.
     folds, penalties, seed
         Of the probes (see `strata.probes.ridge.measure`).
+    studied
+        all images, or test: those alone that training never saw.
 
     Returns
     -------
     dict
-        `prediction`, the held-out prediction of the code of every image (images × features, shard by shard);
-        `weights`, the decoded direction, which is the mean of the probes of all folds (units × features);
-        `vinfo`, V-information (features).
+        `prediction`, the held-out prediction of the code of every image (images × features, shard by shard; NaN for
+        those that are not studied); `weights`, the decoded direction, which is the mean of the probes of all folds
+        (units × features); `vinfo`, V-information (features).
     """
-    moments = accumulate(activations, codes, layer=layer, folds=folds, seed=seed, chosen=chosen).centred()
+    how: dict[str, Any] = {"layer": layer, "folds": folds, "seed": seed, "studied": studied}
+    moments = accumulate(activations, codes, **how, chosen=chosen).centred()
     found = v_information(moments, penalties)
     assert found.penalty is not None
     probes = []
@@ -71,9 +76,9 @@ def decode(
         probes.append(fit.probes(moments.z, moments.xz, shrinkage=fit.shrinkage(found.penalty[fold])))
     weights, constants = (torch.stack(part) for part in zip(*probes, strict=True))  # folds × d × k, folds × k
     prediction = []
-    for block, _, fold_of_image in in_blocks(activations, codes, layer=layer, folds=folds, seed=seed):
+    for block, _, fold_of_image in in_blocks(activations, codes, **how):
         x = torch.from_numpy(block.astype(np.float64)).to(compute_device()) - moments.origin_x
-        z = x.new_zeros(len(x), len(chosen))
+        z = x.new_full((len(x), len(chosen)), torch.nan)
         for fold in range(folds):
             own = torch.from_numpy(fold_of_image == fold).to(x.device)
             z[own] = x[own] @ weights[fold] + constants[fold] + moments.origin_z
@@ -93,6 +98,7 @@ def decode_examples(
     folds: int,
     penalties: Sequence[float],
     seed: int,
+    studied: str = "all",
     output: str | Path,
 ) -> None:
     """Decode the example features from some layers, and write `<layer>/prediction`, `/weights` and `/vinfo`.
@@ -107,6 +113,8 @@ def decode_examples(
         See `examples`.
     folds, penalties, seed
         Of the probes (see `strata.probes.ridge.measure`).
+    studied
+        all images, or test: those alone that training never saw.
     output
         The shard.
     """
@@ -114,7 +122,7 @@ def decode_examples(
     arrays = {"features": chosen}
     for layer, shards in layers.items():
         for name, value in decode(
-            shards, codes, layer=layer, chosen=chosen, folds=folds, penalties=penalties, seed=seed
+            shards, codes, layer=layer, chosen=chosen, folds=folds, penalties=penalties, seed=seed, studied=studied
         ).items():
             arrays[f"{layer}/{name}"] = value
     store.write(output, arrays, kind="decoded", layers=list(layers), ranks=list(RANKS))

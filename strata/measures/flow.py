@@ -1,23 +1,40 @@
-"""Flow: at which block the skip branch carries a feature (Fel et al. 2024, figure 4)."""
+"""Flow: which branch of every block carries a feature, and from which block on (Fel et al. 2024, figure 4)."""
 
 import numpy as np
 import pandas as pd
 
 
-def earliness(branch_cka: pd.DataFrame) -> pd.Series:
-    """Return how early the skip branch carries a feature: mean over blocks of its CKA, as a share of the last block's.
+def by_block(branch_cka: pd.DataFrame) -> pd.DataFrame:
+    """Return the same rows with the columns block (its number) and branch (skip or main).
 
     Parameters
     ----------
     branch_cka
         Linear CKA with the branches: seed, layer, feature, cka.
     """
-    skip = _skip_cka(branch_cka)
-    return skip.mean(axis=1) / skip.iloc[:, -1].where(skip.iloc[:, -1] > 0)
+    parts = branch_cka["layer"].str.extract(r"^block-(?P<block>\d+)-(?P<branch>skip|main)$")
+    return branch_cka.assign(block=parts["block"].astype(int), branch=parts["branch"])
 
 
-def teleport_block(branch_cka: pd.DataFrame, share: float = 0.9) -> pd.Series:
-    """Return the number of the first block at which the skip branch holds a share of its final CKA with a feature.
+def skip_share(branch_cka: pd.DataFrame) -> pd.Series:
+    """Return the share of the skip branches in the CKA of a feature with both: sums over blocks; NaN where both are 0.
+
+    Parameters
+    ----------
+    branch_cka
+        Linear CKA with the branches: seed, layer, feature, cka.
+
+    Returns
+    -------
+    Series
+        One entry a seed and feature: 1, the skip branches carry all of it; ½, both carry as much.
+    """
+    skip, main = (_cka(branch_cka, branch).sum(axis=1) for branch in ("skip", "main"))
+    return (skip / (skip + main)).rename("skip_share")
+
+
+def arrival(branch_cka: pd.DataFrame, share: float = 0.9) -> pd.DataFrame:
+    """Return the number of the first block at which each branch holds a share of its last block's CKA with a feature.
 
     Parameters
     ----------
@@ -25,15 +42,22 @@ def teleport_block(branch_cka: pd.DataFrame, share: float = 0.9) -> pd.Series:
         Linear CKA with the branches: seed, layer, feature, cka.
     share
         Of the CKA at the last block.
+
+    Returns
+    -------
+    DataFrame
+        One row a seed and feature: skip, main; NaN where the last block's CKA is not positive.
     """
-    skip = _skip_cka(branch_cka)
-    blocks = skip.columns.str.extract(r"(\d+)", expand=False).astype(float)
-    reached = skip.to_numpy() >= share * skip.iloc[:, [-1]].to_numpy()
-    first = np.where(skip.iloc[:, -1] > 0, blocks.to_numpy()[reached.argmax(1)], np.nan)
-    return pd.Series(first, skip.index, name="teleport_block")
+    return pd.DataFrame({branch: _arrival(_cka(branch_cka, branch), share) for branch in ("skip", "main")})
 
 
-def _skip_cka(branch_cka: pd.DataFrame) -> pd.DataFrame:
-    """Return the CKA with the skip branches: a row a seed and feature, a column a block, first to last."""
-    skip = branch_cka[branch_cka["layer"].str.endswith("-skip")]
-    return skip.pivot(index=["seed", "feature"], columns="layer", values="cka")
+def _arrival(cka: pd.DataFrame, share: float) -> pd.Series:
+    last = cka.iloc[:, [-1]].to_numpy()
+    first = cka.columns.to_numpy(float)[(cka.to_numpy() >= share * last).argmax(1)]
+    return pd.Series(np.where(last[:, 0] > 0, first, np.nan), cka.index)
+
+
+def _cka(branch_cka: pd.DataFrame, branch: str) -> pd.DataFrame:
+    """Return the CKA with the branches of one kind: a row a seed and feature, a column a block, first to last."""
+    long = by_block(branch_cka)
+    return long[long["branch"] == branch].pivot(index=["seed", "feature"], columns="block", values="cka")

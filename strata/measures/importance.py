@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from strata import store
+from strata.errors import StrataError
 from strata.layers import PENULTIMATE
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def importance_of_checkpoint(
     *,
     activations: Sequence[str | Path],
     images: Sequence[str | Path],
+    studied: str = "all",
 ) -> dict[str, pd.DataFrame]:
     """Return Γ of every feature, averaged over the studied images, for each class that it can be asked of.
 
@@ -52,6 +54,8 @@ def importance_of_checkpoint(
         The shard of the dictionary.
     codes, activations, images
         Shards of its codes, of penultimate activations and of images, in the same order.
+    studied
+        all images, or test: those alone that training never saw.
 
     Returns
     -------
@@ -59,6 +63,11 @@ def importance_of_checkpoint(
         The table `importance`, one row a target and feature: target (whose logit y is: predicted, label or all),
         feature, importance (mean of |z ∂y/∂z|), signed_importance (mean of z ∂y/∂z). For all classes, both are also
         means over the classes.
+
+    Raises
+    ------
+    StrataError
+        If shards do not belong together, or no image is studied.
     """
     found, about = store.read(dictionary, kind="features")
     own = store.digest(found["dictionary"].tobytes())
@@ -74,12 +83,16 @@ def importance_of_checkpoint(
         with store.Shard(activation_shard, **expected) as shard:
             logits = shard.read("activations") @ found["head_weight"].T + found["head_bias"]
         with store.Shard(image_shard, kind="images", images=of) as shard:
-            labels = shard.read("labels")
+            labels, train = shard.read("labels"), shard.read("train")
+        if studied == "test":
+            z, logits, labels = z[~train], logits[~train], labels[~train]
         sums["predicted"] += importance(z, gradients, classes=logits.argmax(1))
         if "label" in sums:
             sums["label"] += importance(z, gradients, classes=labels)
         sums["all"] += z.sum(0) * np.stack([np.abs(gradients).mean(1), gradients.mean(1)])
         count += len(z)
+    if not count:
+        raise StrataError("config key questions.images must be all, because training saw all of the studied images")
     table = pd.concat(
         pd.DataFrame(
             {
@@ -120,7 +133,15 @@ def most_important(table: pd.DataFrame, share: float) -> pd.DataFrame:
     return table.nlargest(max(5, int(np.ceil(share * len(table)))), "importance")
 
 
-def cost(scale: "Scale") -> tuple[float, float]:
-    """Return seconds and bytes of memory, for one seed: codes of all checkpoints are read."""
+def cost(scale: "Scale", studied: str) -> tuple[float, float]:
+    """Return seconds and bytes of memory, for one seed: codes of all checkpoints are read.
+
+    Parameters
+    ----------
+    scale
+        How large the run is.
+    studied
+        Of no matter, since all images are read.
+    """
     codes = 4 * scale.feature_count
     return scale.checkpoints * scale.images * codes / scale.rates["disk"], 4 * scale.per_shard * codes

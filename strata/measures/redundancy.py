@@ -84,6 +84,7 @@ def redundancy_of_features(
     share: float,
     subsets: int,
     subset_seed: int,
+    studied: str = "all",
 ) -> dict[str, pd.DataFrame]:
     """Measure the redundancy of all features in the penultimate layer that they were found in.
 
@@ -95,6 +96,8 @@ def redundancy_of_features(
         Of the probes (see `strata.probes.ridge.measure`).
     share, subsets, subset_seed
         Share of the units in a subset, their number and seed.
+    studied
+        all images, or test: those alone that training never saw.
 
     Returns
     -------
@@ -111,7 +114,9 @@ def redundancy_of_features(
         units = random_subsets(shard.shape("activations")[1], share, subsets=subsets, seed=subset_seed)
     parts = []
     for chosen in feature_blocks(activations[0], codes[0], folds=folds, memory_mb=memory_mb):
-        moments = accumulate(activations, codes, layer=PENULTIMATE, folds=folds, seed=seed, chosen=chosen)
+        moments = accumulate(
+            activations, codes, layer=PENULTIMATE, folds=folds, seed=seed, chosen=chosen, studied=studied
+        )
         parts.append(torch.stack(redundancy(moments, penalties, subsets=units)))
     by_vinfo, by_cka = torch.cat(parts, 1).cpu().numpy()
     table = pd.DataFrame({"feature": np.arange(len(by_vinfo)), "redundancy": by_vinfo, "redundancy_cka": by_cka})
@@ -142,7 +147,7 @@ def cost(
     folds: int,
     penalties: Sequence[float],
     memory_mb: int | float,
-    **_: int,
+    **_: Any,
 ) -> tuple[float, float]:
     """Return seconds and bytes of memory, for one seed: all units are probed, then each subset from their moments.
 
@@ -155,7 +160,7 @@ def cost(
     folds, penalties, memory_mb
         Of the probes (see `strata.probes.ridge.measure`).
     **_
-        Seeds, which the cost does not depend on.
+        Seeds, and which images are studied, since all are read.
     """
     about: dict[str, Any] = {"folds": folds, "rates": scale.rates, "penalties": penalties}
     whole = ridge.seconds(scale.units, scale.feature_count, images=scale.images, width=scale.width, **about)

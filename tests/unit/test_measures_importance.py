@@ -1,4 +1,4 @@
-"""Importance, and the support of the network that unimportant features are together."""
+"""Importance: gradient × input of every feature."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,6 @@ import torch
 from strata import store
 from strata.errors import StrataError
 from strata.measures.importance import importance, importance_of_checkpoint, most_important
-from strata.measures.support import support_curve, support_of_seed
 from strata.networks.build import build
 from strata.networks.checkpoints import load
 
@@ -73,27 +72,3 @@ def test_the_most_important_features_are_a_share_but_at_least_five(n, share, cou
     table = pd.DataFrame({"importance": np.random.default_rng(0).permutation(n)})
     top = most_important(table, share)
     assert sorted(top["importance"]) == list(range(n - count, n))
-
-
-def test_the_support_curve_is_the_accuracy_of_the_head_on_what_is_kept():
-    rng = np.random.default_rng(0)
-    codes, gradients, bias = rng.random((50, 8)), rng.normal(size=(8, 3)), rng.normal(size=3)
-    labels, removed = rng.integers(0, 3, 50), rng.permutation(8)
-    found = support_curve(codes, gradients, bias=bias, labels=labels, removed=removed, steps=4)
-    for step, accuracy in enumerate(found):
-        kept = removed[8 - 2 * step :]
-        assert accuracy == ((codes[:, kept] @ gradients[kept] + bias).argmax(1) == labels).mean()
-
-
-def test_support_starts_from_all_features_whatever_the_order(walk):
-    table = pd.DataFrame({"feature": range(6), "complexity": [0.5, 0.1, np.nan, 0.3, 0.2, 0.9], "importance": range(6)})
-    given = {"code_shards": walk.codes, "image_shards": walk.images, "draws": 3, "seed": 0, "steps": 5}
-    found = support_of_seed(table, walk.dictionary, **given)
-    orders = found.groupby("order")["draw"].nunique()
-    assert orders.to_dict() == {"complex first": 1, "simple first": 1, "important first": 1, "random": 3}
-    assert found[found["share_kept"] == 1]["accuracy"].nunique() == 1
-    assert found[found["share_kept"] == 0]["accuracy"].nunique() == 1
-    tests = sum(int((~store.read(path)[0]["train"]).sum()) for path in walk.images)
-    assert (found["n"] == tests).all()
-    again = support_of_seed(table, walk.dictionary, **given)
-    pd.testing.assert_frame_equal(found, again)

@@ -105,7 +105,7 @@ def test_every_feature_has_a_row_and_features_probed_apart_have_the_same(of_walk
 
 def test_the_whole_layer_is_the_one_that_was_probed(of_walk, walk):
     """With all units, nothing is lost: the ratio is 1 just where the probes found V-information."""
-    found = store.read(walk.vinfo)[0]["penultimate/vinfo"]
+    found = store.read(walk.vinfo)[0]["epoch-002/penultimate/vinfo"]
     table = of_walk(share=1.0, subsets=1)
     np.testing.assert_allclose(table["redundancy"], np.where(found > 0, 1.0, np.nan))
 
