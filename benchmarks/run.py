@@ -9,6 +9,7 @@ from pathlib import Path
 
 import caching
 import codes
+import coverage
 import factorisation
 import matplotlib.pyplot as plt
 import probes
@@ -51,6 +52,10 @@ def sections() -> dict[str, tuple[str, object]]:
             lambda: caching.compare("torchvision:resnet18", {}, 224, 128),
         ),
         "store": ("A shard of 20,000 × 1,024 float32 (82 MB) written and read back", caching.compare_store),
+        "coverage": (
+            "Coverage of the 95 % intervals that Strata prints, by simulation (all conditions: coverage.csv)",
+            coverage.compare,
+        ),
         "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),
         "larger": (
             f"ResNet-18 on {whole_runs.CLASSES * whole_runs.IMAGES:,} JPEG files of {whole_runs.SIDE} × "

@@ -1,133 +1,281 @@
-"""Estimates with intervals: the percentile bootstrap, the jackknife, correlations, effect sizes, corrected p-values.
+"""Estimates with intervals that cover: the jackknife over groups for one network, Student's t over several.
 
-Statistics work on many samples at once: a sample is an array of rows × columns, and whatever axes come before these two
-are kept, so that all resamples of a bootstrap are one array.
+What is measured of one network is uncertain because its features are a sample. Features of one class resemble each
+other, so the class is what is left out: the statistic without each group of classes in turn tells its standard error
+(the delete-a-group jackknife; Efron & Tibshirani 1993, ch. 11), and Student's t with as many degrees of freedom as
+groups, less one, the interval. With several networks the network is the unit: one statistic each, whose mean has a t
+interval, the random-effects estimate with equal weights. Correlations are treated on Fisher's z. How often these
+intervals cover is measured in `benchmarks/coverage.py`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-_AT_ONCE = 2**18  # rows that are resampled in one array: they still fit a processor's cache
+MOST_GROUPS = 20  # into which classes are joined, where there are more: quantiles need groups of several rows
+FEWEST_GROUPS = 8  # with fewer classes, rows are left out in place of classes
 
 Null = float | tuple[float, float]
 
 
-@dataclass
+@dataclass(frozen=True)
+class Scale:
+    """A scale on which a statistic is nearly normal.
+
+    Attributes
+    ----------
+    to, back
+        To the scale, and back to the statistic.
+    """
+
+    to: Callable[[Any], Any]
+    back: Callable[[Any], Any]
+
+
+PLAIN = Scale(lambda value: value, lambda value: value)
+FISHER = Scale(lambda r: np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)), np.tanh)
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """A statistic with its bootstrap interval and p-value; all NaN where it is not defined."""
+    """A statistic with its interval and p-value; all NaN where it is not defined.
+
+    Attributes
+    ----------
+    value, low, high
+        The statistic, and the ends of its interval.
+    p_value
+        Two-sided; of a test for equivalence, twice the larger of the two one-sided ones, as the interval has two tails.
+    error, free
+        Standard error on the scale, and its degrees of freedom.
+    """
 
     value: float
     low: float
     high: float
     p_value: float
+    error: float = float("nan")
+    free: float = float("nan")
 
 
-def bootstrap(
-    statistic: Callable[..., np.ndarray],
-    groups: Sequence[np.ndarray],
+UNDEFINED = Estimate(*[float("nan")] * 4)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some columns of a table, and what rows are left out together.
+
+    Attributes
+    ----------
+    values
+        Rows × columns.
+    groups
+        Number of every row's group, from 0.
+    """
+
+    values: np.ndarray
+    groups: np.ndarray
+
+
+def groups_of(labels: Any) -> np.ndarray:
+    """Return the number of every row's group: its class, or, where these are few, its own; at most `MOST_GROUPS`."""
+    names, numbers = np.unique(np.asarray(labels, str), return_inverse=True)
+    return (numbers if len(names) >= FEWEST_GROUPS else np.arange(len(numbers))) % MOST_GROUPS
+
+
+def over_groups(
+    statistic: Callable[..., float],
+    parts: Sequence[Rows],
     *,
     null: Null,
-    resamples: int,
     confidence: float,
-    seed: int,
+    scale: Scale = PLAIN,
+    trust: float = 1.0,
 ) -> Estimate:
-    """Estimate a statistic with a percentile interval (Efron & Tibshirani 1993, ch. 13).
+    """Estimate a statistic of one network, with an interval over groups of rows.
 
     Parameters
     ----------
     statistic
-        Takes the groups, as many as are given, with an axis of resamples before their own, and keeps it.
-    groups
-        Arrays whose rows (first axis) are resampled with replacement, every group by itself.
+        Takes the values of the parts, as many as are given.
+    parts
+        What it is computed from; a group is left out of all parts at once.
     null
         The value that the p-value tests against. A pair of values is tested for equivalence: against the statistic
         lying at one of them or beyond (two one-sided tests, Schuirmann 1987).
-    resamples
-        How many.
     confidence
         Coverage of the interval.
-    seed
-        Of the resampling.
-
-    Raises
-    ------
-    TypeError
-        If the statistic does not return one value a resample.
+    scale
+        On which the statistic is nearly normal.
+    trust
+        Degrees of freedom a group, for statistics of which a few groups tell most.
     """
-    if not all(map(len, groups)):
-        return Estimate(*[float("nan")] * 4)
-    draws = _draws(statistic, groups, resamples, np.random.default_rng(seed))
-    draws = draws[np.isfinite(draws)]
-    if not len(draws):
-        return Estimate(*[float("nan")] * 4)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    return Estimate(float(statistic(*groups)), float(low), float(high), _p_value(draws, null))
+    if not all(len(part.values) for part in parts):
+        return UNDEFINED
+    whole = float(statistic(*(part.values for part in parts)))
+    numbers = np.unique(np.concatenate([part.groups for part in parts]))
+    kept = ([part.values[part.groups != number] for part in parts] for number in numbers)
+    without = np.array([float(statistic(*values)) if all(map(len, values)) else np.nan for values in kept])
+    without = without[np.isfinite(without)]
+    return jackknifed(whole, without, null=null, confidence=confidence, scale=scale, trust=trust)
 
 
-def jackknife(whole: float, without: Sequence[float], *, confidence: float) -> tuple[float, float]:
-    """Return a Student interval from delete-one values (Efron & Tibshirani 1993, ch. 11).
+def jackknifed(
+    whole: float,
+    without: Sequence[float] | np.ndarray,
+    *,
+    null: Null = 0.0,
+    confidence: float,
+    scale: Scale = PLAIN,
+    inflation: float = 1.0,
+    trust: float = 1.0,
+) -> Estimate:
+    """Return the estimate that delete-a-group values make.
 
     Parameters
     ----------
     whole
         The statistic of all groups.
     without
-        The statistic without each of the g groups in turn; g − 1 are the degrees of freedom.
+        The statistic without each of the g groups in turn; g − 1 are the degrees of freedom, times `trust`.
+    null, confidence, scale, trust
+        See `over_groups`.
+    inflation
+        What the standard error is multiplied by, where groups are not independent of each other.
+    """
+    values = scale.to(np.asarray(without, float))
+    free = len(values) - 1
+    if free < 1 or not np.isfinite(whole):
+        return UNDEFINED
+    error = inflation * np.sqrt(free / len(values) * ((values - values.mean()) ** 2).sum())
+    return student(float(scale.to(whole)), error, free=trust * free, null=null, confidence=confidence, scale=scale)
+
+
+def widening(folds: int) -> float:
+    """Return what a jackknife's standard error over folds is multiplied by, for what the probes of two folds share.
+
+    Probes are fitted to the images of all other folds, so that what folds tell is not independent: of k folds the
+    variance is 1/k + 1/(k − 1) in place of 1/k (Nadeau & Bengio 2003).
+    """
+    return float(np.sqrt(1 + folds / (folds - 1)))
+
+
+def over_seeds(values: Sequence[float], *, null: Null, confidence: float, scale: Scale = PLAIN) -> Estimate:
+    """Return the mean of one statistic a network, with an interval over networks (random effects, equal weights).
+
+    Parameters
+    ----------
+    values
+        One a network, at least 2.
+    null, confidence, scale
+        See `over_groups`.
+    """
+    own = scale.to(np.asarray(values, float))
+    if not np.isfinite(own).all():
+        return UNDEFINED
+    error = own.std(ddof=1) / np.sqrt(len(own))
+    return student(own.mean(), error, free=len(own) - 1, null=null, confidence=confidence, scale=scale)
+
+
+def student(
+    value: float, error: float, *, free: float, null: Null, confidence: float, scale: Scale = PLAIN
+) -> Estimate:
+    """Return an estimate by Student's t.
+
+    Parameters
+    ----------
+    value, error, free
+        The statistic on the scale, its standard error, and the degrees of freedom of that.
+    null, confidence, scale
+        See `over_groups`.
+    """
+    half = stats.t.ppf((1 + confidence) / 2, free) * error
+    if isinstance(null, tuple):
+        inside = min(value - scale.to(null[0]), scale.to(null[1]) - value)
+        tail = _tail(inside, error, free)
+    else:
+        tail = _tail(abs(value - scale.to(null)), error, free)
+    back = scale.back
+    low, high = float(back(value - half)), float(back(value + half))
+    return Estimate(float(back(value)), low, high, min(1.0, 2 * tail), float(error), float(free))
+
+
+def difference(one: Estimate, other: Estimate, *, confidence: float, scale: Scale = PLAIN) -> Estimate:
+    """Return the difference of two independent estimates, on their scale (Welch 1947).
+
+    Parameters
+    ----------
+    one, other
+        Of one network each.
     confidence
         Coverage of the interval.
+    scale
+        That both were made on.
     """
-    values = np.asarray(without, float)
-    free = len(values) - 1
-    error = np.sqrt(free / len(values) * ((values - values.mean()) ** 2).sum())
-    half = stats.t.ppf((1 + confidence) / 2, free) * error
-    return float(whole - half), float(whole + half)
+    squares = np.array([one.error, other.error]) ** 2
+    value, error = float(scale.to(one.value) - scale.to(other.value)), np.sqrt(squares.sum())
+    if not np.isfinite(value) or not np.isfinite(error):
+        return UNDEFINED
+    shares = (squares**2 / np.array([one.free, other.free])).sum()
+    free = squares.sum() ** 2 / shares if shares > 0 else one.free + other.free
+    return student(value, error, free=free, null=0.0, confidence=confidence)
 
 
 def corrected(p_values: Sequence[float]) -> list[float]:
     """Return the p-values of a family, corrected after Benjamini & Hochberg (1995); NaN stays and is not counted."""
-    found = np.asarray(p_values, float)
+    found = np.array(p_values, float)
     defined = ~np.isnan(found)
     found[defined] = stats.false_discovery_control(found[defined])
     return found.tolist()
 
 
-def pearson(pairs: np.ndarray) -> np.ndarray:
-    """Return the correlation of two columns (… × n × 2); NaN where one is constant."""
-    x, y = np.moveaxis(pairs - pairs.mean(-2, keepdims=True), -1, 0)
-    varies = (np.ptp(pairs, axis=-2) > 0).all(-1)
-    return (x * y).sum(-1) / np.sqrt(np.where(varies, (x * x).sum(-1) * (y * y).sum(-1), np.nan))
+def pearson(columns: np.ndarray) -> float:
+    """Return the correlation of two columns (n × 2), given those that follow (n × more); NaN where one is constant.
+
+    Given others, it is that of what the others leave of the two in a linear fit: the partial correlation.
+    """
+    if len(columns) < 3 or (np.ptp(columns[:, :2], axis=0) == 0).any():
+        return float("nan")
+    centred = columns - columns.mean(0)
+    pair, others = centred[:, :2], centred[:, 2:]
+    left = pair - others @ np.linalg.lstsq(others, pair, rcond=None)[0] if others.size else pair
+    sizes = np.linalg.norm(left, axis=0)
+    if (sizes <= 1e-9 * np.linalg.norm(pair, axis=0)).any():  # the others tell it all, but for rounding
+        return float("nan")
+    return float(np.clip(left[:, 0] @ left[:, 1] / sizes.prod(), -1, 1))
 
 
-def spearman(pairs: np.ndarray) -> np.ndarray:
-    """Return the correlation of the ranks of two columns (… × n × 2); ties share their mean rank."""
-    return pearson(stats.rankdata(pairs, axis=-2))
+def spearman(columns: np.ndarray) -> float:
+    """Return the correlation of the ranks of two columns (n × 2), given the ranks of those that follow (n × more)."""
+    return pearson(stats.rankdata(columns, axis=0)) if len(columns) else float("nan")
 
 
-def spread(values: np.ndarray) -> np.ndarray:
-    """Return the 90th minus the 10th percentile of one column (… × n × 1)."""
-    low, high = np.quantile(values[..., 0], [0.1, 0.9], axis=-1)
-    return high - low
+def spread(values: np.ndarray) -> float:
+    """Return the 90th minus the 10th percentile of one column (n × 1), as Harrell & Davis (1982) estimate them.
+
+    A mean of all values in their order, most of those near the percentile: it is smooth, which the jackknife needs.
+    """
+    return float(np.sort(values[:, 0]) @ _weights_of_spread(len(values)))
 
 
-def mean_change(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return the difference of the means of two samples of one column (… × n × 1).
+def mean_change(before: np.ndarray, after: np.ndarray) -> float:
+    """Return the difference of the means of two samples of one column.
 
     Parameters
     ----------
     before, after
-        … × n × 1; each may have an n of its own.
+        n × 1; each may have an n of its own.
     """
-    return after.mean((-2, -1)) - before.mean((-2, -1))
+    return float(after.mean() - before.mean())
 
 
-def mean_difference(pairs: np.ndarray) -> np.ndarray:
-    """Return the mean of the first minus the second column (… × n × 2)."""
-    return (pairs[..., 0] - pairs[..., 1]).mean(-1)
+def mean_difference(pairs: np.ndarray) -> float:
+    """Return the mean of the first minus the second column (n × 2)."""
+    return float((pairs[:, 0] - pairs[:, 1]).mean())
 
 
 def cohens_d(before: np.ndarray, after: np.ndarray) -> float:
@@ -160,24 +308,16 @@ def ratio(value: Any, size: Any) -> float:
     return float(value / size) if size > 0 else float("nan")
 
 
-def _draws(
-    statistic: Callable[..., np.ndarray], groups: Sequence[np.ndarray], resamples: int, rng: np.random.Generator
-) -> np.ndarray:
-    chunk = max(1, _AT_ONCE // sum(map(len, groups)))
-    parts = []
-    for start in range(0, resamples, chunk):
-        count = min(chunk, resamples - start)
-        values = statistic(*(group[rng.integers(len(group), size=(count, len(group)))] for group in groups))
-        if np.shape(values) != (count,):
-            raise TypeError(f"a statistic must return one value a resample ({count}), not shape {np.shape(values)}")
-        parts.append(values)
-    return np.concatenate(parts)
+@cache
+def _weights_of_spread(n: int) -> np.ndarray:
+    """Return what each of n values in their order weighs in the 90th minus the 10th percentile."""
+    ends = np.arange(n + 1) / n
+    high, low = (np.diff(stats.beta.cdf(ends, p * (n + 1), (1 - p) * (n + 1))) for p in (0.9, 0.1))
+    return high - low
 
 
-def _p_value(draws: np.ndarray, null: Null) -> float:
-    """Return twice the share of resamples on the null's far side, as the interval has two tails."""
-    if isinstance(null, tuple):
-        beyond = max((draws <= null[0]).sum(), (draws >= null[1]).sum())
-    else:
-        beyond = min((draws <= null).sum(), (draws >= null).sum())
-    return min(1.0, 2 * float(beyond + 1) / (len(draws) + 1))
+def _tail(distance: float, error: float, free: float) -> float:
+    """Return the share of a t distribution beyond a distance from its middle; of no error, none or all."""
+    if error == 0:
+        return float(distance <= 0)
+    return float(stats.t.sf(distance / error, free))
