@@ -1,17 +1,26 @@
 """What a claim is: which numbers it looks at, what it computes from them, and where that has to lie."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from strata.config.keys import Questions
-from strata.statistics import Estimate, Null
+from strata.statistics import FISHER, PLAIN, Estimate, Null, Rows, Scale, groups_of, pearson, spearman
 
 Tables = dict[str, pd.DataFrame]
-Parts = tuple[np.ndarray, ...]
+Frames = tuple[pd.DataFrame, ...]
+
+# What a correlation with complexity may owe to something else than complexity: columns of features.
+CONFOUNDS = {
+    "ceiling": ("ceiling",),
+    "firing rate and mean code": ("firing_rate", "mean_code"),
+    "all of these": ("ceiling", "firing_rate", "mean_code"),
+}
+# The same with V-information divided by the ceiling.
+RELATIVE = {"complexity": "relative_complexity", "temporal_decoding_score": "relative_decoding_score"}
 
 
 class Absent(Exception):
@@ -20,7 +29,7 @@ class Absent(Exception):
 
 @dataclass(frozen=True)
 class Statistic:
-    """What is computed from the parts of a claim, arrays of rows × columns (see `strata.statistics`).
+    """What is computed from the parts of a claim, arrays of rows × columns.
 
     Attributes
     ----------
@@ -30,15 +39,21 @@ class Statistic:
         Its effect size, and what that is called.
     n
         What is counted; all rows, unless said otherwise.
-    ranked
-        The same of ranks, for correlations.
+    scale
+        On which the number is nearly normal.
+    trust
+        Degrees of freedom a group (see `strata.statistics.over_groups`).
     """
 
-    of: Callable[..., np.ndarray]
-    effect: Callable[..., Any]
+    of: Callable[..., float]
+    effect: Callable[..., float]
     effect_name: str
     n: Callable[..., int] = lambda *parts: sum(map(len, parts))
-    ranked: Callable[..., np.ndarray] | None = None
+    scale: Scale = PLAIN
+    trust: float = 1.0
+
+
+CORRELATION = Statistic(spearman, pearson, "Pearson r", scale=FISHER)
 
 
 @dataclass(frozen=True)
@@ -57,19 +72,30 @@ class Claim:
         What the number is called that it is judged by.
     figure
         Name of the figure that shows it.
-    parts
-        Takes the tables of one seed and the section `questions`; returns arrays whose rows are resampled, each array
-        by itself. Raises Absent if the run has not measured them.
+    frames
+        Takes the tables of one network and the section `questions`; returns the tables that are looked at. Raises
+        Absent if the run has not measured them.
+    columns
+        Those of them that the statistic is computed from, all where none is named; of a correlation, the two that are
+        correlated.
     computed
         What is computed from these.
     side, bound
         Where the statistic has to lie: above or below the bound, or within ±bound.
     controls
         Ids of the controls that it rests on.
+    by
+        The column whose values are left out one by one: classes, or groups of images.
     of_images
         Whether the statistic is one of images, so that its interval over images is told too.
+    of_learning
+        Whether it speaks of learning the task, of which a network that has not learned it tells nothing.
     unit
         What `n` of its finding counts.
+    beside
+        Names of other columns of the frames that are told as the statistic is, with what they are called.
+    note
+        Takes the tables of one network and the section `questions`; says what a reader has to know besides, or "".
     """
 
     id: str
@@ -77,30 +103,86 @@ class Claim:
     claim: str
     statistic: str
     figure: str
-    parts: Callable[[Tables, Questions], Parts]
+    frames: Callable[[Tables, Questions], Frames]
+    columns: tuple[str, ...]
     computed: Statistic
     side: Literal["above", "below", "within"]
     bound: float = 0.0
     controls: tuple[str, ...] = ("control.shuffled",)
+    by: str = "class"
     of_images: bool = False
+    of_learning: bool = False
     unit: str = "features"
+    beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    note: Callable[[Tables, Questions], str] = lambda tables, settings: ""
 
     @property
     def null(self) -> Null:
         """What the p-value tests against."""
         return (-self.bound, self.bound) if self.side == "within" else self.bound
 
-    def verdict(self, e: Estimate) -> str:
-        """Judge by where the interval lies."""
+    def parts(
+        self,
+        tables: Tables,
+        settings: Questions,
+        *,
+        columns: Sequence[str] = (),
+        given: Sequence[str] = (),
+        among: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame,
+    ) -> tuple[Rows, ...]:
+        """Return what the statistic is computed from, of one network.
+
+        Parameters
+        ----------
+        tables
+            Of one network, by their names.
+        settings
+            The section `questions` of the configuration.
+        columns
+            Others in place of the claim's own.
+        given
+            Columns that are held fixed (of correlations).
+        among
+            Chooses rows of a frame.
+
+        Raises
+        ------
+        Absent
+            If the run has not measured them.
+        """
+        parts = []
+        for frame in self.frames(tables, settings):
+            wanted = [*(columns or self.columns or frame.columns.drop(self.by)), *given]
+            lacking = [column for column in wanted if column not in frame]
+            if lacking:
+                raise Absent(f"no column {lacking[0]}")
+            known = among(frame).dropna(subset=wanted)
+            parts.append(Rows(known[wanted].to_numpy(float), groups_of(known[self.by])))
+        return tuple(parts)
+
+    def lies(self, e: Estimate, *, confidence: float, p_value: float | None = None) -> str:
+        """Judge by where the interval lies, and by the p-value: supported, not supported, undecided.
+
+        Parameters
+        ----------
+        e
+            The estimate.
+        confidence
+            Coverage of its interval: 1 − the largest p-value that decides.
+        p_value
+            The adjusted one; that of the estimate where there is none.
+        """
         bounds = {
             "above": (self.bound, np.inf),
             "below": (-np.inf, self.bound),
             "within": (-self.bound, self.bound),
         }
         low, high = bounds[self.side]
+        decided = (e.p_value if p_value is None else p_value) < 1 - confidence
         if low < e.low and e.high < high:
-            return "supported"
-        return "not supported" if e.high < low or high < e.low else "undecided"
+            return "supported" if decided else "undecided"
+        against = e.high < low or high < e.low
+        return "not supported" if against and (decided or self.side == "within") else "undecided"
 
 
 def rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
@@ -109,7 +191,7 @@ def rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
     Parameters
     ----------
     tables
-        Of one seed, by their names.
+        Of one network, by their names.
     name
         Of the table.
     *columns
@@ -126,26 +208,13 @@ def rows(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
     return found
 
 
-def array(table: pd.DataFrame, *columns: str) -> np.ndarray:
-    """Return some columns of a table, rows × columns.
-
-    Parameters
-    ----------
-    table
-        One that has them.
-    *columns
-        Their names, in the order of the array.
-    """
-    return table[list(columns)].to_numpy(float)
-
-
 def control_vinfo(tables: Tables, control: str) -> pd.DataFrame:
     """Return the V-information of a control, features × layers; features without any are left out.
 
     Parameters
     ----------
     tables
-        Of one seed, by their names.
+        Of one network, by their names.
     control
         Name of one of `strata.claims.controls`.
     """

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pandas as pd
 
-from strata.claims.claim import Claim, Parts, Statistic, Tables, array, control_vinfo, rows
+from strata.claims.claim import Claim, Frames, Statistic, Tables, control_vinfo, rows
 from strata.claims.controls import Control
 from strata.layers import PENULTIMATE
 from strata.measures.complexity import complexity
@@ -23,8 +23,8 @@ class Shown:
     ----------
     statistic
         What it is called; {control} stands for what the control is.
-    parts
-        Takes the tables of one seed and the name of a control; returns what the statistic is computed from.
+    frames
+        Takes the tables of one network and the name of a control; returns what the statistic is computed from.
     computed
         The statistic.
     side, bound
@@ -34,7 +34,7 @@ class Shown:
     """
 
     statistic: str
-    parts: Callable[[Tables, str], Parts]
+    frames: Callable[[Tables, str], Frames]
     computed: Statistic
     side: Literal["above", "below", "within"]
     bound: float = 0.0
@@ -50,7 +50,8 @@ def claim_of(control: Control) -> Claim:
         claim=control.claim,
         statistic=shown.statistic.format(control=control.about),
         figure="controls",
-        parts=lambda tables, settings: shown.parts(tables, control.name),
+        frames=lambda tables, settings: shown.frames(tables, control.name),
+        columns=(),
         computed=shown.computed,
         side=shown.side,
         bound=shown.bound,
@@ -58,45 +59,52 @@ def claim_of(control: Control) -> Claim:
     )
 
 
-def _largest_mean(tables: Tables, control: str) -> Parts:
-    return (control_vinfo(tables, control).to_numpy(),)
+def _largest_mean(tables: Tables, control: str) -> Frames:
+    return (_with_class(control_vinfo(tables, control), tables),)
 
 
-def _excess_width(tables: Tables, control: str) -> Parts:
+def _both_complexities(tables: Tables, control: str) -> Frames:
     layers = control_vinfo(tables, control).drop(columns=PENULTIMATE, errors="ignore")
-    other = complexity(layers.to_numpy().T)[:, None]
-    return array(rows(tables, "features", "complexity"), "complexity"), other
+    other = pd.DataFrame({"complexity": complexity(layers.to_numpy().T)}, index=layers.index)
+    return rows(tables, "features", "complexity")[["complexity", "class"]], _with_class(other, tables)
 
 
-def _paired_change(tables: Tables, control: str) -> Parts:
+def _pairs(tables: Tables, control: str) -> Frames:
     other = control_vinfo(tables, control)
     deepest = other.columns[-1]
     own = rows(tables, "features", f"vinfo_{deepest}").set_index("feature")[f"vinfo_{deepest}"]
-    return (pd.concat([own, other[deepest]], axis=1, join="inner").to_numpy(),)
+    both = pd.concat([own.rename("trained"), other[deepest].rename("control")], axis=1, join="inner")
+    return (_with_class(both, tables),)
+
+
+def _with_class(by_feature: pd.DataFrame, tables: Tables) -> pd.DataFrame:
+    """Give rows of features the class that these were discovered in, which is left out with others of it."""
+    return by_feature.join(tables["features"].set_index("feature")["class"])
 
 
 SHOWN = {
     "nothing is decodable": Shown(
         statistic="mean V-information, in the layer where it is largest",
-        parts=_largest_mean,
-        computed=Statistic(lambda v: v.mean(-2).max(-1), lambda v: v.mean(-2).max(-1), "share of variance"),
+        frames=_largest_mean,
+        computed=Statistic(lambda v: float(v.mean(0).max()), lambda v: float(v.mean(0).max()), "share of variance"),
         side="below",
         bound=NOTHING,
         controls=(),
     ),
     "complexity spreads less": Shown(
         statistic="complexity, 90th − 10th percentile, features − {control}",
-        parts=_excess_width,
+        frames=_both_complexities,
         computed=Statistic(
             lambda k, other: spread(k) - spread(other),
             lambda k, other: ratio(spread(k), spread(other)),
             "ratio of both",
+            trust=0.5,
         ),
         side="above",
     ),
     "the last layer tells less": Shown(
         statistic="mean V-information, trained − {control}",
-        parts=_paired_change,
+        frames=_pairs,
         computed=Statistic(mean_difference, paired_d, "Cohen's d of the pairs"),
         side="above",
     ),

@@ -21,7 +21,7 @@ QUESTIONS = {
 
 @dataclass
 class Finding:
-    """A claim, tested; the verdict follows from the interval alone, and is undecided where a control fails.
+    """A claim, tested.
 
     Attributes
     ----------
@@ -34,25 +34,36 @@ class Finding:
     statistic
         What the number is called that it is judged by.
     value, ci_low, ci_high, p_value
-        The statistic over the features of all seeds, with a bootstrap interval over features (within seeds).
+        The statistic with its interval: of one network, over its features; of several, over networks.
     n
         How many `unit` the statistic looks at.
     verdict
-        supported, not supported or undecided.
+        supported, not supported or undecided; supported only if `alone` is, and nothing of `because` speaks against it.
     p_adjusted
         After Benjamini & Hochberg over all claims but the controls, which have none.
+    alone
+        What interval and adjusted p-value alone would decide.
+    because
+        What makes the verdict undecided although `alone` is not, in words.
+    nulls
+        null, value, difference, ci_low, ci_high, p_value, beaten: the same statistic where there is nothing to find,
+        and how far the claim's differs from it (of correlations, in Fisher's z).
+    given
+        given, value, ci_low, ci_high, n, verdict: the same correlation with confounds held fixed, with relative
+        complexity, of stable features alone.
+    beside
+        what, value, ci_low, ci_high: the same of other numbers than the one that is judged by.
+    note
+        What a reader has to know besides.
     effect, effect_name
         Its size, in a unit that can be compared with other studies.
-    spearman, spearman_low, spearman_high
-        The same correlation of ranks; only of correlations.
     images_low, images_high
         Jackknife interval over images, by the probes' held-out folds; only of statistics of images. Importance is that
-        of all images throughout; that two folds' probes share most of what they were fitted to makes it a little narrow
-        (Bengio & Grandvalet 2004).
+        of all images throughout. Its width makes up for what the probes of two folds share (Nadeau & Bengio 2003).
     by_seed
-        seed, value, ci_low, ci_high, verdict of each seed alone.
+        seed, value, ci_low, ci_high, verdict of each network alone.
     seeds_sd
-        Standard deviation of the value between seeds.
+        Standard deviation of the value between networks.
     figure
         Name of the figure that shows it.
     controls
@@ -72,11 +83,14 @@ class Finding:
     n: int
     verdict: str
     p_adjusted: float | None = None
+    alone: str = ""
+    because: list[str] = field(default_factory=list)
+    nulls: list[dict[str, Any]] = field(default_factory=list)
+    given: list[dict[str, Any]] = field(default_factory=list)
+    beside: list[dict[str, Any]] = field(default_factory=list)
+    note: str = ""
     effect: float | None = None
     effect_name: str = ""
-    spearman: float | None = None
-    spearman_low: float | None = None
-    spearman_high: float | None = None
     images_low: float | None = None
     images_high: float | None = None
     by_seed: list[dict[str, Any]] = field(default_factory=list)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from strata import store
 from strata.claims import ground_truth, testing
+from strata.claims.claim import CONFOUNDS
 from strata.claims.finding import QUESTIONS, Finding
 from strata.config.keys import Questions, Shapes
 
@@ -20,6 +21,7 @@ def judged(
     found: Mapping[str, pd.DataFrame],
     settings: Questions,
     *,
+    nulls: Mapping[str, Mapping[str, pd.DataFrame]],
     layers: Sequence[str],
     shapes: Shapes | None = None,
 ) -> tuple[list[Finding], list[str]]:
@@ -28,10 +30,12 @@ def judged(
     Parameters
     ----------
     found
-        Tables by their names (see `strata.claims.testing.findings`); with `factor_errors` and `interventions`, where
-        images are made here.
+        Tables by their names (see `strata.claims.testing.findings`); with `factor_errors`,
+        `calibration_errors` and `interventions`, where images are made here.
     settings
         The section `questions` of the configuration.
+    nulls
+        What nulls are called, to their tables.
     layers
         Those that complexity is the mean over.
     shapes
@@ -42,12 +46,31 @@ def judged(
     findings, left_out
         What came of it, and what this run cannot test.
     """
-    looked_at = {name: table for name, table in found.items() if name in testing.TABLES}
+    looked_at = _looked_at(found)
+    others = {name: _looked_at(own) for name, own in nulls.items()}
     also = []
     if shapes:
-        factors = (found["factor_errors"], found["interventions"])
-        also = ground_truth.findings(*factors, layers=layers, shapes=shapes, settings=settings)
-    return testing.findings(settings, also, **looked_at), testing.left_out(settings, **looked_at)
+        factors = {name: found[name] for name in ("factor_errors", "calibration_errors", "interventions")}
+        also = ground_truth.findings(**factors, layers=layers, shapes=shapes, settings=settings)
+    return testing.findings(settings, also=also, nulls=others, **looked_at), testing.left_out(settings, **looked_at)
+
+
+def by_null(tables: Mapping[str, pd.DataFrame], called: Mapping[str, str]) -> dict[str, dict[str, pd.DataFrame]]:
+    """Return the tables of every null, by what it is called.
+
+    Parameters
+    ----------
+    tables
+        Of all nulls together, whose names are in the column `null`.
+    called
+        Name of a null to what it is called.
+    """
+    names = tables["features"]["null"].unique()
+    return {called[null]: {name: own[own["null"] == null] for name, own in tables.items()} for null in names}
+
+
+def _looked_at(found: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    return {name: table for name, table in found.items() if name in testing.TABLES}
 
 
 def notes(
@@ -65,7 +88,8 @@ def notes(
     features
         One row a feature and seed.
     codes
-        How well codes reconstruct the activations, one row a seed, epoch and shard: epoch, r2, zeros, unsolved.
+        How well codes reconstruct the activations, one row a seed, epoch and shard: epoch, r2, zeros, unsolved,
+        ambiguous.
     history
         One row a seed and epoch of training: epoch, accuracy.
     skipped
@@ -81,9 +105,16 @@ def notes(
         if accuracy.notna().all()
         else "accuracy: not measured, because the head tells other classes than those of the images",
         f"codes of the last checkpoint: R² {last['r2'].mean():.4f}, {last['zeros'].mean():.1%} zeros, "
-        f"{last['unsolved'].sum()} images unsolved",
+        f"{last['unsolved'].sum()} images unsolved, {last['ambiguous'].sum()} not unique",
         f"features without V-information (constant code), left out of the claims: {constant} of {len(features)}",
     ]
+    if "complexity_extrapolated" in features:
+        trusted = features.dropna(subset=["complexity_extrapolated"])
+        said.append(
+            "complexity extrapolated to images without number: can be trusted for "
+            f"{len(trusted)} of {len(features)} features, of which it falls by "
+            f"{(trusted['complexity'] - trusted['complexity_extrapolated']).mean():.3f} on average"
+        )
     if len(skipped):
         names = ", ".join(skipped["image"].head(5))
         more = " …" if len(skipped) > 5 else ""
@@ -112,15 +143,14 @@ def write_findings(
     folder = Path(folder)
     content = json.dumps([_plain(asdict(f)) for f in found], indent=1, allow_nan=False) + "\n"
     store.write_bytes(folder / "findings.json", content.encode())
-    verdicts = {f.id: f.verdict for f in found}
-    lines = [f"# Findings of run {run}", "", *_wrapped(_summary(found, settings)), ""]
+    lines = [f"# Findings of run {run}", "", *_wrapped(_how_sure(found, settings)), "", *_headlines(found), ""]
     for question in dict.fromkeys(f.question for f in found):
         heading = QUESTIONS[question]
         lines += [f"## {f'{question}. ' if question.isdigit() else ''}{heading}", ""]
         for f in found:
             if f.question == question:
-                lines += [f"**{f.claim[0].upper()}{f.claim[1:]}: {f.verdict}.**", *_wrapped(_told(f, verdicts)), ""]
-    lines += ["## All claims", "", *_markdown_table(_table_rows(found)), "", "## Notes", ""]
+                lines += [f"**{f.claim[0].upper()}{f.claim[1:]}: {f.verdict}.**", *_wrapped(_told(f)), ""]
+    lines += ["## All claims", "", *markdown_table(_table_rows(found)), "", "## Notes", ""]
     lines += [*(f"- {note}" for note in notes), ""]
     store.write_bytes(folder / "findings.md", "\n".join(lines).encode())
 
@@ -134,44 +164,88 @@ def _plain(value: Any) -> Any:
     return None if value != value else value
 
 
-def _summary(found: Sequence[Finding], settings: Questions) -> str:
-    """Say how many claims hold, and what all numbers below have in common."""
-    claims = [f.verdict for f in found if f.question != "control"]
-    controls = [f for f in found if f.question == "control"]
-    counts = ", ".join(f"{claims.count(v)} {v}" for v in ("supported", "not supported", "undecided"))
-    failed = ", ".join(f"{f.id} ({f.verdict})" for f in controls if f.verdict != "supported")
-    held = f"not all controls hold: {failed}" if failed else f"all {len(controls)} controls hold"
+def _headlines(found: Sequence[Finding]) -> list[str]:
+    """Say in a line a claim what of the paper holds, what of that is more than ceiling, size and nulls."""
+    claims = [f for f in found if f.question != "control"]
+    groups: dict[str, list[Finding]] = {
+        "Holds, and is more than ceiling, size and nulls": [],
+        "Holds, but not apart from something simpler": [],
+        "Does not hold": [],
+        "Undecided": [],
+    }
+    whole, partly, against, undecided = groups.values()
+    for f in claims:
+        if f.verdict == "supported":
+            (partly if lost(f) else whole).append(f)
+        else:
+            (against if f.verdict == "not supported" else undecided).append(f)
+    lines = []
+    for title, members in groups.items():
+        if members:
+            lines += [f"**{title}** ({len(members)} of {len(claims)})", *map(_headline, members), ""]
+    return lines[:-1]
+
+
+def _headline(f: Finding) -> str:
+    told = f"{f.value:+.2f} [{f.ci_low:+.2f}, {f.ci_high:+.2f}]" if _defined(f.value) else "not defined"
+    why = [*f.because, *lost(f)] if f.verdict != "not supported" else []
+    return f"- {f.claim}: {told}{'; ' if why else ''}{'; '.join(why)}"
+
+
+def lost(f: Finding) -> list[str]:
+    """Return with what held fixed a correlation that is supported does not hold, in words."""
+    return [
+        f"{'given ' if g['given'] in CONFOUNDS else ''}{g['given']} "
+        + (f"{g['value']:+.2f}" if _defined(g["value"]) else "not defined")
+        for g in f.given
+        if f.alone == "supported" and g["verdict"] != "supported"
+    ]
+
+
+def _how_sure(found: Sequence[Finding], settings: Questions) -> str:
+    """Say what intervals cover, and how verdicts follow."""
+    claims = [f for f in found if f.question != "control"]
+    seeds = max((len(f.by_seed) for f in claims), default=1)
+    failed = [f"{f.id} ({f.verdict})" for f in found if f.question == "control" and f.verdict != "supported"]
+    of = (
+        "One network: intervals are over its classes (of support, over test images), and say nothing of other networks."
+        if seeds == 1
+        else f"{seeds} networks, a statistic each: intervals are over networks."
+    )
     return (
-        f"Of {len(claims)} claims: {counts}; {held}. In brackets, {settings.confidence * 100:g} % bootstrap "
-        f"intervals over features ({settings.bootstrap:,} resamples, within seeds); they do not cover other images "
-        f"or other networks, for which see the intervals over images and the values per seed, where there are any. A "
-        f"verdict follows from the interval alone: supported if all of it lies within what the claim names, not "
-        f"supported if all of it lies outside, undecided otherwise or where a control fails. p-values are two-sided "
-        f"(of claims within ±, for equivalence), and adjusted over the {len(claims)} claims (Benjamini–Hochberg)."
+        f"How sure: {of} In brackets, {settings.confidence * 100:g} %. Supported is what lies within what it names, "
+        f"with a p-value (Benjamini–Hochberg over {len(claims)} claims) below {1 - settings.confidence:.2g}, and "
+        f"differs from every null. Controls that do not hold: {', '.join(failed) or 'none'}."
     )
 
 
-def _told(f: Finding, verdicts: dict[str, str]) -> str:
+def _told(f: Finding) -> str:
     """Tell a finding in sentences."""
     if not _defined(f.value):
         return f"{f.statistic}: not defined in this run (n = {f.n} {f.unit})."
-    parts = [f"{f.statistic} = {_interval(f.value, f.ci_low, f.ci_high)}, n = {f.n:,} {f.unit}, p = {_p(f.p_value)}"]
+    parts = [f"{f.statistic} = {_interval(f.value, f.ci_low, f.ci_high)}, n = {f.n:,} {f.unit}, p {_p(f.p_value)}"]
     if _defined(f.p_adjusted):
         parts[0] += f" (adjusted {_p(f.p_adjusted)})"
     if _defined(f.effect) and f.effect != f.value:
-        parts.append(f"effect size: {f.effect:.2f} ({f.effect_name})")
-    if _defined(f.spearman):
-        parts.append(f"Spearman {_interval(f.spearman, f.spearman_low, f.spearman_high)}")
+        parts.append(f"{f.effect_name} {f.effect:+.3f}")
     if _defined(f.images_low):
         parts.append(f"over images [{f.images_low:+.3f}, {f.images_high:+.3f}]")
+    parts += [f"{b['what']} {_interval(b['value'], b['ci_low'], b['ci_high'])}" for b in f.beside]
     said = "; ".join(parts) + "."
+    if f.note:
+        said += f" {f.note[0].upper()}{f.note[1:]}."
+    if f.given:
+        held = (f"{g['given']} {_interval(g['value'], g['ci_low'], g['ci_high'])}" for g in f.given)
+        said += f" Held fixed or in place: {', '.join(held)}."
+    if f.nulls:
+        nulls = (f"{n['null']} {n['value']:+.3f} (difference p {_p(n['p_value'])})" for n in f.nulls)
+        said += f" Nulls: {', '.join(nulls)}."
     if len(f.by_seed) > 1:
         values = ", ".join(f"{s['seed']}: {_interval(s['value'], s['ci_low'], s['ci_high'])}" for s in f.by_seed)
         between = f"; standard deviation between seeds {f.seeds_sd:.3f}" if _defined(f.seeds_sd) else ""
         said += f" By seed, {values}{between}."
-    failed = [f"{control} ({verdicts[control]})" for control in f.controls if verdicts[control] != "supported"]
-    if failed:
-        said += f" Undecided whatever the value, because it rests on {' and '.join(failed)}."
+    if f.because and f.alone != f.verdict:
+        said += f" Undecided, though by itself {f.alone}, because {' and '.join(f.because)}."
     return f"{said} [Figure](figures/{f.figure}.png)."
 
 
@@ -179,7 +253,15 @@ def _table_rows(found: Sequence[Finding]) -> list[Sequence[str]]:
     rows: list[Sequence[str]] = [("id", "value [interval]", "n", "adjusted p", "verdict")]
     for f in found:
         value = _interval(f.value, f.ci_low, f.ci_high)
-        rows.append((f.id, value, f"{f.n:,}", _p(f.p_adjusted) if _defined(f.p_adjusted) else "", f"**{f.verdict}**"))
+        rows.append(
+            (
+                f.id,
+                value,
+                f"{f.n:,}",
+                _p(f.p_adjusted).removeprefix("= ") if _defined(f.p_adjusted) else "",
+                f"**{f.verdict}**",
+            )
+        )
     return rows
 
 
@@ -192,7 +274,7 @@ def _interval(value: Any, low: Any, high: Any) -> str:
 
 
 def _p(value: Any) -> str:
-    return f"{value:.2g}"
+    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
 
 
 def _wrapped(text: str) -> list[str]:
@@ -202,7 +284,8 @@ def _wrapped(text: str) -> list[str]:
     return [line.replace("\u00a0", " ") for line in lines]
 
 
-def _markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table whose first row is its head, columns aligned for those who read the text itself."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in rows]
     return [lines[0], "|" + "|".join("-" * (w + 2) for w in widths) + "|", *lines[1:]]

@@ -1,131 +1,181 @@
 """The claims, as data: what the four questions, the appendix and the controls assert of a run.
 
-A claim looks at the tables of one seed (`strata.measures.measurements`), takes arrays from them, and computes one
-number.
+A claim looks at the tables of one network (`strata.measures.measurements`), and computes one number from them.
 """
 
-from collections.abc import Callable
-
 import numpy as np
+import pandas as pd
+from sklearn.cluster import KMeans
 
-from strata.claims.claim import Absent, Claim, Parts, Statistic, Tables, array, rows
+from strata.claims.claim import CORRELATION, Absent, Claim, Frames, Statistic, Tables, rows
 from strata.claims.control_claims import claim_of
 from strata.claims.controls import CONTROLS
 from strata.config.keys import Questions
 from strata.measures.complexity import complexity_by_family
-from strata.measures.flow import earliness
+from strata.measures.flow import arrival, skip_share
 from strata.measures.importance import most_important
-from strata.statistics import (
-    cohens_d,
-    mean_change,
-    pearson,
-    spearman,
-    spread,
-)
+from strata.statistics import FISHER, cohens_d, mean_change, ratio, spearman, spread
 
-UNRELATED = 0.3  # a correlation whose whole interval is nearer to zero than this counts as no clear relation
+RELATED = 0.1  # a correlation whose whole interval is farther from zero than this counts as a relation
+UNRELATED = 0.3  # one whose whole interval is nearer to zero than this counts as no clear relation
 SAME_ORDER = 0.8  # a rank correlation of complexity under two predictive families above this counts as the same order
 SPREAD = 0.1  # a spectrum of complexity is at least this wide, from its 10th to its 90th percentile
+FEW = 4  # clusters of features that would be no spectrum
+ABOVE_CHANCE = 0.1  # a network has begun to learn when its accuracy is this share of the way from chance to 1
+CEILING = 0.05  # less accuracy lost than this tells two sets of features apart badly
 
 
-# What claims look at: the tables of one seed → parts.
+# What claims look at: the tables of one network → frames.
 
 
-def _of_features(*columns: str) -> Callable[[Tables, Questions], Parts]:
-    return lambda tables, settings: (array(rows(tables, "features", *columns), *columns),)
+def _features(tables: Tables, settings: Questions) -> Frames:
+    return (rows(tables, "features", "complexity"),)
 
 
-def _at_epoch(tables: Tables, which: int, *columns: str) -> np.ndarray:
-    """Return columns of the features discovered at the first (0) or last (-1) trained epoch."""
-    found = rows(tables, "by_checkpoint", "complexity", *columns)
-    epochs = _trained_epochs(tables)
-    return array(found[found["epoch"] == epochs[which]], *columns)
+def _flow(tables: Tables, settings: Questions) -> Frames:
+    """Return the features with the share of the skip branch, and how much later than in it they arrive in the main."""
+    cka = rows(tables, "branch_cka")
+    came = arrival(cka)
+    told = pd.DataFrame({"skip_share": skip_share(cka), "later_in_main": came["main"] - came["skip"]}).reset_index()
+    return (rows(tables, "features", "complexity").merge(told, on=["seed", "feature"]),)
+
+
+def _at_epoch(tables: Tables, epoch: int) -> pd.DataFrame:
+    found = rows(tables, "by_checkpoint", "complexity")
+    return found[found["epoch"] == epoch]
 
 
 def _trained_epochs(tables: Tables) -> list[int]:
     """Return the epochs of the trained checkpoints, of which there must be several to tell a change."""
-    epochs = sorted(e for e in tables["by_checkpoint"]["epoch"].unique() if e > 0)
+    epochs = sorted(e for e in rows(tables, "by_checkpoint")["epoch"].unique() if e > 0)
     if len(epochs) < 2:
         raise Absent("one trained checkpoint alone")
     return epochs
 
 
-def _growth(tables: Tables, settings: Questions) -> Parts:
-    return _at_epoch(tables, 0, "complexity"), _at_epoch(tables, -1, "complexity")
+def _begun(tables: Tables) -> tuple[int, float, float]:
+    """Return the first epoch, but the last, at which the network has begun to learn, its accuracy, and chance."""
+    history = rows(tables, "history", "accuracy").set_index("epoch")["accuracy"]
+    chance = 1 / tables["features"]["class"].nunique()
+    enough = chance + ABOVE_CHANCE * (1 - chance)
+    for epoch in _trained_epochs(tables)[:-1]:
+        if history.get(epoch, 0) >= enough:
+            return epoch, float(history[epoch]), chance
+    raise Absent(f"no accuracy above {enough:.2f} before the last epoch")
 
 
-def _initial_bias(tables: Tables, settings: Questions) -> Parts:
-    return (_at_epoch(tables, 0, "complexity", "importance"),)
+def _growth(tables: Tables, settings: Questions) -> Frames:
+    return _at_epoch(tables, _begun(tables)[0]), _at_epoch(tables, _trained_epochs(tables)[-1])
 
 
-def _sedimentation(tables: Tables, settings: Questions) -> Parts:
-    found = rows(tables, "by_checkpoint", "complexity")
-    epochs = _trained_epochs(tables)
-    tops = [most_important(found[found["epoch"] == epoch], settings.top_share) for epoch in epochs]
-    return tuple(array(top, "epoch", "complexity") for top in tops)
+def _said_of_growth(tables: Tables, settings: Questions) -> str:
+    epoch, accuracy, chance = _begun(tables)
+    return f"from epoch {epoch}, the first whose accuracy ({accuracy:.2f}) is clearly above chance ({chance:.2f})"
 
 
-def _teleport(tables: Tables, settings: Questions) -> Parts:
-    early = earliness(rows(tables, "branch_cka")).rename("earliness").reset_index()
-    both = rows(tables, "features", "complexity").merge(early).dropna(subset=["earliness"])
-    return (array(both, "complexity", "earliness"),)
+def _initial(tables: Tables, settings: Questions) -> Frames:
+    return (_at_epoch(tables, _trained_epochs(tables)[0]),)
 
 
-def _support(tables: Tables, settings: Questions) -> Parts:
-    """Return accuracies: without random features, their noise over images, without the complex half, with all.
+def _sedimentation(tables: Tables, settings: Questions) -> Frames:
+    """Return the features of all trained epochs, those that are among the most important of theirs marked."""
+    parts = []
+    for epoch in _trained_epochs(tables):
+        own = _at_epoch(tables, epoch)
+        top = most_important(own, settings.top_share).index
+        parts.append(own.assign(top=own.index.isin(top).astype(float)))
+    return (pd.concat(parts),)
 
-    The more complex half of the features holds a share of all importance. Random features that are removed until the
-    same share is gone weigh as much one by one. Accuracies are shares of the same n test images, of which the table
-    tells no single one: each is given the rows of n correct or wrong answers, resampled apart. The interval is then
-    a little too wide, because what the same images have in common does not cancel.
+
+def _support(tables: Tables, settings: Questions) -> Frames:
+    """Return what is lost without the more complex half, and without random features of the same total importance.
+
+    A row a group of test images: the loss, minus accuracy and minus margin, each without the one and the other.
     """
+    support = rows(tables, "support", "loss")
+    told = support.groupby(["order", "group"])[["loss", "accuracy", "margin"]].mean()
+    half, random = told.loc["complex half"], told.loc["random, same importance"]
+    frame = {"loss half": half["loss"], "loss random": random["loss"]}
+    for name in ("accuracy", "margin"):
+        frame |= {f"{name} half": -half[name], f"{name} random": -random[name]}
+    n = support.groupby("group")["n"].first()
+    return (pd.DataFrame({**frame, "n": n}).reset_index(),)
+
+
+def _said_of_support(tables: Tables, settings: Questions) -> str:
+    """Say so where accuracy is at a ceiling."""
     support = rows(tables, "support", "accuracy")
-    features = rows(tables, "features", "complexity", "importance").sort_values(["complexity", "feature"])
-    half = len(features) // 2
-    weight = features["importance"].tail(half).sum() / features["importance"].sum()
-    n = int(support["n"].iloc[0])
-
-    def accuracies(order: str, kept: float) -> np.ndarray:
-        draws = support[support["order"] == order].pivot(index="share_kept", columns="draw", values="accuracy")
-        return np.array([[np.interp(kept, draws.index, draws[draw])] for draw in draws])
-
-    def noise(accuracy: float) -> np.ndarray:
-        correct = (np.arange(n) < round(accuracy * n)).astype(float)[:, None]
-        return correct - correct.mean()
-
-    without_random = accuracies("random", 1 - weight)
-    without_complex = accuracies("complex first", 1 - half / len(features))
-    return (
-        without_random,
-        noise(without_random.mean()),
-        without_complex.mean() + noise(without_complex.mean()),
-        accuracies("complex first", 1),
-    )
+    accuracy = support.groupby("order")["accuracy"].mean()
+    whole = support[(support["order"] == "complex first") & (support["share_kept"] == 1)]["accuracy"].mean()
+    lost = whole - accuracy["complex half"]
+    told = f"accuracy {whole:.3f} with all features, {accuracy['complex half']:.3f} without the more complex half"
+    return told + (": at a ceiling, where accuracy has no power and loss decides" if lost < CEILING else "")
 
 
-def _families(tables: Tables, settings: Questions) -> Parts:
-    by_family = complexity_by_family(rows(tables, "by_family"))
-    return (array(by_family, *by_family.columns[-2:]),)
+def _families(tables: Tables, settings: Questions) -> Frames:
+    wide = complexity_by_family(rows(tables, "by_family"))
+    wide = wide.set_axis([*wide.columns[:-2], "reference", "own"], axis=1)
+    return (wide.merge(tables["features"][["seed", "feature", "class"]], on=["seed", "feature"]),)
 
 
 # What is computed: parts → a number.
 
 
-def _over_parts(correlation: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
-    return lambda *parts: correlation(np.concatenate(parts, axis=-2))
+def _beyond_clusters(columns: np.ndarray) -> float:
+    """Return how far features lie from the nearest of FEW clusters, in units of what error of measurement makes.
+
+    Both are roots of mean squares; columns are complexity and its standard error over images (n × 2).
+    """
+    k, error = columns[:, :1], columns[:, 1]
+    if len(np.unique(k)) <= FEW:
+        return 0.0
+    left = KMeans(FEW, n_init=4, random_state=0).fit(k).inertia_ / (len(k) - FEW)
+    return float(np.sqrt(left / max((error**2).mean(), 1e-12)))
 
 
-CORRELATION = Statistic(_over_parts(pearson), _over_parts(pearson), "r", ranked=_over_parts(spearman))
-RANKS = Statistic(_over_parts(spearman), _over_parts(spearman), "ρ")
-WIDTH = Statistic(spread, lambda k: spread(k) / SPREAD, f"times the margin of {SPREAD}")
+def _excess_of_tops(columns: np.ndarray) -> np.ndarray:
+    """Return by how much the most important features are more complex than the rest (second column) at epochs (first).
+
+    Columns are epoch, complexity and 1 where a feature is among the most important.
+    """
+    epochs = np.unique(columns[:, 0])
+    own = [columns[columns[:, 0] == epoch] for epoch in epochs]
+    excess = [
+        np.nan if len({*at[:, 2]}) < 2 else at[at[:, 2] == 1, 1].mean() - at[at[:, 2] == 0, 1].mean() for at in own
+    ]
+    return np.column_stack([epochs, excess])[np.isfinite(excess)]
+
+
+def _change_of_tops(columns: np.ndarray) -> float:
+    """Return the slope over epochs of their excess complexity, times all epochs: a mean of values, which covers.
+
+    Noise draws a correlation with so few epochs towards zero (`benchmarks/coverage.py`); it does not a slope.
+    """
+    pairs = _excess_of_tops(columns)
+    if len(pairs) < 2:
+        return float("nan")
+    slope = np.polyfit(pairs[:, 0], pairs[:, 1], 1)[0]
+    return float(slope * np.ptp(pairs[:, 0]))
+
+
+def _trend_of_tops(columns: np.ndarray) -> float:
+    """Return Spearman's ρ of the epoch with their excess complexity."""
+    return spearman(_excess_of_tops(columns))
+
+
+WIDTH = Statistic(spread, lambda k: spread(k) / SPREAD, f"times the margin of {SPREAD}", trust=0.5)
+CONTINUITY = Statistic(_beyond_clusters, _beyond_clusters, "ratio", trust=0.5)
 CHANGE = Statistic(mean_change, cohens_d, "Cohen's d")
-MORE_TOGETHER = Statistic(
-    lambda random, noise, half, whole: random.mean((-2, -1)) + noise.mean((-2, -1)) - half.mean((-2, -1)),
-    lambda random, noise, half, whole: whole.mean() - half.mean(),
-    "accuracy lost without the more complex half",
-    n=lambda random, noise, half, whole: len(noise),
+TREND = Statistic(_change_of_tops, _trend_of_tops, "Spearman ρ", n=lambda columns: len(np.unique(columns[:, 0])))
+RANKS = Statistic(spearman, spearman, "ρ", scale=FISHER)
+COSTLIER = Statistic(
+    lambda columns: float(np.average(columns[:, 0] - columns[:, 1], weights=columns[:, 2])),
+    lambda columns: ratio(
+        np.average(columns[:, 0], weights=columns[:, 2]), np.average(columns[:, 1], weights=columns[:, 2])
+    ),
+    "ratio of both",
+    n=lambda columns: int(columns[:, 2].sum()),
 )
-_TRAINED = ("control.shuffled", "control.untrained")
 CLAIMS = (
     Claim(
         id="q1.spectrum",
@@ -133,64 +183,101 @@ CLAIMS = (
         claim=f"features form a spectrum of complexity, more than {SPREAD} wide",
         statistic="complexity, 90th − 10th percentile",
         figure="q1_spectrum",
-        parts=_of_features("complexity"),
+        frames=_features,
+        columns=("complexity",),
         computed=WIDTH,
         side="above",
         bound=SPREAD,
-        controls=("control.shuffled", "control.random_directions"),
         of_images=True,
+        of_learning=True,
+    ),
+    Claim(
+        id="q1.continuity",
+        question="1",
+        claim=f"the spectrum is continuous: {FEW} clusters leave more than errors of measurement make",
+        statistic=f"distance from the nearest of {FEW} clusters ÷ error of measurement",
+        figure="q1_spectrum",
+        frames=_features,
+        columns=("complexity", "complexity_error"),
+        computed=CONTINUITY,
+        side="above",
+        bound=1.0,
     ),
     Claim(
         id="q2.emergence",
         question="2",
         claim="complex features become decodable later in training",
-        statistic="Pearson r(complexity, temporal decoding score)",
+        statistic="Spearman ρ(complexity, temporal decoding score)",
         figure="q2_emergence",
-        parts=_of_features("complexity", "temporal_decoding_score"),
+        frames=_features,
+        columns=("complexity", "temporal_decoding_score"),
         computed=CORRELATION,
         side="above",
-        controls=_TRAINED,
+        bound=RELATED,
         of_images=True,
+        of_learning=True,
     ),
     Claim(
         id="q2.growth",
         question="2",
-        claim="features grow more complex from the first epoch to the last",
-        statistic="mean complexity, last − first epoch",
+        claim="features grow more complex from the first epoch above chance to the last",
+        statistic="mean complexity, last epoch − first above chance",
         figure="q2_growth",
-        parts=_growth,
+        frames=_growth,
+        columns=("complexity",),
         computed=CHANGE,
         side="above",
-        controls=_TRAINED,
+        of_learning=True,
+        note=_said_of_growth,
     ),
     Claim(
         id="q3.teleport",
         question="3",
-        claim="the simpler a feature, the earlier the skip branch carries what of it the last block's does",
-        statistic="Pearson r(complexity, mean skip CKA as share of the last block's)",
-        figure="q3_flow",
-        parts=_teleport,
+        claim="the simpler a feature, the larger the share of the skip branch in what the branches carry of it",
+        statistic="Spearman ρ(complexity, CKA of the skip branches ÷ of both)",
+        figure="q3_teleport",
+        frames=_flow,
+        columns=("complexity", "skip_share"),
         computed=CORRELATION,
         side="below",
+        bound=-RELATED,
+        of_learning=True,
+    ),
+    Claim(
+        id="q3.arrival",
+        question="3",
+        claim="the simpler a feature, the earlier the skip branch has it, compared with the main branch",
+        statistic="Spearman ρ(complexity, blocks by which the main branch has 90 % of its CKA later than the skip)",
+        figure="q3_teleport",
+        frames=_flow,
+        columns=("complexity", "later_in_main"),
+        computed=CORRELATION,
+        side="below",
+        bound=-RELATED,
+        of_learning=True,
     ),
     Claim(
         id="q4.simplicity_bias",
         question="4",
         claim="at the last epoch, simpler features are more important",
-        statistic="Pearson r(complexity, importance)",
+        statistic="Spearman ρ(complexity, importance)",
         figure="q4_importance",
-        parts=_of_features("complexity", "importance"),
+        frames=_features,
+        columns=("complexity", "importance"),
         computed=CORRELATION,
         side="below",
+        bound=-RELATED,
         of_images=True,
+        of_learning=True,
     ),
     Claim(
         id="q4.simplicity_bias_initial",
         question="4",
-        claim=f"at the first epoch, complexity and importance are unrelated (r within ±{UNRELATED})",
-        statistic="Pearson r(complexity, importance)",
+        claim=f"at the first epoch, complexity and importance are unrelated (ρ within ±{UNRELATED})",
+        statistic="Spearman ρ(complexity, importance)",
         figure="q4_importance",
-        parts=_initial_bias,
+        frames=_initial,
+        columns=("complexity", "importance"),
         computed=CORRELATION,
         side="within",
         bound=UNRELATED,
@@ -198,52 +285,68 @@ CLAIMS = (
     Claim(
         id="q4.sedimentation",
         question="4",
-        claim="the most important features grow simpler during training",
-        statistic="Pearson r(epoch, complexity) of the most important features",
+        claim="the most important features grow simpler during training, more than the rest",
+        statistic="change over the epochs, by a linear fit, of the mean complexity of the most important − of the rest",
         figure="q2_growth",
-        parts=_sedimentation,
-        computed=CORRELATION,
+        frames=_sedimentation,
+        columns=("epoch", "complexity", "top"),
+        computed=TREND,
         side="below",
-        controls=_TRAINED,
+        of_learning=True,
+        unit="epochs",
     ),
     Claim(
         id="q4.support",
         question="4",
         claim="complex features matter more together than one by one",
-        statistic="accuracy without random features of the same total importance − without the more complex half",
+        statistic="loss without the more complex half − without random features of the same total importance",
         figure="q4_support",
-        parts=_support,
-        computed=MORE_TOGETHER,
+        frames=_support,
+        columns=("loss half", "loss random", "n"),
+        computed=COSTLIER,
         side="above",
+        by="group",
+        of_learning=True,
         unit="test images",
+        beside=(
+            ("minus accuracy", ("accuracy half", "accuracy random", "n")),
+            ("minus margin", ("margin half", "margin random", "n")),
+        ),
+        note=_said_of_support,
     ),
     Claim(
         id="a.redundancy",
         question="appendix",
         claim="complex features are less redundant",
-        statistic="Pearson r(complexity, redundancy)",
+        statistic="Spearman ρ(complexity, redundancy by V-information)",
         figure="a_redundancy",
-        parts=_of_features("complexity", "redundancy"),
+        frames=_features,
+        columns=("complexity", "redundancy"),
         computed=CORRELATION,
         side="below",
+        bound=-RELATED,
+        beside=(("redundancy by CKA", ("complexity", "redundancy_cka")),),
     ),
     Claim(
         id="a.robustness",
         question="appendix",
         claim="complex features are less robust to noise in the image",
-        statistic="Pearson r(complexity, robustness)",
+        statistic="Spearman ρ(complexity, robustness)",
         figure="a_robustness",
-        parts=_of_features("complexity", "robustness"),
+        frames=_features,
+        columns=("complexity", "robustness"),
         computed=CORRELATION,
         side="below",
+        bound=-RELATED,
     ),
     Claim(
         id="a.local",
         question="appendix",
-        claim=f"complexity is unrelated to how local a direction is (r within ±{UNRELATED})",
-        statistic="Pearson r(complexity, Hoyer sparsity of the direction)",
+        claim=f"complexity is unrelated to how local a direction is (ρ within ±{UNRELATED})",
+        statistic="Spearman ρ(complexity, Hoyer sparsity of the direction)",
         figure="a_local",
-        parts=_of_features("complexity", "hoyer"),
+        frames=_features,
+        columns=("complexity", "hoyer"),
         computed=CORRELATION,
         side="within",
         bound=UNRELATED,
@@ -254,7 +357,8 @@ CLAIMS = (
         claim=f"the order of complexity does not depend on the predictive family (rank correlation above {SAME_ORDER})",
         statistic="Spearman ρ(complexity by ridge probes, complexity under the run's own family)",
         figure="families",
-        parts=_families,
+        frames=_families,
+        columns=("reference", "own"),
         computed=RANKS,
         side="above",
         bound=SAME_ORDER,

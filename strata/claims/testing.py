@@ -1,20 +1,29 @@
-"""How claims are tested: for every seed and for all together, by the interval, gated by the controls they rest on."""
+"""How claims are tested: in every network, against nulls, with confounds held fixed, gated by the controls."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from strata.claims.claim import Absent, Claim, Parts, Tables
+from strata.claims.claim import CONFOUNDS, CORRELATION, RELATIVE, Absent, Claim, Statistic, Tables
 from strata.claims.finding import Finding, estimated
-from strata.claims.registry import CLAIMS, CORRELATION
+from strata.claims.registry import ABOVE_CHANCE, CLAIMS
 from strata.config.keys import Questions
-from strata.statistics import Estimate, Null, bootstrap, corrected, jackknife
+from strata.measures.stability import STABLE
+from strata.statistics import Estimate, Rows, corrected, difference, jackknifed, over_groups, over_seeds, widening
 
-TABLES = ("features", "by_checkpoint", "branch_cka", "control_vinfo", "by_fold", "by_family", "support")
+TABLES = ("features", "by_checkpoint", "branch_cka", "control_vinfo", "by_fold", "by_family", "support", "history")
+Networks = dict[int, Tables]  # seed → the tables of its network
 
 
-def findings(settings: Questions, also: Sequence[Finding] = (), **tables: pd.DataFrame) -> list[Finding]:
+def findings(
+    settings: Questions,
+    *,
+    also: Sequence[Finding] = (),
+    nulls: Mapping[str, Tables] | None = None,
+    **tables: pd.DataFrame,
+) -> list[Finding]:
     """Test every claim that the tables allow.
 
     Parameters
@@ -23,17 +32,23 @@ def findings(settings: Questions, also: Sequence[Finding] = (), **tables: pd.Dat
         The section `questions` of the configuration.
     also
         Findings about something else than features, to be corrected and gated with the others.
+    nulls
+        What nulls are called, to the same tables of them.
     **tables
-        By their names: those of `strata.measures.measurements.tables_of_seed` for all seeds, and `support` (accuracy
-        with ever fewer features: seed, order, draw, share_kept, accuracy, n). A claim whose tables are missing is not
-        tested.
+        By their names: those of `strata.measures.measurements.tables_of_population` for all seeds, `support` and
+        `history` (`TABLES`). A claim whose tables are missing is not tested.
     """
-    by_seed = _by_seed(tables)
-    tested = [_tested(claim, by_seed, settings) for claim in CLAIMS if _absent(claim, by_seed, settings) is None]
-    claims = [*(f for f in tested if f.question != "control"), *also]
-    for f, p_value in zip(claims, corrected([f.p_value for f in claims]), strict=True):
+    networks = _by_seed(tables)
+    others = {name: _by_seed(own) for name, own in (nulls or {}).items()}
+    tested = [_tested(claim, networks, others, settings) for claim in CLAIMS if not _lack(claim, networks, settings)]
+    judged = [*(f for f in tested if f.question != "control"), *also]
+    for f, p_value in zip(judged, corrected([f.p_value for f in judged]), strict=True):
         f.p_adjusted = p_value
-    return _gated([*claims, *(f for f in tested if f.question == "control")])
+    learned = _not_learned(networks)
+    found = [*judged, *(f for f in tested if f.question == "control")]
+    verdicts = {f.id: f.verdict for f in found}
+    claims = {claim.id: claim for claim in CLAIMS}
+    return [_judged(f, claims.get(f.id), verdicts, learned, settings) for f in found]
 
 
 def left_out(settings: Questions, **tables: pd.DataFrame) -> list[str]:
@@ -46,91 +61,152 @@ def left_out(settings: Questions, **tables: pd.DataFrame) -> list[str]:
     **tables
         By their names (see `findings`).
     """
-    by_seed = _by_seed(tables)
-    lacking = {claim.id: _absent(claim, by_seed, settings) for claim in CLAIMS}
-    return [f"not tested: {name} (this run has {lack})" for name, lack in lacking.items() if lack is not None]
+    networks = _by_seed(tables)
+    lacking = {claim.id: _lack(claim, networks, settings) for claim in CLAIMS}
+    return [f"not tested: {name} (this run has {lack})" for name, lack in lacking.items() if lack]
 
 
-def _by_seed(tables: Tables) -> dict[int, Tables]:
+def _by_seed(tables: Tables) -> Networks:
     return {
         int(seed): {name: table[table["seed"] == seed] for name, table in tables.items()}
         for seed in tables["features"]["seed"].unique()
     }
 
 
-def _absent(claim: Claim, by_seed: dict[int, Tables], settings: Questions) -> str | None:
+def _lack(claim: Claim, networks: Networks, settings: Questions) -> str:
+    """Return what a claim lacks, or nothing."""
     try:
-        for tables in by_seed.values():
+        for tables in networks.values():
             claim.parts(tables, settings)
     except Absent as lack:
         return str(lack)
-    return None
+    return ""
 
 
-def _tested(claim: Claim, by_seed: dict[int, Tables], settings: Questions) -> Finding:
-    samples = {seed: claim.parts(tables, settings) for seed, tables in by_seed.items()}
-    every, statistic = list(samples.values()), claim.computed
-    each = {seed: _estimate(statistic.of, [parts], claim.null, settings) for seed, parts in samples.items()}
-    pooled = _estimate(statistic.of, every, claim.null, settings) if len(each) > 1 else next(iter(each.values()))
-    together = _together(every)
-    defined = np.isfinite(pooled.value)
+def _tested(claim: Claim, networks: Networks, nulls: Mapping[str, Networks], settings: Questions) -> Finding:
+    statistic = claim.computed
+    samples = {seed: claim.parts(tables, settings) for seed, tables in networks.items()}
+    each = {seed: _of_one(claim, parts, settings) for seed, parts in samples.items()}
+    whole = _of_all(list(each.values()), claim, settings)
     found = Finding(
         id=claim.id,
         question=claim.question,
         claim=claim.claim,
         statistic=claim.statistic,
-        n=statistic.n(*together),
-        effect=float(statistic.effect(*together)) if defined else None,
+        n=sum(statistic.n(*_values(parts)) for parts in samples.values()),
+        effect=_effect(statistic, list(samples.values())) if np.isfinite(whole.value) else None,
         effect_name=statistic.effect_name,
         figure=claim.figure,
         controls=list(claim.controls),
         unit=claim.unit,
-        **estimated(pooled, each, verdict=claim.verdict),
+        note="; ".join(dict.fromkeys(filter(None, (claim.note(tables, settings) for tables in networks.values())))),
+        **estimated(whole, each, verdict=lambda e: claim.lies(e, confidence=settings.confidence)),
     )
-    if statistic.ranked:
-        e = _estimate(statistic.ranked, every, claim.null, settings)
-        found.spearman, found.spearman_low, found.spearman_high = e.value, e.low, e.high
-    if claim.of_images and "by_fold" in next(iter(by_seed.values())) and defined:
-        found.images_low, found.images_high = _over_images(claim, by_seed, settings, pooled.value)
+    if claim.of_images and all("by_fold" in tables for tables in networks.values()):
+        images = _over_images(claim, networks, settings, whole.value)
+        found.images_low, found.images_high = images.low, images.high
+    found.nulls = [
+        told for name, others in nulls.items() if (told := _against(name, others, claim, each, settings)) is not None
+    ]
+    found.given = _given(claim, networks, settings) if statistic is CORRELATION else []
+    for what, columns in claim.beside:
+        e = _estimated_of(claim, networks, settings, columns=columns)
+        found.beside.append({"what": what, "value": e.value, "ci_low": e.low, "ci_high": e.high})
     return found
 
 
-def _estimate(
-    statistic: Callable[..., np.ndarray], samples: Sequence[Parts], null: Null, settings: Questions
-) -> Estimate:
-    """Estimate a statistic of the parts of all seeds, resampling within each part of each seed."""
-    size = len(samples[0])
-
-    def of_all(*groups: np.ndarray) -> np.ndarray:
-        return statistic(*_together([groups[i : i + size] for i in range(0, len(groups), size)]))
-
-    groups = [part for parts in samples for part in parts]
-    return bootstrap(
-        of_all,
-        groups,
-        null=null,
-        resamples=settings.bootstrap,
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
+def _of_one(claim: Claim, parts: Sequence[Rows], settings: Questions) -> Estimate:
+    """Estimate a claim's statistic in one network, with an interval over its classes."""
+    how = claim.computed
+    return over_groups(how.of, parts, null=claim.null, confidence=settings.confidence, scale=how.scale, trust=how.trust)
 
 
-def _together(samples: Sequence[Parts]) -> Parts:
-    """Join the seeds' rows, part by part."""
-    return tuple(np.concatenate(parts, axis=-2) for parts in zip(*samples, strict=True))
+def _of_all(each: Sequence[Estimate], claim: Claim, settings: Questions) -> Estimate:
+    """Estimate it over networks; with one network alone, what that tells."""
+    if len(each) == 1:
+        return each[0]
+    values = [e.value for e in each]
+    return over_seeds(values, null=claim.null, confidence=settings.confidence, scale=claim.computed.scale)
 
 
-def _over_images(claim: Claim, by_seed: dict[int, Tables], settings: Questions, whole: float) -> tuple[float, float]:
-    """Return the jackknife interval over images; of a correlation, on Fisher's z, so that it stays within ±1."""
-    folds = sorted({fold for tables in by_seed.values() for fold in tables["by_fold"]["fold"]})
+def _estimated_of(claim: Claim, networks: Networks, settings: Questions, **how: Any) -> Estimate:
+    """Estimate it over networks, of other columns, with some held fixed, or of some rows (see `Claim.parts`)."""
+    each = [_of_one(claim, claim.parts(tables, settings, **how), settings) for tables in networks.values()]
+    return _of_all(each, claim, settings)
+
+
+def _values(parts: Sequence[Rows]) -> list[np.ndarray]:
+    return [part.values for part in parts]
+
+
+def _effect(statistic: Statistic, samples: Sequence[Sequence[Rows]]) -> float:
+    """Return the mean effect size over networks."""
+    return float(np.mean([statistic.effect(*_values(parts)) for parts in samples]))
+
+
+def _against(
+    name: str, others: Networks, claim: Claim, each: Mapping[int, Estimate], settings: Questions
+) -> dict[str, Any] | None:
+    """Compare a claim's statistic with that of a null; None where the null has none."""
+    try:
+        nulls = {seed: _of_one(claim, claim.parts(tables, settings), settings) for seed, tables in others.items()}
+    except Absent:
+        return None
+    scale, confidence = claim.computed.scale, settings.confidence
+    if len(each) == 1:
+        ((seed, own),) = each.items()
+        told = difference(own, nulls[seed], confidence=confidence, scale=scale)
+    else:
+        steps = [float(scale.to(each[seed].value) - scale.to(nulls[seed].value)) for seed in each]
+        told = over_seeds(steps, null=0.0, confidence=confidence)
+    if not np.isfinite(told.value):
+        return None
+    beaten = {"above": told.low > 0, "below": told.high < 0, "within": True}[claim.side]
+    value = float(scale.back(np.mean([scale.to(e.value) for e in nulls.values()])))
+    return {
+        "null": name,
+        "value": value,
+        "difference": told.value,
+        "ci_low": told.low,
+        "ci_high": told.high,
+        "p_value": told.p_value,
+        "beaten": bool(beaten),
+    }
+
+
+def _given(claim: Claim, networks: Networks, settings: Questions) -> list[dict[str, Any]]:
+    """Tell a correlation with confounds held fixed, with relative complexity, and of stable features alone."""
+    ways: dict[str, dict[str, Any]] = {name: {"given": columns} for name, columns in CONFOUNDS.items()}
+    ways["relative complexity"] = {"columns": [RELATIVE.get(column, column) for column in claim.columns]}
+    ways[f"stable features (cosine ≥ {STABLE})"] = {"among": _stable}
+    told = []
+    for name, how in ways.items():
+        try:
+            e = _estimated_of(claim, networks, settings, **how)
+            n = sum(len(claim.parts(tables, settings, **how)[0].values) for tables in networks.values())
+        except Absent:
+            continue
+        verdict = claim.lies(e, confidence=settings.confidence)
+        told.append({"given": name, "value": e.value, "ci_low": e.low, "ci_high": e.high, "n": n, "verdict": verdict})
+    return told
+
+
+def _stable(frame: pd.DataFrame) -> pd.DataFrame:
+    if "stability" not in frame:
+        raise Absent("no column stability")
+    return frame[frame["stability"] >= STABLE]
+
+
+def _over_images(claim: Claim, networks: Networks, settings: Questions, whole: float) -> Estimate:
+    """Estimate with a jackknife interval over images."""
+    folds = sorted({fold for tables in networks.values() for fold in tables["by_fold"]["fold"]})
+    scale = claim.computed.scale
     without = []
     for fold in folds:
-        samples = [claim.parts(_without_fold(tables, fold), settings) for tables in by_seed.values()]
-        without.append(float(claim.computed.of(*_together(samples))))
-    if claim.computed is CORRELATION:
-        low, high = jackknife(np.arctanh(whole), np.arctanh(without).tolist(), confidence=settings.confidence)
-        return float(np.tanh(low)), float(np.tanh(high))
-    return jackknife(whole, without, confidence=settings.confidence)
+        own = [claim.parts(_without_fold(tables, fold), settings) for tables in networks.values()]
+        without.append(scale.back(np.mean([scale.to(claim.computed.of(*_values(parts))) for parts in own])))
+    wider = widening(len(folds))
+    return jackknifed(whole, without, confidence=settings.confidence, scale=scale, inflation=wider)
 
 
 def _without_fold(tables: Tables, fold: int) -> Tables:
@@ -140,12 +216,34 @@ def _without_fold(tables: Tables, fold: int) -> Tables:
     return {**tables, "features": tables["features"].drop(columns=replaced).merge(own, on=["seed", "feature"])}
 
 
-def _gated(found: list[Finding]) -> list[Finding]:
-    """Leave undecided, whatever its value, what rests on a control that does not hold."""
-    holds = {f.id: f.verdict == "supported" for f in found}
-    for f in found:
-        f.controls = [control for control in f.controls if control in holds]
-        if not all(holds[control] for control in f.controls):
-            f.verdict = "undecided"
-            f.by_seed = [{**seed, "verdict": "undecided"} for seed in f.by_seed]
-    return found
+def _not_learned(networks: Networks) -> str:
+    """Say so where the networks have not learned the task, else nothing; also where accuracy is not known."""
+    told = []
+    for tables in networks.values():
+        if "history" not in tables or tables["history"]["accuracy"].isna().all():
+            continue
+        accuracy = float(tables["history"].sort_values("epoch")["accuracy"].iloc[-1])
+        chance = 1 / tables["features"]["class"].nunique()
+        if accuracy < chance + ABOVE_CHANCE * (1 - chance):
+            told.append(f"{accuracy:.3f} (chance {chance:.3f})")
+    return f"the network has not learned the task: accuracy {', '.join(told)}" if told else ""
+
+
+def _judged(
+    f: Finding, claim: Claim | None, verdicts: Mapping[str, str], not_learned: str, settings: Questions
+) -> Finding:
+    """Decide the verdict of a finding."""
+    if claim and claim.question != "control":
+        e = Estimate(f.value, f.ci_low, f.ci_high, f.p_value)
+        f.alone = claim.lies(e, confidence=settings.confidence, p_value=f.p_adjusted)
+        if claim.of_learning and not_learned:
+            f.because.append(not_learned)
+        if f.alone == "supported":
+            f.because += [f"no more than in the null {null['null']}" for null in f.nulls if not null["beaten"]]
+    else:
+        f.alone = f.verdict
+    f.controls = [control for control in f.controls if control in verdicts]
+    failed = [f"{control} ({verdicts[control]})" for control in f.controls if verdicts[control] != "supported"]
+    f.because += [f"it rests on {control}" for control in failed]
+    f.verdict = "undecided" if f.because else f.alone
+    return f

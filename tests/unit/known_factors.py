@@ -1,8 +1,9 @@
-"""Synthetic tables of what is measured of known factors."""
+"""Synthetic tables of what is measured of known factors, and of calibration codes."""
 
 import numpy as np
 import pandas as pd
 
+from strata.claims.factor_codes import columns
 from strata.images.shapes import VALUES
 
 LAYERS = ["stem", "block-01", "penultimate"]
@@ -19,6 +20,23 @@ def errors_with(complexities, noise, seed=0):
         for factor, k in zip(VALUES, complexities, strict=True)
         for fold in range(5)
     ]
+    return pd.DataFrame(rows)
+
+
+def calibration_with(vinfo, moved=0.0, noise=0.0, folds=5, seed=0):
+    """Return errors of calibration codes, V-information of the clean ones being that of every factor in LAYERS.
+
+    Of spoilt codes it is their share of it, and in the first layer `moved` more than that.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number, column in enumerate(columns()):
+        about = {"seed": 0, "code": number, **column._asdict(), "firing_rate": column.rate, "images": 500}
+        for layer, told in zip(LAYERS, vinfo[column.factor], strict=True):
+            for fold in range(folds):
+                more = moved if layer == LAYERS[0] and column.share < 1 else 0
+                own = column.share * (told + more + noise * rng.normal())
+                rows.append({**about, "layer": layer, "fold": fold, "sst": 100.0, "sse": 100 * (1 - own)})
     return pd.DataFrame(rows)
 
 

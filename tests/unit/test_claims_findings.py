@@ -8,27 +8,25 @@ import pandas as pd
 import pytest
 
 from strata.claims import findings, testing
-from strata.claims.finding import Finding
+from strata.claims.finding import QUESTIONS, Finding
 from strata.claims.registry import CLAIMS
 
 STRONG = 0.5
 
 
-def by_id(t, settings):
-    return {f.id: f for f in testing.findings(settings, **t)}
+def by_id(t, settings, **how):
+    return {f.id: f for f in testing.findings(settings, **how, **t)}
 
 
 @pytest.fixture
-def claims(measured, settings):
-    return lambda **effects: by_id(measured(**effects), settings)
-
-
-@pytest.fixture
-def all_as_local(measured, settings):
+def all_as_local(measured, settings, told_before):
     """Findings of a run in which all directions are as local: what that relates to is not defined."""
+    if "all as local" in told_before:
+        return told_before["all as local"]
     tables = measured()
     tables["features"]["hoyer"] = 0.5
-    found = testing.findings(settings, **tables)
+    found = testing.findings(settings, nulls={"random directions": measured(seed=7)}, **tables)
+    told_before["all as local"] = found
     assert math.isnan({f.id: f for f in found}["a.local"].value)
     return found
 
@@ -48,11 +46,16 @@ def test_findings_are_json_without_nan(all_as_local, settings, tmp_path):
     for f, plain in zip(all_as_local, read, strict=True):
         if f.id != "a.local":
             assert Finding(**plain) == f
+            assert f.nulls or f.question == "control"
 
 
 def page(found, settings, folder, notes=()):
     findings.write_findings(found, notes, run="tiny", settings=settings, folder=folder)
     return (folder / "findings.md").read_text()
+
+
+def written(p):
+    return "< 0.001" if p < 0.001 else f"= {p:.2g}"
 
 
 def paragraph(text, f):
@@ -68,7 +71,8 @@ def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(all_as_
     assert headings[0].startswith("## 1. ")
     assert headings[3].startswith("## 4. ")
     assert headings[-3:] == ["## Controls", "## All claims", "## Notes"]
-    assert max(map(len, lines)) <= 125  # for a terminal
+    body = lines[lines.index(headings[0]) :]
+    assert max(map(len, body)) <= 125  # for a terminal; the headlines are a line a claim
     for f in all_as_local:
         told = paragraph(text, f)
         assert f.statistic in told
@@ -77,15 +81,21 @@ def test_findings_read_as_paragraphs_by_question_then_a_table_then_notes(all_as_
             assert told.split("**")[1].endswith(f": {f.verdict}.")
             assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in told
             assert f"(figures/{f.figure}.png)" in told
-            assert f"p = {f.p_value:.2g}" in told
+            assert f"p {written(f.p_value)}" in told
         if f.p_adjusted is not None and not math.isnan(f.p_adjusted):
-            assert f"adjusted {f.p_adjusted:.2g}" in told
-        if f.spearman is not None and f.id != "a.local":
-            assert f"Spearman {f.spearman:+.3f} [{f.spearman_low:+.3f}, {f.spearman_high:+.3f}]" in told
+            assert f"(adjusted {written(f.p_adjusted)})" in told
         if f.images_low is not None:
             assert f"over images [{f.images_low:+.3f}, {f.images_high:+.3f}]" in told
         if f.effect is not None and f.effect != f.value:
-            assert f"{f.effect:.2f} ({f.effect_name})" in told
+            assert f"; {f.effect_name} {f.effect:+.3f}" in told
+        if f.id != "a.local":
+            for g in f.given:
+                assert f"{g['given']} {g['value']:+.3f} [{g['ci_low']:+.3f}, {g['ci_high']:+.3f}]" in told
+            for null in f.nulls:
+                assert f"{null['null']} {null['value']:+.3f} (difference p {written(null['p_value'])})" in told
+            for also in f.beside:
+                assert f"{also['what']} {also['value']:+.3f} [" in told
+        assert f.note[1:] in told
         assert "seed" not in told
     assert lines[-2:] == ["- accuracy 0.99", "- all is well"]
 
@@ -103,26 +113,124 @@ def test_the_table_of_findings_has_a_row_a_claim(all_as_local, settings, tmp_pat
             assert f"{f.value:+.3f} [{f.ci_low:+.3f}, {f.ci_high:+.3f}]" in cells
 
 
-def test_the_page_begins_with_how_many_claims_hold_and_whether_the_controls_do(claims, settings, tmp_path):
-    found = list(claims(bias=-STRONG, emergence=-STRONG).values())
-    verdicts = [f.verdict for f in found if f.question != "control"]
-    start = " ".join(page(found, settings, tmp_path).split())
-    assert f"Of {len(verdicts)} claims: {verdicts.count('supported')} supported, " in start
-    assert f"{verdicts.count('not supported')} not supported, " in start
-    assert "all 3 controls hold" in start
-    broken = list(claims(trained=-0.2).values())
-    assert "not all controls hold: control.untrained (not supported)" in " ".join(
-        page(broken, settings, tmp_path).split()
+HEADLINES = (
+    "Holds, and is more than ceiling, size and nulls",
+    "Holds, but not apart from something simpler",
+    "Does not hold",
+    "Undecided",
+)
+
+
+def headlines(text):
+    """Return the groups that a page begins with: title to the lines under it."""
+    said = text[: text.index("\n## ")]
+    groups, title = {}, None
+    for line in said[said.index("**") :].splitlines():
+        if line.startswith("**"):
+            title, count = line.removeprefix("**").split("** (")
+            groups[title] = [count]
+        elif line:
+            groups[title].append(line)
+    return groups
+
+
+def test_the_first_twenty_lines_say_what_holds_and_what_of_that_is_more_than_something_simpler(
+    measured, settings, tmp_path
+):
+    """Of four claims, one of each group, beside others."""
+    t = measured(emergence=STRONG, robustness=STRONG, growth=STRONG, redundancy=-STRONG)
+    rng = np.random.default_rng(0)
+    features = t["features"]
+    features["importance"] = 2 - features["complexity"] + 0.05 * rng.normal(size=len(features))
+    features["ceiling"] = 1 - features["complexity"] + 0.001 * rng.normal(size=len(features))
+    found = by_id(t, settings, nulls={"random directions": measured(redundancy=-STRONG, seed=7)})
+    text = page(list(found.values()), settings, tmp_path)
+    groups = headlines(text)
+    assert [*groups] == [title for title in HEADLINES if title in groups]
+    claims = [f for f in found.values() if f.question != "control"]
+    told = [line for _, *lines in groups.values() for line in lines]
+    assert len(told) == len(claims)
+    for (count, *lines), title in zip(groups.values(), groups, strict=True):
+        assert count == f"{len(lines)} of {len(claims)})", title
+    place = {
+        f.id: next(t for t, own in groups.items() if any(f"- {f.claim}: " in line for line in own)) for f in claims
+    }
+    line = {f.id: next(line for line in told if line.startswith(f"- {f.claim}: ")) for f in claims}
+    place = {name: next(title for title, own in groups.items() if of in own) for name, of in line.items()}
+    whole, partly, against, undecided = HEADLINES
+    lines = text.splitlines()
+    assert lines[2].startswith("How sure: ")
+    assert max(lines.index(line["q2.growth"]), lines.index(line["q4.simplicity_bias"])) < 20  # what holds
+    assert (place["q2.growth"], place["q1.spectrum"]) == (whole, undecided)
+    f = found["q2.growth"]
+    assert line["q2.growth"] == f"- {f.claim}: {f.value:+.2f} [{f.ci_low:+.2f}, {f.ci_high:+.2f}]"
+    assert place["q4.simplicity_bias"] == partly
+    assert "; given ceiling " in line["q4.simplicity_bias"]
+    assert "stable features" not in line["q4.simplicity_bias"]  # of these alone it holds too
+    assert place["a.robustness"] == against
+    assert ";" not in line["a.robustness"].split("]")[1]
+    assert place["a.redundancy"] == undecided
+    assert "; no more than in the null random directions" in line["a.redundancy"]
+
+
+def test_the_page_says_how_sure_it_is_and_which_controls_do_not_hold(claims, settings, tmp_path):
+    found = list(claims(emergence=STRONG).values())
+    start = " ".join(page(found, settings, tmp_path).split("\n## ")[0].split())
+    assert (
+        "One network: intervals are over its classes (of support, over test images), and say nothing of other" in start
     )
+    assert "with a p-value (Benjamini–Hochberg over 14 claims) below 0.05" in start
+    assert "Controls that do not hold: none." in start
+    broken = list(claims(trained=-0.2).values())
+    start = " ".join(page(broken, settings, tmp_path).split())
+    assert "Controls that do not hold: control.untrained (not supported)." in start
+
+
+def test_several_networks_are_said_to_be_what_intervals_are_over(measured, two_seeds, settings, tmp_path):
+    found = by_id(two_seeds(measured(), measured(seed=5)), settings)
+    start = " ".join(page(list(found.values()), settings, tmp_path).split())
+    assert "2 networks, a statistic each: intervals are over networks." in start
 
 
 def test_a_claim_whose_control_fails_says_why_it_is_undecided(claims, settings, tmp_path):
-    found = claims(trained=-0.2, emergence=STRONG)
+    found = claims(shuffled=0.1, emergence=STRONG)
     text = page(list(found.values()), settings, tmp_path)
     told = paragraph(text, found["q2.emergence"])
     assert ": undecided.**" in told
-    assert "rests on control.untrained (not supported)" in told
-    assert "rests on" not in paragraph(text, found["q1.spectrum"])
+    why = "Undecided, though by itself supported, because it rests on control.shuffled (not supported)."
+    assert why in told
+    whole = claims(emergence=STRONG)
+    assert "rests on" not in page(list(whole.values()), settings, tmp_path)
+
+
+def test_a_network_that_has_not_learned_is_told_beside_every_claim_of_learning(claims, settings, tmp_path):
+    found = claims(emergence=STRONG, accuracies=(0.3, 0.35, 0.32, 0.34))
+    text = page(list(found.values()), settings, tmp_path)
+    assert "because the network has not learned the task: accuracy 0.340 (chance 0.333)." in paragraph(
+        text, found["q2.emergence"]
+    )
+    assert "not learned" not in paragraph(text, found["a.robustness"])
+
+
+def test_what_is_not_defined_with_something_held_fixed_is_said_in_words(measured, settings, tmp_path):
+    t = measured(bias=-STRONG)
+    t["features"]["stability"] = 0.5  # none is stable
+    found = by_id(t, settings)
+    text = page(list(found.values()), settings, tmp_path)
+    assert "stable features (cosine ≥ 0.9) not defined" in text[: text.index("\n## ")]
+    assert "stable features (cosine ≥ 0.9) not defined" in paragraph(text, found["q4.simplicity_bias"])
+    assert "nan" not in text
+
+
+@pytest.mark.parametrize(
+    ("p", "said"), [(0.0, "p < 0.001"), (0.00099, "p < 0.001"), (0.001, "p = 0.001"), (0.25, "p = 0.25")]
+)
+def test_small_p_values_are_not_told_beyond_what_they_can_tell(settings, tmp_path, p, said):
+    f = Finding("x", "1", "a claim", "a statistic", 0.5, 0.4, 0.6, p, 9, "supported", p_adjusted=p, figure="x")
+    text = page([f], settings, tmp_path)
+    assert f"{said} (adjusted {said.removeprefix('p ')})" in paragraph(text, f)
+    (row,) = [line for line in text.splitlines() if line.startswith("| x ")]
+    assert f"| {said.removeprefix('p ').removeprefix('= ')} " in row
 
 
 def test_seeds_are_told_on_the_page(measured, two_seeds, settings, tmp_path):
@@ -138,11 +246,13 @@ def test_a_seed_in_which_a_claim_is_not_defined_is_said_in_words(measured, two_s
     constant["features"]["importance"] = 1.0
     found = by_id(two_seeds(measured(bias=-STRONG), constant), settings)
     bias = found["q4.simplicity_bias"]
-    assert bias.verdict == "supported"
-    told = paragraph(page(list(found.values()), settings, tmp_path), bias)
-    assert "1: not defined." in told
-    assert "nan" not in told
-    assert json.loads((tmp_path / "findings.json").read_text())[4]["seeds_sd"] is None
+    assert bias.verdict == "undecided"
+    text = page(list(found.values()), settings, tmp_path)
+    assert "not defined in this run (n = 240 features)" in paragraph(text, bias)
+    assert "nan" not in text
+    read = {f["id"]: f for f in json.loads((tmp_path / "findings.json").read_text())}["q4.simplicity_bias"]
+    assert (read["value"], read["seeds_sd"], read["by_seed"][1]["value"]) == (None, None, None)
+    assert read["by_seed"][0]["value"] == pytest.approx(bias.by_seed[0]["value"])
 
 
 def test_an_undefined_value_is_said_in_words(all_as_local, settings, tmp_path):
@@ -151,16 +261,54 @@ def test_an_undefined_value_is_said_in_words(all_as_local, settings, tmp_path):
     assert "nan" not in text
 
 
+def test_tables_of_nulls_are_told_apart_by_what_the_nulls_are_called():
+    features = pd.DataFrame({"null": ["random", "random", "untrained"], "seed": [0, 1, 0], "complexity": [1, 2, 3]})
+    history = pd.DataFrame({"null": ["untrained"], "seed": [0], "accuracy": [0.1]})
+    called = {"random": "random directions", "untrained": "the untrained network", "other": "not in this run"}
+    found = findings.by_null({"features": features, "history": history}, called)
+    assert list(found) == ["random directions", "the untrained network"]
+    assert found["random directions"]["features"]["complexity"].tolist() == [1, 2]
+    assert found["random directions"]["history"].empty
+    assert found["the untrained network"]["history"]["accuracy"].tolist() == [0.1]
+
+
+def test_tables_that_no_claim_looks_at_are_left_aside(measured, settings):
+    t = measured(bias=-STRONG)
+    more = {**t, "decoding": pd.DataFrame({"x": [1]}), "importance_targets": pd.DataFrame()}
+    nulls = {"random directions": {**measured(seed=7), "decoding": pd.DataFrame()}}
+    found, left_out = findings.judged(more, settings, nulls=nulls, layers=["stem"])
+    assert {f.id for f in found} == {claim.id for claim in CLAIMS}
+    assert left_out == []
+    assert {f.question for f in found} <= QUESTIONS.keys()
+
+
 def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():
     said = findings.notes(
         pd.DataFrame({"complexity": [0.1, np.nan, 0.3]}),
-        pd.DataFrame({"epoch": [0, 2, 2], "r2": [0.0, 0.9, 0.8], "zeros": [0.0, 0.5, 0.7], "unsolved": [9, 1, 2]}),
+        pd.DataFrame(
+            {
+                "epoch": [0, 2, 2],
+                "r2": [0.0, 0.9, 0.8],
+                "zeros": [0.0, 0.5, 0.7],
+                "unsolved": [9, 1, 2],
+                "ambiguous": [9, 4, 1],
+            }
+        ),
         history=pd.DataFrame({"epoch": [0, 2, 0, 2], "accuracy": [0.1, 0.9, 0.1, 0.8]}),
         skipped=pd.DataFrame({"image": [f"cat/{i}.png" for i in range(7)]}),
         left_out=["the figure a_superclasses"],
     )
     text = "\n".join(said)
-    for part in ("0.8500", "R² 0.8500", "60.0% zeros", "3 images unsolved", "1 of 3", "skipped: 7", "cat/4.png", "…"):
+    for part in (
+        "0.8500",
+        "R² 0.8500",
+        "60.0% zeros",
+        "3 images unsolved, 5 not unique",
+        "1 of 3",
+        "skipped: 7",
+        "cat/4.png",
+        "…",
+    ):
         assert part in text
     assert "a_superclasses" in text
     assert "cat/5.png" not in text
@@ -169,7 +317,7 @@ def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():
 def test_notes_are_silent_about_skipped_images_when_there_are_none():
     said = findings.notes(
         pd.DataFrame({"complexity": [0.1]}),
-        pd.DataFrame({"epoch": [1], "r2": [1.0], "zeros": [0.0], "unsolved": [0]}),
+        pd.DataFrame({"epoch": [1], "r2": [1.0], "zeros": [0.0], "unsolved": [0], "ambiguous": [0]}),
         history=pd.DataFrame({"epoch": [1], "accuracy": [0.9]}),
         skipped=pd.DataFrame({"image": []}),
         left_out=[],
