@@ -1,4 +1,4 @@
-"""The appendix: redundancy, robustness, sparsity of the directions, super-classes."""
+"""The appendix: extrapolation, redundancy, robustness, sparsity of the directions, super-classes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,8 +6,20 @@ import pandas as pd
 from matplotlib.colors import to_hex
 
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, COLOURS, GREY, Drawn, above_r, band, by_decile, first_seed, mean, scatter
-from strata.statistics import bootstrap, pearson
+from strata.figures.parts import (
+    BLUE,
+    COLOURS,
+    GREY,
+    Drawn,
+    above_r,
+    band,
+    by_decile,
+    complexity_bar,
+    correlated,
+    first_seed,
+    mean,
+    scatter,
+)
 
 
 def a_redundancy(features: pd.DataFrame, settings: Questions) -> Drawn:
@@ -30,6 +42,54 @@ def a_redundancy(features: pd.DataFrame, settings: Questions) -> Drawn:
     return figure, features[["seed", "feature", "complexity", *columns]]
 
 
+def q1_extrapolation(features: pd.DataFrame, extrapolation: pd.DataFrame, *, settings: Questions) -> Drawn:
+    """Draw complexity and relative complexity against one over the number of images, by decile of complexity.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed, with complexity_extrapolated.
+    extrapolation
+        With ever more images: seed, feature, images, complexity, relative_complexity.
+    settings
+        The section `questions` of the configuration.
+    """
+    key = ["seed", "feature"]
+    known = features.dropna(subset=["complexity"])
+    trusted = known.dropna(subset=["complexity_extrapolated"])
+    limits = trusted[key].assign(images=np.inf, complexity=trusted["complexity_extrapolated"])
+    raw = pd.concat([extrapolation, limits]).drop(columns="relative_complexity")
+    others = extrapolation.merge(known.drop(trusted.index)[key]).groupby("images")["complexity"].mean()
+    relative = extrapolation.drop(columns="complexity")
+    everywhere = relative.groupby(key)["relative_complexity"].transform("count") == relative["images"].nunique()
+    shown = {
+        "complexity": raw.merge(trusted[key]).rename(columns={"complexity": "value"}),
+        "relative_complexity": relative[everywhere].rename(columns={"relative_complexity": "value"}),
+    }
+    by_measure = {
+        name: by_decile(known, long, keys=["images"], column="value", settings=settings) for name, long in shown.items()
+    }
+    figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
+    every = extrapolation["images"].max()
+    for ax, table in zip(axes, by_measure.values(), strict=True):
+        for _, line in table.groupby("decile") if len(table) else ():
+            colour = plt.get_cmap("viridis")(line["complexity"].iloc[0])
+            band(ax, every / line["images"], table=line, column="value", colour=to_hex(colour))
+        parts = np.array(sorted(extrapolation["images"].unique(), reverse=True))
+        ax.set_xticks([0, *every / parts], ["∞", *(f"{n:,}" for n in parts)], fontsize=6.5)
+        ax.set(xlabel="images (evenly spaced in 1/n)", xlim=(every / parts[-1] + 0.2, -0.2), ylim=(-0.03, 1.03))
+    if len(others):
+        label = f"mean of the {len(known) - len(trusted)} that cannot be trusted"
+        axes[0].plot(every / others.index, others, "o--", ms=3, color=GREY, label=label)
+        axes[0].legend(loc="lower left")
+    axes[0].set(ylabel="mean by decile of complexity K")
+    axes[0].set_title(f"complexity K, {len(trusted)} features of {len(known)}")
+    told = shown["relative_complexity"][key].drop_duplicates()
+    axes[1].set_title(f"relative complexity, {len(told)} features of {len(known)}")
+    complexity_bar(figure, axes[1])
+    return figure, pd.concat(table.assign(measure=name) for name, table in by_measure.items())
+
+
 def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: Questions) -> Drawn:
     """Draw complexity against mean robustness, and the robustness of each of its deciles, a line a noise level.
 
@@ -43,7 +103,7 @@ def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: 
         The section `questions` of the configuration.
     """
     known = features.dropna(subset=["complexity"])
-    both = robustness.dropna().merge(known[["seed", "feature", "complexity"]], on=["seed", "feature"])
+    both = robustness.dropna().merge(known[["seed", "feature", "class", "complexity"]], on=["seed", "feature"])
     related = [{"level": level, **_correlation(own, "robustness", settings)} for level, own in both.groupby("level")]
     table = by_decile(known, robustness.dropna(), keys=["level"], column="robustness", settings=settings).merge(
         pd.DataFrame(related)
@@ -55,7 +115,7 @@ def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: 
     lines = list(table.groupby("level"))
     for i, (level, line) in enumerate(lines):
         colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, len(lines) - 1))))
-        r = "r = {r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
+        r = "ρ = {r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
         band(axes[1], line["complexity"], table=line, column="robustness", colour=colour, label=f"σ = {level:g}: {r}")
     size = table["n"].mean()
     axes[1].set(xlabel=f"mean complexity K of a decile (n ≈ {size:.0f} features)", ylabel="mean robustness")
@@ -104,7 +164,7 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, *, settin
     own = own.assign(spread=np.linalg.norm(own[place] - centres, axis=1) / around_all)
     rows = []
     for name, members in own.groupby("superclass"):
-        spread, complexity = (mean(members[column], settings) for column in ("spread", "complexity"))
+        spread, complexity = (mean(members, column, settings=settings) for column in ("spread", "complexity"))
         values = {"spread": spread["spread"], "spread_low": spread["ci_low"], "spread_high": spread["ci_high"]}
         rows.append({"superclass": name, **complexity, **values})
     table = pd.DataFrame(rows).sort_values(["complexity", "superclass"], ignore_index=True)
@@ -133,14 +193,6 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, *, settin
 
 
 def _correlation(table: pd.DataFrame, column: str, settings: Questions) -> dict[str, float]:
-    """Return Pearson's r of a column with complexity, and its interval."""
-    pairs = table[["complexity", column]].to_numpy(float)
-    e = bootstrap(
-        pearson,
-        [pairs],
-        null=0.0,
-        resamples=settings.bootstrap,
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
+    """Return Spearman's ρ of a column with complexity, and its interval."""
+    e = correlated(table, x="complexity", y=column, settings=settings)
     return {"r": e.value, "r_low": e.low, "r_high": e.high}

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize, PowerNorm
 
 from strata.config.keys import Questions
 from strata.figures.parts import Drawn, draw_map, first_seed
-from strata.statistics import bootstrap, mean_change
+from strata.statistics import Rows, groups_of, mean_change, over_groups
 
 # What a feature is coloured by: its label, and the colours.
 SCALARS = {"complexity": ("complexity K", "viridis"), "importance": ("importance Γ (logits)", "cividis")}
@@ -97,17 +97,8 @@ def _draw_branch(ax: Axes, nodes: pd.DataFrame, places: dict[str, float], branch
 
 def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, settings: Questions) -> str:
     """Say by how much the two halves of the first split differ, with its interval."""
-    left, right = (
-        features.loc[features["branch"].str.startswith(branch), column].dropna().to_numpy()[:, None]
-        for branch in _children(nodes, "")
-    )
-    e = bootstrap(
-        mean_change,
-        [left, right],
-        null=0.0,
-        resamples=settings.bootstrap,
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
+    halves = (features[features["branch"].str.startswith(b)].dropna(subset=[column]) for b in _children(nodes, ""))
+    parts = [Rows(half[[column]].to_numpy(float), groups_of(half["class"])) for half in halves]
+    e = over_groups(mean_change, parts, null=0.0, confidence=settings.confidence)
     symbol = {"complexity": "K", "importance": "Γ"}[column]
     return f"first split, right − left: mean {symbol} {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]"

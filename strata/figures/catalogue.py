@@ -43,8 +43,9 @@ class Figure:
         What the report calls it.
     inputs : tuple of str
         What it is drawn from: tables by their names (`strata.measures.measurements`, and support, tree, superclasses,
-        history, factor_errors, interventions), `findings`, and files: `images`, `codes` (of the last features of the
-        first seed; both a shard each), `decoded`, `pictures` (a list, empty where none are made).
+        history, factor_errors, calibration_errors, interventions), `findings`, and files: `images`, `codes` (of the
+        last features of the first seed; both a shard each), `decoded`, `pictures` (a list, empty where none are made),
+        and `stability_seeds`, a table, or an empty list where there is one seed alone.
     settings : mapping
         Argument to the key of the configuration that it is given.
     needs : str
@@ -88,13 +89,42 @@ FIGURES = {
             inputs=("findings",),
             caption="""
 Every claim that this run tests, as the value of its statistic with a {{ "%g" % (100 *
-snakemake.config["questions"]["confidence"]) }} % percentile bootstrap interval ({{
-snakemake.config["questions"]["bootstrap"] }} resamples of features, within seeds). The colour is the verdict, which
-the interval alone decides: *supported* where all of it lies within what the claim names, *not supported* where all of
-it lies outside, *undecided* where it holds both, or where a control that the claim rests on does not hold. A thin
-line above is the interval over images (jackknife over the held-out folds), where the statistic is one of images;
-circles below are the values of single seeds, where there are several. Wording, p-values, effect sizes and rank
-correlations are in findings.md and findings.json.
+snakemake.config["questions"]["confidence"]) }} % interval: of one network over its features, a class left out at a
+time (jackknife); of several, over networks (Student's t). The colour is the verdict: *supported* where the interval
+lies within what the claim names, the adjusted p-value agrees, and no null shows as much; *not supported* where all of
+it lies outside; *undecided* otherwise. A thin line above is the interval over images (jackknife over the held-out
+folds), where the statistic is one of images; circles below are the values of single seeds, where there are several.
+Wording, p-values, effect sizes and what was held fixed are in findings.md and findings.json.
+""",
+        ),
+        Figure(
+            name="nulls",
+            function="strata.figures.claims:nulls",
+            question=FINDINGS,
+            title="Every claim beside its nulls",
+            inputs=("findings",),
+            caption="""
+The statistic of every claim (line: its {{ "%g" % (100 * snakemake.config["questions"]["confidence"]) }} % interval;
+colour: its verdict), and below it the same statistic where there is nothing to find: other directions in place of the
+features, at every checkpoint (each unit's entries of the dictionary permuted over its rows); the features that the
+untrained network has of itself; and, where the run has one (controls.shuffled_labels), those of a network that was
+trained on labels permuted among the images. A claim is supported only where it differs from each of them. Claims that
+something is unrelated need not.
+""",
+        ),
+        Figure(
+            name="confounds",
+            function="strata.figures.claims:confounds",
+            question=FINDINGS,
+            title="What is left of each correlation",
+            inputs=("findings",),
+            caption="""
+Every correlation with complexity, first as the paper tells it (of ranks), then with something held fixed that it may
+owe to (partial correlation of ranks): the ceiling, which is the V-information of a code in the very layer that it is
+a code of; how often the feature fires and how large its mean code is; all three. Then with V-information divided by
+the ceiling in place of V-information (relative complexity, and relative temporal decoding score), and of the features
+alone that are found again in either half of the images. Lines are {{ "%g" % (100 *
+snakemake.config["questions"]["confidence"]) }} % intervals.
 """,
         ),
         Figure(
@@ -182,9 +212,10 @@ complex feature is made out of something simpler by the early blocks, and the im
             needs="checkpoints",
             caption="""
 Every point is a feature of the last checkpoint. Its temporal decoding score Δ is one minus the mean, over the
-checkpoints kept during training, of the V-information about it in the penultimate layer as it was at that epoch: near
-0, it is decodable from the first epoch on; near 1, only at the end. The title gives Pearson's r with its bootstrap
-interval; the line is the least-squares fit. The paper finds a positive relation: simple features are learned first.
+checkpoints kept during training (each weighed by the epochs since the one before), of the V-information about it in
+the penultimate layer as it was at that epoch: near 0, it is decodable from the first epoch on; near 1, only at the end.
+The title gives Spearman's ρ with its interval; the line is the least-squares fit. The paper finds a positive
+relation: simple features are learned first.
 """,
         ),
         Figure(
@@ -197,7 +228,7 @@ interval; the line is the least-squares fit. The paper finds a positive relation
             needs="checkpoints",
             caption="""
 How decodable the features of the last checkpoint are in the penultimate layer, epoch by epoch: the mean V-information
-of every decile of complexity, from the simplest (dark) to the most complex (light). Bands are bootstrap intervals of
+of every decile of complexity, from the simplest (dark) to the most complex (light). Bands are intervals of
 the mean over features. In the paper, what is simple is decodable early in training and what is complex only late.
 """,
         ),
@@ -212,7 +243,7 @@ the mean over features. In the paper, what is simple is decodable early in train
             caption="""
 Features are discovered afresh at every checkpoint, and their complexity is measured in that same checkpoint's layers.
 Blue, the mean over all of them; orange, over the most important {{ "%g" % (100 *
-snakemake.config["questions"]["top_share"]) }} % (at least 5). Bands are bootstrap intervals of the mean over
+snakemake.config["questions"]["top_share"]) }} % (at least 5). Bands are intervals of the mean over
 features. The paper finds that the mean rises fast and then stays, while the most important features grow simpler
 (sedimentation).
 """,
@@ -229,7 +260,7 @@ features. The paper finds that the mean rises fast and then stays, while the mos
 Features are discovered afresh at every checkpoint; a feature counts as decodable from the first layer on that has
 half of the V-information of its best layer. Left, the share of the most important features ({{ "%g" % (100 *
 snakemake.config["questions"]["top_share"]) }} %, at least 5) that are decodable by each layer; right, the mean number
-of that layer, of these and of all features, with bootstrap intervals over features. Where the orange line falls and
+of that layer, of these and of all features, with intervals over features. Where the orange line falls and
 the bright area reaches down to earlier layers, the important features have settled in earlier layers: sedimentation.
 """,
         ),
@@ -244,7 +275,7 @@ the bright area reaches down to earlier layers, the important features have sett
             caption="""
 Linear CKA (Kornblith et al. 2019) between a feature's code and the output of each residual block's skip branch (left)
 and main branch (right), before the two are added: the mean of every decile of complexity, simple (dark) to complex
-(light), with bootstrap intervals over features. The paper finds that the skip branch carries simple features nearly
+(light), with intervals over features. The paper finds that the skip branch carries simple features nearly
 whole from an early block on, while both branches build complex ones up step by step.
 """,
         ),
@@ -252,14 +283,17 @@ whole from an early block on, while both branches build complex ones up step by 
             name="q3_teleport",
             function="strata.figures.where:q3_teleport",
             question=WHERE,
-            title="The block at which the skip branch has it",
+            title="The skip branch's share, and where each branch has it",
             inputs=("features", "branch_cka"),
             settings=_QUESTIONS,
             needs="branches",
             caption="""
-For each feature, the first block at which the skip branch holds 90 % of its CKA with the feature at the last block,
-against the feature's complexity (points are moved up and down a little, so that all are seen). A positive relation
-says that simple features are carried by the skip branch from earlier on: they are teleported.
+Left, the skip share of each feature against its complexity: linear CKA of the feature with the skip branches, as a
+share of that with skip and main branches, both summed over blocks. A negative relation says that the skip branches
+carry more of simple features than of complex ones: they are teleported. Right, the first block at which each branch
+holds 90 % of its CKA with the feature at the last block (skip branches a little below the block's number, main branches
+a little above, so that all are seen): simple features are teleported where the skip branch has them earlier than the
+complex ones, and the main branch does not alike. Above stands Spearman's ρ with its interval.
 """,
         ),
         Figure(
@@ -272,7 +306,7 @@ says that simple features are carried by the skip branch from earlier on: they a
             caption="""
 Complexity against importance, for the features discovered at the first epoch (left) and at the last (right).
 Importance Γ is gradient × input on the code, the mean over images of how much of the predicted class's logit rests on
-the feature; the head is linear, so it is exact. Titles give Pearson's r with its bootstrap interval. The paper finds
+the feature; the head is linear, so it is exact. Titles give Spearman's ρ with its interval. The paper finds
 no clear relation at first, and a strong negative one in the end: the network comes to rely on what is simple. Ringed
 features inhibit: their mean signed importance is negative.
 """,
@@ -294,12 +328,15 @@ signed importance is negative.
             name="q4_support",
             function="strata.figures.how_much:q4_support",
             question=HOW_MUCH,
-            title="Accuracy without some features",
+            title="Accuracy and loss without some features",
             inputs=("support",),
             caption="""
-The accuracy of the head on the reconstruction z D of test images when features are removed: the most complex first,
-the most simple first, the most important first, or at random (mean and range over ten orders). Complex features are
-the support of the network where accuracy falls although each of them has little importance.
+Accuracy (left) and cross-entropy (right) of the head on the reconstruction z D of test images when features are
+removed: the most complex first, the most simple first, the most important first, or at random (mean and range over ten
+orders). Two points are compared: without the more complex half of the features, and without random features that
+together have the same importance (mean and range of ten draws). Complex features are the support of the network where
+more is lost without them than without others that weigh as much one by one. Near its ceiling accuracy cannot tell;
+loss can.
 """,
         ),
         Figure(
@@ -314,8 +351,26 @@ Mean V-information in every layer: about the features of the last checkpoint, in
 untrained network, which shows how much random filters already tell; about random directions in place of the features
 (each unit's entries of the dictionary, permuted over its rows, so that units go together by chance alone), which
 shows how decodable the codes of any such directions are; and about codes shuffled over images, which nothing can
-tell, so that this line lies at 0 if the cross-fitting is honest. Bands are bootstrap intervals of the mean over
+tell, so that this line lies at 0 if the cross-fitting is honest. Bands are intervals of the mean over
 features.
+""",
+        ),
+        Figure(
+            name="q1_extrapolation",
+            function="strata.figures.appendix:q1_extrapolation",
+            question=APPENDIX,
+            title="Complexity with few images, and with images without number",
+            inputs=("features", "extrapolation"),
+            settings=_QUESTIONS,
+            caption="""
+Probes that are fitted to few images find less, so that complexity is too high, by about as much as there are fewer
+images: it falls along a line in 1/n. Left, the complexity K of every decile, simple (dark) to complex (light),
+measured by ridge probes with an eighth, a quarter, half and all of the studied images (each among the next), and
+extrapolated to infinitely many along a least-squares line of each feature. Shown are the features of which that can be
+trusted: the line through the larger parts tells K of the smallest within 0.05, ends within [0, 1], and goes no farther
+beyond all images than from half to all of them (by more than 0.01); the others, which have none in features.csv
+(complexity_extrapolated), are grey. Right, relative complexity, of which the ceiling takes its part. Bands are
+intervals of the mean, over classes or, with several networks, over these.
 """,
         ),
         Figure(
@@ -340,7 +395,7 @@ complexity on the left and by importance on the right. The paper finds that both
 The four uppermost splits of the tree of the first seed's features (Ward's method on the directions, which have unit
 norm). The colour of a branch is the mean complexity (left) or the mean importance (right) of the features in it; at
 every split the simpler half stands on the left. Below, how many features each of the last branches holds. Titles say
-by how much the two halves of the first split differ, with a bootstrap interval over features; the right half is the
+by how much the two halves of the first split differ, with a interval over features; the right half is the
 more complex one by construction, so for complexity only the size of the difference tells something. The paper finds
 that the first split already separates simple from complex, and important from unimportant features.
 """,
@@ -356,8 +411,8 @@ that the first split already separates simple from complex, and important from u
 Complexity against redundancy: how much of a feature random subsets of {{ "%g" % (100 *
 snakemake.config["questions"]["redundancy"]["share"]) }} % of the penultimate units tell, as a share of what all units
 tell, the mean over {{ snakemake.config["questions"]["redundancy"]["subsets"] }} subsets (Nanda et al. 2023). Left,
-what a ridge probe decodes (V-information); right, linear CKA with the feature. Titles give Pearson's r with its
-bootstrap interval; lines are least-squares fits. The paper finds that complex features are less redundant.
+what a ridge probe decodes (V-information); right, linear CKA with the feature. Titles give Spearman's ρ with its
+interval; lines are least-squares fits. The paper finds that complex features are less redundant.
 """,
         ),
         Figure(
@@ -371,9 +426,9 @@ bootstrap interval; lines are least-squares fits. The paper finds that complex f
 Gaussian noise is put on at most {{ snakemake.config["questions"]["noise_images"] }} of the studied images, the
 network is run again and the codes are solved again. The robustness of a feature is the share of its code's variance
 that is between images and not between draws of noise (intraclass correlation): near 1, noise changes nothing; near 0,
-noise is all that is left. Left, complexity against robustness, the mean over the noise levels, with Pearson's r and
-its bootstrap interval. Right, mean robustness of each decile of complexity, at every level of noise (standard
-deviation on images in [0, 1]), with bootstrap intervals. The paper finds that complex features are less robust.
+noise is all that is left. Left, complexity against robustness, the mean over the noise levels, with Spearman's ρ and
+its interval. Right, mean robustness of each decile of complexity, at every level of noise (standard
+deviation on images in [0, 1]), with intervals. The paper finds that complex features are less robust.
 """,
         ),
         Figure(
@@ -385,8 +440,29 @@ deviation on images in [0, 1]), with bootstrap intervals. The paper finds that c
             settings=_QUESTIONS,
             caption="""
 Hoyer sparsity of every feature's direction: 1, the direction is a single unit (local); 0, it uses all units alike
-(distributed). Left, its distribution; right, against complexity, with Pearson's r and its bootstrap interval. The
+(distributed). Left, its distribution; right, against complexity, with Spearman's ρ and its interval. The
 paper finds no clear relation.
+""",
+        ),
+        Figure(
+            name="a_stability",
+            function="strata.figures.stability:a_stability",
+            question=APPENDIX,
+            title="Stability: found again in half of the images",
+            inputs=("features", "stability_seeds"),
+            settings=_QUESTIONS,
+            caption="""
+The images in which features were discovered are dealt into two halves, class by class, and the features of the last
+checkpoint are discovered again in either half. Each feature is matched with one of the same class in each half, so
+that the sum of cosines is largest; its stability is the cosine with its match, the mean over both halves. The halves
+are part of the images that the feature itself was discovered in, so that this tells how far a direction hangs on the
+choice of images, not how it would be found in others. Left, its distribution (blue), and that of the correlation of
+the codes of matched features over all studied images (orange); the line is 0.9, from which on a feature counts as
+stable. Beside it, complexity against stability, with Spearman's ρ and its interval.{% if
+snakemake.config["seeds"] | length > 1 %} Right, features matched between networks of different seeds, class by class,
+by the correlation of their codes over the same images: one value a feature and other seed.{% endif %} A feature has
+no stability where half of its class's images are fewer than the features that the class gives
+(features.per_class; raise features.images_per_class or features.crops).
 """,
         ),
         Figure(
@@ -400,10 +476,10 @@ paper finds no clear relation.
             caption="""
 Left, the complexity K of every feature of the last checkpoint under two predictive families, with the same folds:
 ridge probes, and {{ snakemake.config["probes"]["family"] }}, the run's own, of which every feature's best epoch or
-penalty is chosen inside the fit folds. The line is equality; ρ is Spearman's rank correlation with its bootstrap
+penalty is chosen inside the fit folds. The line is equality; ρ is Spearman's rank correlation with its
 interval over features. The features whose rank moves most are named by the class in which they were discovered and
 their number, with the number of ranks (+: more complex under the run's own family). Right, the mean V-information by
-layer under either family, with bootstrap intervals of the mean over features; the numbers of every feature are in
+layer under either family, with intervals of the mean over features; the numbers of every feature are in
 tables/by_family.csv.
 """,
         ),
@@ -420,7 +496,7 @@ Super-classes of the classes in which features were discovered (data.superclasse
 of the first seed, coloured by super-class, the largest ones apart. Middle, how closely a super-class's features lie
 together: mean distance in the map to their own centroid, over the mean distance of all features to the centroid of
 all (1: spread like all features; near 0: a tight cluster; a map's distances are a picture, no measure of D). Right,
-the complexity of each super-class's features. Intervals are bootstrap intervals of means over features. The paper
+the complexity of each super-class's features. Intervals are intervals of means over features. The paper
 finds some super-classes tightly clustered and simple features spread over many.
 """,
         ),
@@ -445,11 +521,31 @@ of the factor's variance, or of what a correlated factor leaves of it. Bottom ri
 each: the share of test images for which it predicts another class when only this factor is changed and everything
 else in the image is kept. A factor is its values' indicators pooled, 1 − Σ SSE / Σ SST. Intervals ({{ "%g" % (100 *
 snakemake.config["questions"]["confidence"]) }} %) are over images: jackknife over folds for V-information and K,
-bootstrap for reliance.
+Student's t for reliance.
 {% set together = snakemake.config["data"]["shapes"]["correlation"] %}{% if together %}The label is {{
 snakemake.config["data"]["shapes"]["label_from"] | join(" and ") }}. In {{ "%g" % (100 * together["strength"]) }} % of
 the images, {{ together["between"] | join(" and ") }} go together (in the others by chance); whatever tells one then
 tells as much of the other as the dotted line shows.{% endif %}
+""",
+        ),
+        Figure(
+            name="calibration",
+            function="strata.figures.ground_truth:calibration",
+            question=TRUTH,
+            title="Codes that are noisy and rare: K, relative K and ceiling",
+            inputs=("calibration_errors",),
+            settings={"layers": "activations.layers", "settings": "questions"},
+            needs="factors",
+            caption="""
+The indicator of one value of each factor (green, stripes, square), spoilt in ways that know nothing else of the
+image, so that it is known what a measure should say (dashed; from what is measured of the clean code). Left, Gaussian
+noise is added, the sum is rectified (squares), or multiplied by 1000 and 0.001 (crosses), against the share of the
+code's variance that is signal. Right, the code is kept at random in some of the images in which it fires (for 50 %, it
+is the other three values' union that is thinned, which is as decodable as the one); at 50 and at 10 % a third of the
+variance is signal, at 2 % a sixteenth, at 0.5 % a sixty-sixth. The ceiling, V-information in the penultimate layer,
+should be the clean code's times that share, and K is to rise as V-information falls; relative complexity should stay
+what it is, and is missing where the ceiling is below 0.1. Lines are {{ "%g" % (100 *
+snakemake.config["questions"]["confidence"]) }} % jackknife intervals over images.
 """,
         ),
     )

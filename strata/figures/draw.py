@@ -74,15 +74,29 @@ def save(drawn: Drawn, name: str, *, folder: str | Path, dpi: int) -> None:
         Resolution of the PNG file.
     """
     figure, table = drawn
-    folder = Path(folder)
+    write_figure(figure, Path(folder, "figures", name), dpi=dpi)
+    tables.write(Path(folder, "tables", f"{name}.csv"), table)
+
+
+def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
+    """Write a figure as SVG and PNG, and close it.
+
+    Parameters
+    ----------
+    figure
+        That is written.
+    path
+        Of its files, without what their names end with.
+    dpi
+        Resolution of the PNG file.
+    """
     figure.set_dpi(dpi)  # letters are not as wide at another resolution
     _settle(figure)
     for kind, metadata in (("svg", {"Date": None}), ("png", {})):
         drawing = io.BytesIO()
         figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
-        store.write_bytes(folder / "figures" / f"{name}.{kind}", drawing.getbuffer())
+        store.write_bytes(path.with_name(f"{path.name}.{kind}"), drawing.getbuffer())
     plt.close(figure)
-    tables.write(folder / "tables" / f"{name}.csv", table)
 
 
 def _settle(figure: Figure) -> None:

@@ -6,10 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, ORANGE, Drawn, band, mean
+from strata.figures.parts import BLUE, ORANGE, Drawn, band, correlated, mean
 from strata.measures.complexity import complexity_by_family
 from strata.probes.families import FAMILIES, REFERENCE
-from strata.statistics import bootstrap, spearman
 
 _LABELLED = 6  # features that move most
 
@@ -41,14 +40,7 @@ def _scatter(ax: Axes, table: pd.DataFrame, columns: list[str], settings: Questi
     ax.plot([0, 1], [0, 1], color="black", lw=0.6, label="the same under both")
     xs, ys = pairs.T
     ax.scatter(xs, ys, s=10, color=BLUE, alpha=0.7, lw=0, rasterized=len(pairs) > 2000)
-    e = bootstrap(
-        spearman,
-        [pairs],
-        null=0.0,
-        resamples=settings.bootstrap,
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
+    e = correlated(table, x=columns[0], y=columns[1], settings=settings)
     ax.set_title(f"ρ = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}", loc="right", fontsize=7.5)
     xlabel, ylabel = (f"complexity K, {_probes(column.removeprefix('complexity_'))}" for column in columns)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1), ylim=(0, 1))
@@ -78,7 +70,7 @@ def _by_layer(ax: Axes, by_family: pd.DataFrame, settings: Questions) -> None:
     families = sorted(by_family["family"].unique(), key=lambda family: family == REFERENCE)
     for family, colour in zip(families, (ORANGE, BLUE), strict=True):
         own = by_family[by_family["family"] == family]
-        line = pd.DataFrame([mean(own[name].dropna().rename("vinfo"), settings) for name in layers])
+        line = pd.DataFrame([mean(own.assign(vinfo=own[name]), "vinfo", settings=settings) for name in layers])
         band(ax, np.arange(len(layers)), table=line, column="vinfo", colour=colour, label=_probes(family))
     labels = [name.removeprefix("vinfo_") for name in layers]
     ax.set_xticks(np.arange(len(layers)), labels, rotation=45, ha="right", rotation_mode="anchor")

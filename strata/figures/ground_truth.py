@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullLocator
 
 from strata import store
 from strata.claims import ground_truth as truth
@@ -15,6 +16,12 @@ from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, Drawn, band, mean
 from strata.images.shapes import VALUES
 
 COLOURS = dict(zip(VALUES, (BLUE, GREEN, ORANGE), strict=True))
+_CALIBRATED = {
+    "complexity": "complexity K",
+    "relative_complexity": "relative complexity",
+    "ceiling": "ceiling\n(V-information in the\npenultimate layer)",
+}
+_MARKERS = {"noise": "o", "rectified": "s", "rescaled": "x", "rarity": "o"}
 _ROWS, _COLUMNS = 2, 16  # of example images
 
 
@@ -81,6 +88,48 @@ def ground_truth(
     return figure, table[["shown", "factor", "layer", "epoch", "value", "ci_low", "ci_high", "n"]]
 
 
+def calibration(calibration_errors: pd.DataFrame, layers: Sequence[str], *, settings: Questions) -> Drawn:
+    """Draw complexity, relative complexity and ceiling of spoilt codes of the factors, beside what they should be.
+
+    Parameters
+    ----------
+    calibration_errors, layers
+        See `strata.claims.ground_truth.findings`.
+    settings
+        The section `questions` of the configuration.
+    """
+    table = truth.calibrated(calibration_errors, layers, confidence=settings.confidence)
+    clean = (table["kind"] == "noise") & (table["share"] == 1)
+    noisy, rare = table[table["kind"] != "rarity"], table[(table["kind"] == "rarity") | clean]
+    figure, axes = plt.subplots(3, 2, figsize=(7, 7.2), sharex="col", sharey="row")
+    for row, (measure, label) in zip(axes, _CALIBRATED.items(), strict=True):
+        for ax, own, x in ((row[0], noisy, "share"), (row[1], rare, "rate")):
+            for factor, line in own[own["measure"] == measure].groupby("factor", sort=False):
+                _beside_expected(ax, line.sort_values(x), x=x, colour=COLOURS[str(factor)])
+            ax.set_ylim(-0.03, 1.03)
+        row[0].set_ylabel(label)
+    axes[2, 0].set(xlabel="share of the code's variance that is signal", xlim=(1.04, -0.02))
+    axes[2, 1].set(xlabel="firing rate (thinned at random; clean: 25 %)", xscale="log", xlim=(0.7, 0.0035))
+    axes[2, 1].xaxis.set_minor_locator(NullLocator())
+    rates = sorted(rare["rate"].unique())
+    axes[2, 1].set_xticks(rates, [f"{100 * rate:g} %" for rate in rates])
+    axes[0, 0].set_title("noise, rectified or not, and scale", pad=26)
+    axes[0, 1].set_title("rarity", pad=26)
+    named = [Line2D([], [], color=COLOURS[f], marker="o", ms=3, lw=0, label=f) for f in VALUES]
+    kinds = [Line2D([], [], color=GREY, marker=m, ms=3.5, lw=0, label=kind) for kind, m in _MARKERS.items()]
+    expected = Line2D([], [], color=GREY, lw=0.8, ls="--", label="what it should be")
+    above = {
+        "loc": "lower left",
+        "bbox_to_anchor": (-0.02, 0.98),
+        "borderpad": 0,
+        "columnspacing": 1,
+        "handlelength": 1,
+    }
+    axes[0, 0].legend(handles=[kind for kind in kinds if kind.get_label() != "rarity"], ncols=3, **above)
+    axes[0, 1].legend(handles=[*named, expected], ncols=4, **{**above, "handlelength": 1.4})
+    return figure, table.drop(columns="code")
+
+
 def reliance(interventions: pd.DataFrame, settings: Questions) -> pd.DataFrame:
     """Return the share of predictions that a factor's swap changes: epoch, factor, flipped, its interval and n.
 
@@ -91,9 +140,9 @@ def reliance(interventions: pd.DataFrame, settings: Questions) -> pd.DataFrame:
     settings
         The section `questions` of the configuration.
     """
-    images = interventions.groupby(["epoch", "factor", "image"], sort=False)["flipped"].mean()  # over seeds
+    images = interventions.groupby(["epoch", "factor", "image"], sort=False)["flipped"].mean().reset_index()  # of seeds
     rows = [
-        {"epoch": epoch, "factor": factor, **mean(own, settings)}
+        {"epoch": epoch, "factor": factor, **mean(own, "flipped", settings=settings)}
         for (epoch, factor), own in images.groupby(["epoch", "factor"], sort=False)
     ]
     return pd.DataFrame(rows)
@@ -116,6 +165,14 @@ def _lines(ax: Axes, table: pd.DataFrame, x: str, y: str, labels: dict[str, str]
         handlelength=1.2,
         handletextpad=0.4,
     )
+
+
+def _beside_expected(ax: Axes, line: pd.DataFrame, *, x: str, colour: str) -> None:
+    """Draw what is measured of a factor's codes as points with intervals, and what it should be as a dashed line."""
+    ax.plot(line[x], line["expected"], color=colour, lw=0.8, ls="--")
+    for kind, own in line.groupby("kind", sort=False):
+        ax.vlines(own[x], own["ci_low"], own["ci_high"], color=colour, lw=1)
+        ax.plot(own[x], own["value"], _MARKERS[str(kind)], ms=3.5, color=colour)
 
 
 def _told(ax: Axes, correlation: Correlation | None) -> None:

@@ -53,7 +53,7 @@ def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, *, sett
     settings
         The section `questions` of the configuration.
     """
-    known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
+    known = features.dropna(subset=["complexity"])[["seed", "feature", "class", "complexity"]]
     table = importance_targets.merge(known, on=["seed", "feature"])
     shown = [target for target in TARGETS if target in set(table["target"])]
     figure, axes = plt.subplots(1, len(shown), figsize=(7, 2.6))
@@ -69,29 +69,54 @@ def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, *, sett
 
 
 def q4_support(support: pd.DataFrame) -> Drawn:
-    """Draw the accuracy of the head on z D against the share of features kept, by the order of removal.
+    """Draw accuracy and loss of the head on z D against the share of features kept, by the order of removal.
 
     Parameters
     ----------
     support
-        Accuracy with ever fewer features: seed, order, draw, share_kept, accuracy, n.
+        What `strata.measures.support.support_of_seed` tells: seed, order, draw, share_kept, group, accuracy, loss, n.
     """
+    table = _over_groups(support)
     colours = {"complex first": ORANGE, "simple first": BLUE, "important first": GREEN, "random": GREY}
-    figure, ax = plt.subplots(figsize=(4.4, 3))
-    summary = support.groupby(["order", "share_kept"])["accuracy"].agg(["mean", "min", "max", "size"]).reset_index()
-    for order, colour in colours.items():
-        own = summary[summary["order"] == order]
-        label = (
-            f"at random ({own['size'].iloc[0]} draws)"
-            if order == "random"
-            else f"the most {order.removesuffix(' first')}"
-        )
-        ax.plot(own["share_kept"], own["mean"], "o-", ms=2.5, color=colour, label=label)
-        ax.fill_between(own["share_kept"], own["min"], own["max"], color=colour, alpha=0.2, lw=0)
-    ax.set(xlabel="share of features kept", ylabel=f"accuracy (n = {support['n'].iloc[0]} test images)", ylim=(0, 1.02))
-    ax.set_xlim(1.01, -0.01)
-    ax.legend(title="removed first", loc="lower left")
-    return figure, summary
+    points = {"complex half": ("D", ORANGE), "random, same importance": ("s", GREY)}
+    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3))
+    for ax, measure in zip(axes, ("accuracy", "loss"), strict=True):
+        shown = table[table["measure"] == measure]
+        for order, colour in colours.items():
+            own = shown[shown["order"] == order]
+            draws = own["size"].iloc[0]
+            label = f"at random ({draws} draws)" if order == "random" else f"the most {order.removesuffix(' first')}"
+            ax.plot(own["share_kept"], own["mean"], "o-", ms=2.5, color=colour, label=label)
+            ax.fill_between(own["share_kept"], own["min"], own["max"], color=colour, alpha=0.2, lw=0)
+        for order, (marker, colour) in points.items():
+            own = shown[shown["order"] == order]
+            reach = own["mean"] - own["min"], own["max"] - own["mean"]
+            style = {"color": colour, "mec": "black", "ms": 5, "elinewidth": 1.2, "zorder": 3}
+            label = "the complex half" if order == "complex half" else order
+            ax.errorbar(own["share_kept"], own["mean"], reach, fmt=marker, **style, label=label)
+        ax.set(xlabel="share of features kept", xlim=(1.01, -0.01))
+    n = support[(support["seed"] == support["seed"].iloc[0]) & (support["order"] == "complex half")]["n"].sum()
+    axes[0].set(ylabel=f"accuracy (n = {n:,} test images)", ylim=(0, 1.02))
+    axes[1].set(ylabel="cross-entropy (nats)", ylim=(0, None))
+    axes[0].legend(title="removed (first)", loc="lower left")
+    return figure, table
+
+
+def _over_groups(support: pd.DataFrame) -> pd.DataFrame:
+    """Return means over all test images, and their range over draws and seeds: order, share_kept, measure, ….
+
+    The single points of random orders lie at a share of their own each; they are told at the mean of these.
+    """
+    judged = ["accuracy", "loss"]
+    keys = ["order", "seed", "draw", "share_kept"]
+    sums = (
+        support[judged].mul(support["n"], axis=0).assign(n=support["n"]).groupby([support[key] for key in keys]).sum()
+    )
+    means = sums[judged].div(sums["n"], axis=0).reset_index()
+    of_order = means.groupby("order")["share_kept"].transform("mean")
+    means["share_kept"] = means["share_kept"].where(means["order"] != "random, same importance", of_order)
+    long = means.melt(["order", "share_kept"], judged, var_name="measure")
+    return long.groupby(["measure", "order", "share_kept"])["value"].agg(["mean", "min", "max", "size"]).reset_index()
 
 
 def _mark_inhibiting(ax: Axes, table: pd.DataFrame) -> None:

@@ -4,6 +4,7 @@ Colours are those of Okabe & Ito (2008), which colour-blind readers can tell apa
 viridis.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -13,7 +14,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from strata.config.keys import Questions
-from strata.statistics import bootstrap, pearson
+from strata.statistics import (
+    FISHER,
+    PLAIN,
+    UNDEFINED,
+    Estimate,
+    Rows,
+    Scale,
+    groups_of,
+    over_groups,
+    over_seeds,
+    spearman,
+)
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 # What is told apart in one picture: seven colours that colour-blind readers can (Okabe & Ito 2008); grey is the rest's.
@@ -39,8 +51,17 @@ plt.switch_backend("agg")
 plt.style.use(STYLE)
 
 
-def scatter(ax: Axes, table: pd.DataFrame, *, x: str, y: str, settings: Questions, jitter: float = 0) -> None:
-    """Draw points with a linear fit, and Pearson's r with its interval as the title.
+def scatter(
+    ax: Axes,
+    table: pd.DataFrame,
+    *,
+    x: str,
+    y: str,
+    settings: Questions,
+    jitter: float = 0,
+    colour: str | None = None,
+) -> None:
+    """Draw points with a linear fit, and Spearman's ρ with its interval as the title.
 
     Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
 
@@ -49,23 +70,22 @@ def scatter(ax: Axes, table: pd.DataFrame, *, x: str, y: str, settings: Question
     ax
         That is drawn on.
     table
-        One row a point: the columns x and y, and complexity, which colours it.
+        One row a point: the columns x and y, and complexity, which colours it unless `colour` does.
     x, y
         Names of the columns.
     settings
         The section `questions` of the configuration.
     jitter
         In units of y; 0 for none.
+    colour
+        Of points and line, where several are drawn on the same axes; None for complexity's.
     """
     pairs = table[[x, y]].to_numpy(float)
     xs, ys = pairs.T
     ax.scatter(
         xs,
         ys + jitter * np.random.default_rng(0).uniform(-1, 1, len(ys)),
-        c=table["complexity"],
-        cmap="viridis",
-        vmin=0,
-        vmax=1,
+        **({"c": table["complexity"], "cmap": "viridis", "vmin": 0, "vmax": 1} if colour is None else {"c": colour}),
         s=14,
         lw=0.3,
         edgecolors="white",
@@ -73,17 +93,10 @@ def scatter(ax: Axes, table: pd.DataFrame, *, x: str, y: str, settings: Question
     )
     if len(pairs) > 2 and np.ptp(xs) > 0:
         ends = np.array([xs.min(), xs.max()])
-        ax.plot(ends, np.polyval(np.polyfit(xs, ys, 1), ends), color="black", lw=1)
-    e = bootstrap(
-        pearson,
-        [pairs],
-        null=0.0,
-        resamples=settings.bootstrap,
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
+        ax.plot(ends, np.polyval(np.polyfit(xs, ys, 1), ends), color=colour or "black", lw=1)
+    e = correlated(table, x=x, y=y, settings=settings)
     ax.set_title(
-        f"r = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}",
+        f"ρ = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}",
         loc="right",
         fontsize=7.5,
     )
@@ -171,25 +184,70 @@ def band(ax: Axes, x: Any, *, table: pd.DataFrame, column: str, colour: Any, lab
     ax.fill_between(x, table["ci_low"], table["ci_high"], color=colour, alpha=0.2, lw=0)
 
 
-def mean(values: pd.Series, settings: Questions) -> dict[str, float]:
+def mean(table: pd.DataFrame, column: str, *, settings: Questions) -> dict[str, float]:
     """Return the number of values, their mean under their own name, and its interval: a part of a table's row.
 
     Parameters
     ----------
-    values
-        A column, with its name.
+    table
+        One row a value, with seed and class where it has them (see `estimated`).
+    column
+        Name of the column.
     settings
         The section `questions` of the configuration.
     """
-    e = bootstrap(
-        lambda x: x.mean(-1),
-        [values.to_numpy()],
-        null=0.0,
-        resamples=settings.bootstrap,
-        confidence=settings.confidence,
-        seed=settings.seed,
-    )
-    return {"n": len(values), str(values.name): e.value, "ci_low": e.low, "ci_high": e.high}
+    known = table.dropna(subset=[column])
+    e = estimated(known, [column], statistic=np.mean, settings=settings)
+    value = e.value if np.isfinite(e.value) else known[column].mean()  # of one value alone, without an interval
+    return {"n": len(known), column: value, "ci_low": e.low, "ci_high": e.high}
+
+
+def correlated(table: pd.DataFrame, *, x: str, y: str, settings: Questions) -> Estimate:
+    """Return Spearman's correlation of two columns with its interval (see `estimated`).
+
+    Parameters
+    ----------
+    table
+        One row a pair.
+    x, y
+        Names of the columns.
+    settings
+        The section `questions` of the configuration.
+    """
+    return estimated(table, [x, y], statistic=spearman, settings=settings, scale=FISHER)
+
+
+def estimated(
+    table: pd.DataFrame,
+    columns: list[str],
+    *,
+    statistic: Callable[[np.ndarray], float],
+    settings: Questions,
+    scale: Scale = PLAIN,
+) -> Estimate:
+    """Estimate a statistic as claims do: of one network over its classes, of several over networks.
+
+    Parameters
+    ----------
+    table
+        Its rows are those of several networks where it has the column seed; they are left out class by class where it
+        has the column class, else one by one.
+    columns
+        Those that the statistic is computed from.
+    statistic
+        Takes their values, rows × columns.
+    settings
+        The section `questions` of the configuration.
+    scale
+        On which the statistic is nearly normal.
+    """
+    each = []
+    for _, rows in table.groupby(table["seed"] if "seed" in table else np.zeros(len(table))):
+        parts = [Rows(rows[columns].to_numpy(float), groups_of(rows.get("class", rows.index)))]
+        each.append(over_groups(statistic, parts, null=0.0, confidence=settings.confidence, scale=scale))
+    if len(each) < 2:
+        return each[0] if each else UNDEFINED
+    return over_seeds([e.value for e in each], null=0.0, confidence=settings.confidence, scale=scale)
 
 
 def by_decile(
@@ -215,13 +273,13 @@ def by_decile(
     DataFrame
         decile (0: simplest), complexity (its mean), the keys, n, the column, ci_low, ci_high.
     """
-    known = features.dropna(subset=["complexity"])[["seed", "feature", "complexity"]]
+    known = features.dropna(subset=["complexity"])[["seed", "feature", "class", "complexity"]]
     deciles = np.floor(known["complexity"].rank(method="first", pct=True).sub(1e-9) * 10).astype(int)
     joined = long.merge(known.assign(decile=deciles), on=["seed", "feature"])
     rows = []
     for values, own in joined.groupby(["decile", *keys]):
         named = dict(zip(["decile", *keys], values, strict=True))
-        rows.append({**named, "complexity": own["complexity"].mean(), **mean(own[column], settings)})
+        rows.append({**named, "complexity": own["complexity"].mean(), **mean(own, column, settings=settings)})
     return pd.DataFrame(rows)
 
 

@@ -131,7 +131,7 @@ def _all_and_important(known: pd.DataFrame, column: str, settings: Questions) ->
     for epoch, at_epoch in known.groupby("epoch"):
         top = pd.concat(most_important(t, settings.top_share) for _, t in at_epoch.groupby("seed"))
         for group, table in (("all features", at_epoch), ("most important", top)):
-            rows.append({"epoch": epoch, "group": group, **mean(table[column], settings)})
+            rows.append({"epoch": epoch, "group": group, **mean(table, column, settings=settings)})
     return pd.DataFrame(rows)
 
 

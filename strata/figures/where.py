@@ -1,12 +1,11 @@
 """Question 3: where features flow."""
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 
 from strata.config.keys import Questions
-from strata.figures.parts import Drawn, band, by_decile, complexity_bar, scatter
-from strata.measures.flow import teleport_block
+from strata.figures.parts import BLUE, ORANGE, Drawn, band, by_decile, complexity_bar, scatter
+from strata.measures.flow import arrival, by_block, skip_share
 
 
 def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Questions) -> Drawn:
@@ -21,11 +20,7 @@ def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Quest
     settings
         The section `questions` of the configuration.
     """
-    long = branch_cka.assign(
-        block=branch_cka["layer"].str.extract(r"block-(\d+)", expand=False).astype(int),
-        branch=branch_cka["layer"].str.rsplit("-", n=1).str[1],
-    )
-    table = by_decile(features, long, keys=["branch", "block"], column="cka", settings=settings)
+    table = by_decile(features, by_block(branch_cka), keys=["branch", "block"], column="cka", settings=settings)
     figure, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
     for ax, branch in zip(axes, ("skip", "main"), strict=True):
         for _, own in table[table["branch"] == branch].groupby("decile"):
@@ -39,7 +34,7 @@ def q3_flow(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Quest
 
 
 def q3_teleport(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Questions) -> Drawn:
-    """Draw the block at which the skip branch holds 90 % of its final CKA with a feature, against its complexity.
+    """Draw what the skip branches carry of a feature, and where each branch has it, against its complexity.
 
     Parameters
     ----------
@@ -50,10 +45,18 @@ def q3_teleport(features: pd.DataFrame, branch_cka: pd.DataFrame, *, settings: Q
     settings
         The section `questions` of the configuration.
     """
-    blocks = teleport_block(branch_cka).reset_index()
-    table = features[["seed", "feature", "complexity"]].merge(blocks).dropna()
-    figure, ax = plt.subplots(figsize=(3.9, 3.1))
-    scatter(ax, table, x="complexity", y="teleport_block", settings=settings, jitter=0.15)
-    ax.set(xlabel="complexity K", ylabel="teleport block\n(skip branch holds 90 % of its final CKA)")
-    ax.set_yticks(np.arange(1, table["teleport_block"].max() + 1))
+    flow = arrival(branch_cka).add_prefix("arrival_").assign(skip_share=skip_share(branch_cka)).reset_index()
+    table = features[["seed", "feature", "class", "complexity"]].merge(flow).dropna(subset="complexity")
+    figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2))
+    scatter(left, table.dropna(subset="skip_share"), x="complexity", y="skip_share", settings=settings)
+    left.set(xlabel="complexity K", ylabel="skip share: CKA with skip branches\n÷ CKA with both (sums over blocks)")
+    told = []
+    for branch, colour, aside in (("skip", BLUE, -0.17), ("main", ORANGE, 0.17)):  # or one would hide the other
+        own = table.assign(shown=table[f"arrival_{branch}"] + aside).dropna(subset="shown")
+        scatter(right, own, x="complexity", y="shown", settings=settings, jitter=0.12, colour=colour)
+        told.append(f"{branch} branch: {right.get_title('right')}")
+    right.set_title("", loc="right")
+    right.set(xlabel="complexity K", ylabel="arrival: block with 90 %\nof the last block's CKA")
+    right.yaxis.get_major_locator().set_params(integer=True)
+    right.legend(right.collections, told, loc="lower right", bbox_to_anchor=(1.03, 1), fontsize=7.5, borderpad=0)
     return figure, table

@@ -4,17 +4,19 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from known_factors import errors_with, interventions_with
+from known_factors import calibration_with, errors_with, interventions_with
+from scipy import stats
 
 from strata import store
 from strata.claims import testing
 from strata.claims.finding import Finding
 from strata.config.keys import Activations, Config, Figures, at
 from strata.errors import StrataError
-from strata.figures import appendix_map, claims, how_much, what, when, where
+from strata.figures import appendix, appendix_map, claims, how_much, what, when, where
 from strata.figures.catalogue import FIGURES
 from strata.figures.draw import save
-from strata.figures.parts import VERDICTS
+from strata.figures.parts import VERDICTS, correlated, mean
+from strata.images.shapes import VALUES
 
 
 def decoding(t):
@@ -28,12 +30,16 @@ def targets(t):
 
 
 def support():
-    orders = [("complex first", 0), ("simple first", 0), ("important first", 0), ("random", 0), ("random", 1)]
+    """A curve an order and draw, and the points that are compared, of two groups of images of unlike size."""
     shares = np.linspace(0, 1, 5)
-    tables = [
-        pd.DataFrame({"order": o, "draw": d, "share_kept": shares, "accuracy": shares - d / 10}) for o, d in orders
-    ]
-    return pd.concat(tables).assign(seed=0, n=360)
+    curves = [("complex first", 0), ("simple first", 0), ("important first", 0), ("random", 0), ("random", 1)]
+    points = [("complex half", 0, 0.5), ("random, same importance", 0, 0.7), ("random, same importance", 1, 0.8)]
+    tables = [pd.DataFrame({"order": o, "draw": d, "share_kept": shares}) for o, d in curves]
+    tables += [pd.DataFrame({"order": o, "draw": d, "share_kept": [share]}) for o, d, share in points]
+    table = pd.concat(tables).assign(seed=0)
+    table["accuracy"] = table["share_kept"] - table["draw"] / 10
+    groups = [table.assign(group=0, n=100), table.assign(group=1, accuracy=table["accuracy"] - 0.4, n=300)]
+    return pd.concat(groups).assign(loss=lambda t: 2 - t["accuracy"], margin=0.0)
 
 
 TREE = pd.DataFrame({"branch": ["", "L", "R", "RL", "RR"], "height": [2.0, 1.0, 1.5, 0, 0.5], "features": 8})
@@ -43,11 +49,16 @@ def of_the_appendix(t):
     """Return the features with what the appendix measures of them, and their robustness by noise level."""
     features = t["features"]
     k, rng = features["complexity"], np.random.default_rng(0)
-    columns = ("redundancy", "redundancy_cka", "robustness", "hoyer")
+    columns = ("redundancy", "redundancy_cka", "robustness", "hoyer", "stability", "stability_codes")
     features = features.assign(**{column: 0.8 - 0.5 * k + 0.05 * rng.normal(size=len(k)) for column in columns})
     own = features[["seed", "feature"]]
     levels = pd.concat(own.assign(level=level, robustness=1 - level * 2 * k) for level in (0.05, 0.2))
-    return {"features": features, "robustness": levels}
+    features["complexity_extrapolated"] = (0.9 * k).where(own["feature"] % 3 > 0)
+    grown = pd.concat(
+        own.assign(images=n, complexity=k + 10 / n, relative_complexity=(0.8 * k + 5 / n).where(k < 0.7))
+        for n in (100, 200, 400, 800)
+    )
+    return {"features": features, "robustness": levels, "extrapolation": grown}
 
 
 def by_family(t):
@@ -83,15 +94,19 @@ def drawn(settings, walk, tmp_path):
             "tree": TREE,
             "superclasses": pd.DataFrame({"class": ["0", "1", "2"], "superclass": ["round", "straight", "straight"]}),
             "history": walk.history.assign(seed=0),
-            "findings": testing.findings(settings, **t),
             "factor_errors": errors_with((0.1, 0.3, 0.5), 0.01),
+            "calibration_errors": calibration_with(dict.fromkeys(VALUES, (0.3, 0.6, 0.9)), noise=0.02),
             "interventions": interventions_with((0.9, 0.5, 0.1)),
             "images": walk.images,
             "codes": codes_of(len(t["features"]), walk, tmp_path),
             "decoded": walk.decoded,
             "pictures": [walk.pictures],
+            "stability_seeds": [],
         }
         figure = FIGURES[name]
+        if "findings" in figure.inputs:
+            nulls = {"random directions": t, "another network": t}
+            given["findings"] = testing.findings(settings, nulls=nulls, **t)
         return figure.drawn(given, {argument: at(config, path) for argument, path in figure.settings.items()})
 
     return drawn
@@ -136,7 +151,7 @@ def test_the_same_tables_give_the_same_svg(name, tables, drawn, folder):
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, tables, drawn):
     t = tables(n=6, epochs=(0, 1))
-    for table in t.values():
+    for table in (t[name] for name in t if name != "history"):
         column = {"complexity", "cka", "vinfo"} & set(table)
         table.loc[table["feature"] == 2, list(column)] = np.nan
     figure, table = drawn(name, t)
@@ -155,6 +170,10 @@ def test_a_disk_that_refuses_a_figure_is_told_in_one_line(walk, folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert "\n" not in str(error.value)
     assert list((folder / "figures").iterdir()) == []
+
+
+def rank_correlation(table, column):
+    return table["complexity"].corr(table[column], method="spearman")
 
 
 def texts(figure):
@@ -191,6 +210,76 @@ def test_findings_show_every_seed_and_the_interval_over_images_where_there_are_a
     assert {"one seed", "interval over images"} <= {t.get_text() for t in figure.axes[0].get_legend().get_texts()}
 
 
+@pytest.fixture
+def with_nulls(tables, settings):
+    """Findings of a run, beside one null that shows as much and one that shows nothing; importance owed to ceiling."""
+    t = tables(emergence=0.5, shuffled=-0.05)
+    features = t["features"]
+    noise = np.random.default_rng(0).normal(size=(2, len(features)))
+    features["importance"] = features["ceiling"] + 0.1 * noise[0]
+    features["complexity"] = 0.8 - 0.5 * features["ceiling"] + 0.02 * noise[1]
+    features["temporal_decoding_score"] = features["complexity"] + 0.02 * noise[0]
+    return testing.findings(settings, nulls={"as much": t, "nothing": tables(seed=4)}, **t)
+
+
+def test_every_claim_is_shown_beside_its_nulls(with_nulls):
+    figure, table = claims.nulls(with_nulls)
+    (ax,) = figure.axes
+    shown = [f for f in with_nulls if f.question != "control"]
+    assert list(dict.fromkeys(table["id"])) == [f.id for f in with_nulls if f.nulls]
+    assert {f.id for f in shown} <= set(table["id"])
+    marks = {tuple(np.ravel(line.get_xydata())) for line in ax.lines}
+    for f in shown:
+        own = table[table["id"] == f.id].set_index("of")
+        assert list(own.index) == ["this run", "as much", "nothing"]
+        assert own.loc["this run", "value"] == f.value
+        assert list(own["value"][1:]) == [null["value"] for null in f.nulls]
+        # The row of the claim has its interval; nulls are below it, each with its mark.
+        row = next(mark[1] for mark in marks if mark[::2] == (f.ci_low, f.ci_high))
+        for place, null in enumerate(f.nulls):
+            assert any(mark == pytest.approx((null["value"], row - 0.13 * (place + 1))) for mark in marks)
+    emergence = table[table["id"] == "q2.emergence"].set_index("of")["beaten"]
+    assert (emergence["as much"], emergence["nothing"]) == (False, True)
+    assert {"as much", "nothing"} <= set(texts(figure))
+
+
+def test_what_is_left_of_every_correlation_is_shown_with_each_thing_held_fixed(with_nulls):
+    figure, table = claims.confounds(with_nulls)
+    shown = [f for f in with_nulls if f.given]
+    ways = ["ceiling", "firing rate and mean code", "all of these", "relative complexity"]
+    ways.append("stable features (cosine ≥ 0.9)")
+    assert list(dict.fromkeys(table["given"])) == ["raw", *ways]
+    titles = [ax.get_title("left").replace("\n", " ") for ax in figure.axes]
+    assert titles == ["raw", *(f"given {way}" for way in ways[:3]), *ways[3:]]
+    for f in shown:
+        own = table[table["id"] == f.id].set_index("given")
+        assert own.loc["raw", "value"] == f.value
+        for given in f.given:
+            assert tuple(own.loc[given["given"], ["value", "ci_low", "ci_high"]]) == (
+                given["value"],
+                given["ci_low"],
+                given["ci_high"],
+            )
+    bias = table[table["id"] == "q4.simplicity_bias"].set_index("given")
+    assert bias.loc["raw", "verdict"] == "supported"
+    assert bias.loc["ceiling", "verdict"] != "supported"
+    by_colour = {line.get_color() for line in figure.axes[1].lines}
+    assert by_colour >= {VERDICTS[table_verdict] for table_verdict in table[table["given"] == "ceiling"]["verdict"]}
+    # Of features at an epoch stability is not known: their row is empty there.
+    assert "stable features (cosine ≥ 0.9)" not in table[table["id"] == "q4.simplicity_bias_initial"]["given"].tolist()
+
+
+def test_findings_are_told_in_a_row_with_nulls_and_what_was_held_fixed(with_nulls):
+    _, table = claims.findings(with_nulls)
+    row = table.set_index("id").loc["q2.emergence"]
+    f = next(f for f in with_nulls if f.id == "q2.emergence")
+    assert row["nulls: as much"] == f.nulls[0]["value"]
+    assert row["given: ceiling"] == f.given[0]["value"]
+    assert row["because"] == "no more than in the null as much"
+    other = table.set_index("id").loc["q3.teleport"]
+    assert other["because"] == ""
+
+
 @pytest.mark.parametrize("undefined", [None, float("nan")])
 def test_a_finding_that_is_not_defined_is_listed_without_a_point(undefined):
     finding = Finding("q9", "9", "c", "s", undefined, undefined, undefined, undefined, 3, "undecided")
@@ -198,6 +287,21 @@ def test_a_finding_that_is_not_defined_is_listed_without_a_point(undefined):
     figure.canvas.draw()
     assert len(table) == 1
     assert any(text.startswith("q9") for text in texts(figure))
+
+
+@pytest.mark.parametrize("undefined", [None, float("nan")])
+def test_what_is_not_defined_with_something_held_fixed_is_not_drawn(undefined):
+    """As findings.json has it, or as it was computed."""
+    finding = Finding("q9", "9", "c", "s", 0.5, 0.4, 0.6, 0.01, 3, "supported", alone="supported")
+    given = {"n": 0, "verdict": "undecided"}
+    finding.given = [
+        {"given": "ceiling", "value": 0.3, "ci_low": 0.1, "ci_high": 0.5, **given},
+        {"given": "all of these", "value": undefined, "ci_low": undefined, "ci_high": undefined, **given},
+    ]
+    figure, table = claims.confounds([finding])
+    figure.canvas.draw()
+    assert list(table["given"]) == ["raw", "ceiling"]
+    assert len(figure.axes) == 3
 
 
 @pytest.mark.parametrize("examples", [4, 9])
@@ -274,12 +378,22 @@ def test_sedimentation_shows_the_first_layers_of_all_and_of_the_most_important(t
     assert (shares[-1] == 1).all()  # by the last layer, all are decodable
 
 
-def test_the_teleport_block_is_drawn_where_it_is_though_moved_a_little(tables, settings):
-    t = tables()
+def test_teleport_shows_the_skip_share_and_the_arrival_of_both_branches(tables, settings):
+    t = tables(teleport=-0.5)
     figure, table = where.q3_teleport(t["features"], t["branch_cka"], settings=settings)
-    drawn = figure.axes[0].collections[0].get_offsets()
-    assert np.abs(drawn[:, 1] - table["teleport_block"]).max() <= 0.15
-    np.testing.assert_allclose(drawn[:, 0], table["complexity"])
+    left, right = figure.axes
+    wide = t["branch_cka"].pivot(index="feature", columns="layer", values="cka")
+    skip = wide[["block-01-skip", "block-02-skip"]].sum(axis=1)
+    np.testing.assert_allclose(table["skip_share"], skip / wide.sum(axis=1))
+    np.testing.assert_allclose(left.collections[0].get_offsets(), table[["complexity", "skip_share"]])
+    for points, branch in zip(right.collections, ("skip", "main"), strict=True):
+        x, y = points.get_offsets().T
+        np.testing.assert_allclose(x, table["complexity"])
+        assert np.abs(y - table[f"arrival_{branch}"]).max() <= 0.3  # moved a little
+    r = [rank_correlation(table, y) for y in ("skip_share", "arrival_skip", "arrival_main")]
+    assert left.get_title("right").startswith(f"ρ = {r[0]:+.2f} [")
+    both = [text.get_text().split(" [")[0] for text in right.get_legend().get_texts()]
+    assert both == [f"skip branch: ρ = {r[1]:+.2f}", f"main branch: ρ = {r[2]:+.2f}"]
 
 
 def test_inhibiting_features_are_ringed(tables, settings):
@@ -289,10 +403,16 @@ def test_inhibiting_features_are_ringed(tables, settings):
         assert len(ax.collections[-1].get_offsets()) == len(own)
 
 
-def test_support_shows_the_mean_and_the_range_of_random_orders():
-    _, table = how_much.q4_support(support())
-    own = table[(table["order"] == "random") & (table["share_kept"] == 1)].iloc[0]
-    assert (own["mean"], own["min"], own["max"], own["size"]) == pytest.approx((0.95, 0.9, 1.0, 2))
+def test_support_shows_means_over_images_and_their_range_over_random_orders():
+    figure, table = how_much.q4_support(support())
+    shown = table.set_index(["measure", "order", "share_kept"])
+    own = shown.loc["accuracy", "random", 1.0]  # 1 and 0.9 in the first quarter of the images, 0.4 less in the rest
+    assert tuple(own[["mean", "min", "max", "size"]]) == pytest.approx((0.65, 0.6, 0.7, 2))
+    assert shown.loc["loss", "complex half", 0.5]["mean"] == pytest.approx(2 - 0.2)
+    compared = shown.loc["loss", "random, same importance"]
+    assert compared.index.tolist() == pytest.approx([0.75])
+    assert tuple(compared.iloc[0]) == pytest.approx((1.6, 1.6, 1.6, 2))
+    assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (n = 400 test images)", "cross-entropy (nats)"]
 
 
 def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, settings):
@@ -302,12 +422,77 @@ def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, set
     assert all("n = 120" in ax.get_title("right") for ax in figure.axes[:2])
 
 
+def test_extrapolation_shows_the_features_that_can_be_trusted_beside_the_others(tables, settings):
+    given = of_the_appendix(tables(n=120))
+    features = given["features"]
+    figure, table = appendix.q1_extrapolation(features, given["extrapolation"], settings=settings)
+    trusted = features[features["feature"] % 3 > 0]
+    assert [ax.get_title("left") for ax in figure.axes[:2]] == [
+        f"complexity K, {len(trusted)} features of 120",
+        f"relative complexity, {(features['complexity'] < 0.7).sum()} features of 120",
+    ]
+    simplest = features.nsmallest(12, "complexity").merge(trusted)["complexity"].mean()
+    own = table[(table["measure"] == "complexity") & (table["decile"] == 0)].set_index("images")["value"]
+    assert own.to_dict() == pytest.approx(
+        {n: simplest + 10 / n for n in (100, 200, 400, 800)} | {np.inf: 0.9 * simplest}
+    )
+    (grey,) = [line for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    mean = features[features["feature"] % 3 == 0]["complexity"].mean()
+    assert grey.get_ydata() == pytest.approx([mean + 10 / n for n in (100, 200, 400, 800)])
+    assert grey.get_xdata() == pytest.approx([8, 4, 2, 1])
+    nothing = features.assign(complexity_extrapolated=np.nan)
+    _, table = appendix.q1_extrapolation(nothing, given["extrapolation"], settings=settings)
+    assert set(table["measure"]) == {"relative_complexity"}
+
+
+def test_means_and_correlations_are_over_classes_of_one_network_and_over_networks_of_several(settings):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"class": [f"c{i % 10}" for i in range(60)], "x": rng.normal(size=60), "y": rng.normal(size=60)}
+    )
+    by_class = [table[table["class"] != name] for name in table["class"].unique()]
+    half = stats.t.ppf(0.975, 9) * np.sqrt(9 / 10 * sum((own["x"].mean() - table["x"].mean()) ** 2 for own in by_class))
+    told = mean(table, "x", settings=settings)
+    assert told["n"] == 60
+    expected = (table["x"].mean(), table["x"].mean() - half, table["x"].mean() + half)
+    assert (told["x"], told["ci_low"], told["ci_high"]) == pytest.approx(expected)
+    seeds = pd.concat(
+        [table.assign(seed=i, x=table["x"] + i * (i + 1), y=table["y"] + i * table["x"]) for i in range(3)]
+    )
+    means = seeds.groupby("seed")["x"].mean()
+    told = mean(seeds, "x", settings=settings)
+    low, high = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert (told["x"], told["ci_low"], told["ci_high"]) == pytest.approx((means.mean(), low, high))
+    z = [np.arctanh(own["x"].corr(own["y"], method="spearman")) for _, own in seeds.groupby("seed")]
+    e = correlated(seeds, x="x", y="y", settings=settings)
+    low, high = stats.t.interval(0.95, 2, np.mean(z), stats.sem(z))
+    assert (e.value, e.low, e.high) == pytest.approx(tuple(np.tanh([np.mean(z), low, high])))
+
+
+def test_without_classes_values_are_left_out_one_by_one(settings):
+    table = pd.DataFrame({"x": [1.0, 2.0, 4.0, np.nan, 8.0]})
+    told, values = mean(table, "x", settings=settings), table["x"].dropna()
+    low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))  # the jackknife of a mean
+    assert (told["n"], told["ci_low"], told["ci_high"]) == pytest.approx((4, low, high))
+
+
+def test_one_value_has_a_mean_without_an_interval_and_none_has_neither(settings):
+    one = pd.DataFrame({"class": ["a"], "x": [3.0]})
+    told = mean(one, "x", settings=settings)
+    assert (told["n"], told["x"]) == (1, 3.0)
+    assert np.isnan([told["ci_low"], told["ci_high"]]).all()
+    told = mean(one[:0], "x", settings=settings)
+    assert told["n"] == 0
+    assert np.isnan([told["x"], told["ci_low"], told["ci_high"]]).all()
+    assert np.isnan(correlated(one.assign(y=1.0, seed=0)[:0], x="x", y="y", settings=settings).value)
+
+
 def test_scatters_say_the_correlation_with_its_interval(tables, settings):
     t = tables(emergence=0.5)
     figure, table = when.q2_emergence(t["features"], settings)
     title = figure.axes[0].get_title("right")
-    r = table["complexity"].corr(table["temporal_decoding_score"])
-    assert title.startswith(f"r = {r:+.2f} [")
+    r = rank_correlation(table, "temporal_decoding_score")
+    assert title.startswith(f"ρ = {r:+.2f} [")
     assert title.endswith("n = 120")
 
 

@@ -36,6 +36,7 @@ def measured(tables):
             for level in LEVELS
         )
         features["robustness"] = by_level.groupby("feature")["robustness"].mean()
+        features["complexity_extrapolated"] = 0.9 * k
         superclasses = pd.DataFrame({"class": ["0", "1", "2"], "superclass": ["round", "straight", "straight"]})
         both = [pd.concat(table.assign(seed=seed) for seed in seeds) for table in (features, by_level)]
         return *both, superclasses
@@ -52,11 +53,20 @@ def test_a_figure_of_the_appendix_is_drawn_with_missing_and_few_features(name, m
     for column in ("complexity", "redundancy", "redundancy_cka", "robustness", "hoyer"):
         features.loc[features["feature"] == 2, column] = np.nan
     by_level.loc[by_level["feature"] == 2, "robustness"] = np.nan
-    given = {"features": features, "robustness": by_level, "superclasses": superclasses}
+    grown = [
+        features[["seed", "feature", "complexity", "relative_complexity"]].assign(images=n)
+        for n in (100, 200, 400, 800)
+    ]
+    given = {
+        "features": features,
+        "robustness": by_level,
+        "superclasses": superclasses,
+        "extrapolation": pd.concat(grown),
+    }
     figure, table = FIGURES[name].drawn(given, {"settings": settings})
     figure.canvas.draw()
     assert len(table)
-    shown = table[["complexity"]].join(table.filter(["robustness", "spread"]))
+    shown = table.filter(["complexity", "robustness", "spread", "value"])
     assert name in ("a_redundancy", "a_local") or np.isfinite(shown.to_numpy()).all()
 
 
@@ -64,8 +74,8 @@ def test_redundancy_shows_both_measures_with_their_correlations(measured, settin
     features, *_ = measured()
     figure, _ = appendix.a_redundancy(features, settings)
     for ax, column in zip(figure.axes, ("redundancy", "redundancy_cka"), strict=True):
-        r = features["complexity"].corr(features[column])
-        assert ax.get_title("right").startswith(f"r = {r:+.2f} [")
+        r = features["complexity"].corr(features[column], method="spearman")
+        assert ax.get_title("right").startswith(f"ρ = {r:+.2f} [")
         assert "10 %" in ax.get_ylabel()
 
 
