@@ -119,6 +119,8 @@ class Run:
     ) -> pd.DataFrame:
         """Return the V-information of the last features in the layers of a checkpoint, features × layers.
 
+        In checkpoints between the untrained network and the last one, only the penultimate layer is probed for them.
+
         Parameters
         ----------
         seed
@@ -128,22 +130,35 @@ class Run:
         family
             The predictive family; None for the run's own.
         """
-        last = self.checkpoints[-1]
-        folder = self._seed(seed) / "vinfo" / last / (checkpoint or last)
+        checkpoints = self.checkpoints
+        features, checkpoint = checkpoints[-1], checkpoint or checkpoints[-1]
         family = family or (list(self.table("by_family")["family"].unique())[-1] if self._compares() else REFERENCE)
+        folder = self._seed(seed) / "vinfo"
+        probed = [folder / ("own" if checkpoint == features else "followed") / checkpoint / family]
+        if checkpoint == features:
+            probed.append(folder / "flow" / checkpoint / REFERENCE)
         found: dict[str, np.ndarray] = {}
-        for path in sorted((folder / family).glob("*.h5"), key=lambda path: path.stat().st_mtime):
+        for path in sorted((p for own in probed for p in own.glob("*.h5")), key=lambda path: path.stat().st_mtime):
             arrays, about = store.read(path, kind="vinfo")
-            found |= {layer: arrays[f"{layer}/vinfo"] for layer in about["layers"]}
-        probed = [name.removeprefix("vinfo_") for name in map(str, self.features) if name.startswith("vinfo_")]
-        layers = [*probed, *(branch for branch in branches_of(probed) if branch in found)]
+            found |= {layer: arrays[f"{features}/{layer}/vinfo"] for layer in about["layers"]}
+        listed = [name.removeprefix("vinfo_") for name in map(str, self.features) if name.startswith("vinfo_")]
+        layers = [layer for layer in [*listed, *branches_of(listed)] if layer in found]
         return pd.DataFrame({layer: found[layer] for layer in layers}).rename_axis("feature")
 
     @property
     def ids(self) -> list[str]:
         """Names of the studied images, in the order of codes."""
-        studied = len(list((self._seed(None) / "codes" / self.checkpoints[-1]).glob("*.h5")))
-        return [name for path in self._images()[:studied] for name in _ids(path)]
+        return [name for path in self._studied() for name in _ids(path)]
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """What tells the studied images from any others, their names and pixels, in the order of codes."""
+        found = []
+        for path in self._studied():
+            with store.Shard(path, kind="images") as shard:
+                pixels = shard.read("images")
+            found += [f"{name} {store.digest(own.tobytes())}" for name, own in zip(_ids(path), pixels, strict=True)]
+        return found
 
     def images(self, ids: Sequence[str]) -> np.ndarray:
         """Return images by their names, n × 3 × height × width, uint8.
@@ -198,6 +213,11 @@ class Run:
     def _compares(self) -> bool:
         """Whether the run has a predictive family beside the reference: only then is it compared with that."""
         return any(found.id == "a.families" for found in self.findings)
+
+    def _studied(self) -> list[Path]:
+        """Return the shards of the images that have codes: the first ones."""
+        codes = self._seed(None) / "codes" / self.checkpoints[-1]
+        return self._images()[: len(list(codes.glob("*.h5")))]
 
     def _images(self) -> list[Path]:
         return sorted((self.folder / "images").glob("*.h5"))
