@@ -36,11 +36,13 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/layers.smk"
+include: "workflow/rules/compare.smk"
 
 
 rule all:
     default_target: True
     input:
+        of_a_run,
         rules.report.output,
         rules.draw.output,
         rules.findings.output,

@@ -22,17 +22,19 @@ from strata.claims.controls import CONTROLS
 from strata.config.keys import Config
 from strata.errors import StrataError
 from strata.features.class_features import IMAGES_AT_ONCE
+from strata.features.factorisation import STARTS
 from strata.images.sources import Given, source_of
 from strata.measures.catalogue import MEASURES
 from strata.measures.meta_features import SHOWN
+from strata.measures.stability import cost_between_seeds
 from strata.networks.build import build
 from strata.networks.epochs import epochs, trained_here
 from strata.probes.families import FAMILIES, REFERENCE
 from strata.scale import Scale
 
 RATES = Path(__file__).with_name("rates.json")
-# Of a factorisation; of projected gradient, with what settles a code counted in its steps.
-_ITERATIONS = {"features": 150, "codes": 350}
+# Of a factorisation from all starts; of projected gradient, with what settles a code counted in its steps.
+_ITERATIONS = {"features": 400, "codes": 350}
 _GiB = 2**30
 
 
@@ -113,7 +115,7 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
         *_of_factors(config, shape, scale),
         Cost(
             "measurements to report",
-            2 * len(config.seeds) + 4 + (config.data.superclasses is not None),
+            2 * _populations(config) + 5 + (config.data.superclasses is not None),
             30 * rates["start"],
             0,
             400 * scale.feature_count,
@@ -187,12 +189,28 @@ def _scale(config: Config, shape: Traced, rates: Mapping[str, float]) -> Scale:
         classes=shape.classes,
         feature_count=k,
         units=d,
+        probed=tuple(shape.units[layer] for layer in layers.probed_layers(config.activations.layers)),
         pixels=3 * config.data.size**2,
         forward=shape.forward,
         encoding=_ITERATIONS["codes"] * 2 * k * min(k, 2 * d),
         width=np.dtype(config.activations.dtype).itemsize,
         rates=rates,
     )
+
+
+def _networks(config: Config) -> int:
+    """Count the networks: one a seed, and where it is asked for another of shuffled labels."""
+    return len(config.seeds) * (1 + config.controls.shuffled_labels)
+
+
+def _directions() -> int:
+    """Count what stands in place of the features at every checkpoint."""
+    return sum(bool(control.directions) for control in CONTROLS.values())
+
+
+def _populations(config: Config) -> int:
+    """Count what claims are tested on: features, other directions, untrained features, those of shuffled labels."""
+    return len(config.seeds) * (2 + _directions() + config.controls.shuffled_labels)
 
 
 def _training_images(config: Config, shape: Traced) -> int:
@@ -206,7 +224,7 @@ def _of_images(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
 
 def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     """Count training or adoption, and one pass over all images for every checkpoint."""
-    seeds, checkpoints, rates = len(config.seeds), scale.checkpoints, scale.rates
+    seeds, checkpoints, rates = _networks(config), scale.checkpoints, scale.rates
     weights, shard, train = 4 * shape.parameters, scale.per_shard * scale.pixels, _training_images(config, shape)
     tested = (shape.images - train) * shape.forward
     if trained_here(config.model):
@@ -223,27 +241,29 @@ def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cos
 
 
 def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
-    """Count discovery and codes, of every checkpoint and of the controls."""
-    how, rates, seeds, shards = config.features, scale.rates, len(config.seeds), config.studied_shards
+    """Count discovery and codes: of every checkpoint, of both halves of the images at the last, and of the controls."""
+    how, rates, seeds, shards = config.features, scale.rates, _networks(config), config.studied_shards
     k, d, train, pixels = scale.feature_count, scale.units, _training_images(config, shape), scale.pixels
     given = min(train, shape.classes * (how.images_per_class or train))
     images = given * (how.crops or 1)
     cropped = images if how.crops else 0
     yield Cost("discovery", how.jobs, cropped / rates["decode"], images * pixels, 3 * images * pixels / how.jobs)
-    dictionaries = seeds * scale.checkpoints
+    halves, passes = 2 * seeds, seeds * (scale.checkpoints + 1)  # two halves make one pass over the images
+    dictionaries = seeds * scale.checkpoints + halves
     dictionary, head = 8 * k * d, 8 * shape.classes * d
     factorisation = _ITERATIONS["features"] * 8 * images * d * how.per_class
     yield Cost(
         "class_features",
         dictionaries * how.jobs,
-        dictionaries * (images * shape.forward / rates["forward"] + factorisation / rates["small"]),
+        passes * (images * shape.forward / rates["forward"] + factorisation / rates["small"]),
         dictionaries * (dictionary + how.jobs * head),
-        4 * 4 * images * d / how.jobs + 2 * IMAGES_AT_ONCE * pixels,
+        (24 * images * d + 10 * 8 * STARTS * how.per_class * (images + shape.classes * d)) / how.jobs
+        + 2 * IMAGES_AT_ONCE * pixels,
     )
     yield Cost("dictionary", dictionaries, 0, dictionaries * (dictionary + head), 3 * dictionary)
-    other = sum(bool(control.directions) for control in CONTROLS.values())
-    yield Cost("control_directions", seeds * other, 0, seeds * other * (dictionary + head), 3 * dictionary)
-    encodings = (dictionaries + seeds * other) * shards
+    other = len(config.seeds) * scale.checkpoints * _directions()
+    yield Cost("control_directions", other, 0, other * (dictionary + head), 3 * dictionary)
+    encodings = (dictionaries + other) * shards
     yield Cost(
         "codes",
         encodings,
@@ -253,51 +273,54 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     )
     made = seeds * shards * sum(bool(control.codes) for control in CONTROLS.values())
     yield Cost("control_codes", made, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
+    made = seeds * shards
+    seconds = made * scale.per_shard * 2 * k * d / rates["product64"]
+    yield Cost("projections", made, seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k)
 
 
 def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
-    """Count the run's own family in all layers, and the reference family in the branches, and beside another one."""
-    seeds, size, folds = len(config.seeds), config.probes.layers_per_job, config.probes.folds
+    """Count what is probed together: jobs, layers, and in each how many features (see the rule `probe`)."""
+    networks, seeds, others, checkpoints = _networks(config), len(config.seeds), _directions(), scale.checkpoints
     probed, branches = layers.probed_layers(config.activations.layers), layers.branches_of(config.activations.layers)
+    codes = sum(bool(control.codes) for control in CONTROLS.values())
     own = config.probes.family
-    pairs = _pairs(scale.checkpoints)
-    wanted = {own: [(pairs, probed)], REFERENCE: [(1, branches)]}
-    if own == REFERENCE:
-        wanted = {own: [(pairs, probed), (1, branches)]}
-    else:
-        wanted[REFERENCE].append((1, probed))
-    measured = (3 + 5 * folds) * 8 * scale.feature_count
-    for name, parts in wanted.items():
-        family = FAMILIES[name]
-        about = {"images": scale.images, "folds": folds}
-        told = family.own(config.probes)
+    wanted = {
+        (own, "own"): (networks * checkpoints, probed, 1 + others),
+        (own, "followed"): (networks * (checkpoints - 1), [layers.PENULTIMATE], 2 + others),
+        (own, "in the untrained network"): (networks, probed, 1),
+        (own, "others"): (networks, probed, codes + 1),
+        (REFERENCE, "flow"): (networks + seeds, branches, 1 + others),
+    }
+    if own != REFERENCE:
+        wanted[REFERENCE, "own"] = (networks, probed, 1 + others)
+    measured = (3 + 5 * config.probes.folds) * 8 * scale.feature_count
+    about = {"images": scale.images, "folds": config.probes.folds}
+    for name in dict.fromkeys(family for family, _ in wanted):
+        family = FAMILIES[name].of(config.activations.sample)
+        parts = [part for (of, _), part in wanted.items() if of == name]
+        told = {**about, "width": scale.width, "rates": scale.rates, **family.own(config.probes)}
+        if config.activations.sample == "enriched":
+            told["classes"] = scale.classes
         seconds = sum(
-            times
-            * sum(
-                family.seconds(
-                    shape.units[layer], scale.feature_count, **about, width=scale.width, rates=scale.rates, **told
-                )
-                for layer in among
-            )
-            for times, among in parts
+            times * sets * sum(family.seconds(shape.units[layer], scale.feature_count, **told) for layer in among)
+            for times, among, sets in parts
         )
-        widest = max([shape.units[layer] for _, among in parts for layer in among], default=0)
+        widest = max([shape.units[layer] for _, among, _ in parts for layer in among], default=0)
         memory = family.memory(widest, scale.feature_count, **about, memory_mb=config.probes.memory_mb)
-        jobs = sum(times * ceil(len(among) / size) for times, among in parts)
-        disk = sum(times * len(among) for times, among in parts) * measured
-        yield Cost(f"probe ({name})", seeds * jobs, seeds * seconds, seeds * disk, memory)
-
-
-def _pairs(checkpoints: int) -> int:
-    """Count the last features in all checkpoints, the others in their own, and controls with codes of their own."""
-    return 2 * checkpoints - 1 + sum(bool(control.codes or control.directions) for control in CONTROLS.values())
+        jobs = sum(times * ceil(len(among) / config.probes.layers_per_job) for times, among, _ in parts)
+        disk = sum(times * sets * len(among) for times, among, sets in parts) * measured
+        yield Cost(f"probe ({name})", jobs, seconds, disk, memory)
 
 
 def _of_measures(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     seeds = len(config.seeds)
     for measure in MEASURES.values():
         seconds, memory = measure.cost(scale, measure.given(config))
-        yield Cost(measure.name, seeds, seeds * seconds, 0, memory)
+        times = _populations(config) if measure.of_nulls else _networks(config)
+        yield Cost(measure.name, times, times * seconds, 0, memory)
+    if seeds > 1:
+        seconds, memory = cost_between_seeds(scale, seeds)
+        yield Cost("seed_stability", 1, seconds, 0, memory)
     blocks = layers.early_middle_last(config.activations.layers)
     reference, told = FAMILIES[REFERENCE], FAMILIES[REFERENCE].own(config.probes)
     about = {"images": scale.images, "folds": config.probes.folds, "width": scale.width, "rates": scale.rates}

@@ -45,3 +45,8 @@ def split(files: Sequence[str], among: Iterable[K]) -> dict[K, list[str]]:
     if left:
         raise ValueError(f"{len(files)} files are no equal parts for {len(keys)} of them")
     return {key: list(files[i * size : (i + 1) * size]) for i, key in enumerate(keys)}
+
+
+def seed_of(network: str) -> int:
+    """Return the seed of a network, as paths name it: 0, or 0-shuffled-labels."""
+    return int(network.partition("-")[0])

@@ -10,11 +10,12 @@ from typing import Any, get_args
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from strata.config.keys import Config, Section, section_of
+from strata.config.keys import Comparison, Config, Section, section_of
 from strata.config.words import allowed_in, allowed_of, told_in_full
 from strata.errors import StrataError
 from strata.features.methods import METHODS
 from strata.images.sources import source_of
+from strata.probes.families import FAMILIES
 
 
 def checked(config: Mapping[str, Any]) -> Config:
@@ -36,6 +37,30 @@ def checked(config: Mapping[str, Any]) -> Config:
         raise StrataError(_explained(error, config)) from error
     _check_across_keys(found)
     return found
+
+
+def compared(config: Mapping[str, Any]) -> Comparison:
+    """Return which runs are compared; `model_fields_set` tells whether the configuration is that of a comparison.
+
+    Parameters
+    ----------
+    config
+        As read from YAML; other keys are left aside.
+
+    Raises
+    ------
+    StrataError
+        Names the offending key, what is allowed and what was found.
+    """
+    given = {key: config[key] for key in Comparison.model_fields if key in config}
+    try:
+        return Comparison.model_validate(given)
+    except ValidationError as error:
+        key = str(error.errors()[0]["loc"][0])
+        allowed = allowed_of(Comparison.model_fields[key])
+        raise StrataError(
+            f"config key {key} must be {allowed} (of `snakemake compare` alone); {_shown(given[key], allowed)}"
+        ) from error
 
 
 def _explained(error: ValidationError, config: Mapping[str, Any]) -> str:
@@ -151,6 +176,7 @@ def _check_across_keys(config: Config) -> None:
             f"config key features.jobs must be 1, because {config.features.method} fits the images of all classes "
             f"together; found {config.features.jobs}"
         )
+    _check_sample(config)
     _check_model(config)
     if training.checkpoints != "all" and max(training.checkpoints, default=0) > training.epochs:
         raise StrataError(
@@ -163,6 +189,23 @@ def _check_across_keys(config: Config) -> None:
         )
     if training.augment.scale[0] > training.augment.scale[1]:
         raise StrataError("config key training.augment.scale must be [smallest, largest]")
+
+
+def _check_sample(config: Config) -> None:
+    method, family = config.features.method, config.probes.family
+    if config.activations.sample == "stratified":
+        return
+    if METHODS[method].rows_from == "all":
+        raise StrataError(
+            f"config key activations.sample must be stratified with features.method: {method}, whose features "
+            "come from no class that could be enriched; found 'enriched'"
+        )
+    if not FAMILIES[family].enriched:
+        offered = ", ".join(name for name, record in FAMILIES.items() if record.enriched)
+        raise StrataError(
+            f"config key activations.sample must be stratified with probes.family: {family}; enriched is offered with "
+            f"{offered} alone"
+        )
 
 
 def _check_model(config: Config) -> None:
@@ -178,3 +221,7 @@ def _check_model(config: Config) -> None:
         )
     if (model.weights or model.checkpoints) and len(seeds) > 1:
         raise StrataError(f"config key seeds must have one entry where the network is not trained here; found {seeds}")
+    if config.controls.shuffled_labels and (model.weights or model.checkpoints or config.training.shuffle_labels):
+        own = config.training.shuffle_labels
+        why = "training.shuffle_labels does that to the run's own" if own else "the network is not trained here"
+        raise StrataError(f"config key controls.shuffled_labels must be false, because {why}; found true")

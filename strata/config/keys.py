@@ -246,6 +246,20 @@ class Activations(Section):
     pool: int = _key(1, "every layer is averaged to pool × pool positions", "cache, class_features", ge=1)
     dtype: Literal["float32", "float16"] = _key("float32", "in which activations are stored", "cache")
     batch_size: int = _key(256, "images a forward pass", "cache, class_features, robustness (adopt)", ge=1)
+    sample: Literal["stratified", "enriched"] = _key(
+        "stratified",
+        "of the images that probes see: stratified, as they are; enriched, weighted for every feature so that those of "
+        "its class make class_share: for many classes, whose features are else too rare to be measured",
+        "probe",
+    )
+    class_share: float = _key(
+        0.5,
+        "enriched: the share of a feature's class, and so the firing rate of one that fires in all of it and nowhere "
+        "else",
+        "probe",
+        gt=0,
+        lt=1,
+    )
 
 
 class Features(Section):
@@ -268,7 +282,7 @@ class Features(Section):
     )
     jobs: int = _key(1, "classes are spread over this many jobs a checkpoint", "discovery", ge=1, le=1000)
     tolerance: float = _key(
-        1e-5, "it stops when an iteration lowers its objective by less than this share", "class_features", gt=0
+        1e-5, "it stops when ten iterations lower its objective by less than this share", "class_features", gt=0
     )
     max_iterations: int = _key(2000, "after which it stops in any case", "class_features", ge=1)
 
@@ -333,7 +347,11 @@ class Redundancy(Section):
 class Questions(Section):
     """What is asked of what was measured."""
 
-    bootstrap: int = _key(2000, "resamples behind every interval", "findings, draw", ge=100, le=100_000)
+    images: Literal["all", "test"] = _key(
+        "all",
+        "which of the studied images V-information and importance look at: all, or test, those that training never saw",
+        "probe, importance, redundancy, decoded",
+    )
     confidence: float = _key(0.95, "coverage of every interval", "findings, draw", ge=0.5, lt=1)
     importance_target: Literal["predicted", "label", "all"] = _key(
         "predicted",
@@ -357,7 +375,7 @@ class Questions(Section):
     visualise_steps: int = _key(128, "of gradient ascent, for every picture", "visualise, findings", ge=1, le=100_000)
     seed: int = _key(
         0,
-        "of the bootstrap, and of controls, subsets of units, noise, map and pictures",
+        "of controls, subsets of units, noise, map and pictures",
         "control_codes, control_directions, feature_map, redundancy, robustness, support, visualise",
         ge=0,
     )
@@ -376,6 +394,16 @@ class Figures(Section):
 
     dpi: int = _key(200, "of the PNG files", "draw", ge=50, le=1200)
     examples: Literal[4, 9, 16] = _key(9, "most activating images shown for a feature", "draw")
+
+
+class Controls(Section):
+    """Controls that take a training of their own."""
+
+    shuffled_labels: bool = _key(
+        False,
+        "true: another network a seed, trained on labels permuted among the images; a null of every claim",
+        "train, nulls, findings, draw",
+    )
 
 
 class Costs(Section):
@@ -406,6 +434,7 @@ class Config(Section):
     codes: Codes = _section(Codes)
     probes: Probes = _section(Probes)
     questions: Questions = _section(Questions)
+    controls: Controls = _section(Controls)
     figures: Figures = _section(Figures)
     costs: Costs = _section(Costs, "for `snakemake estimate` alone, where the images are not on this machine")
 
@@ -413,6 +442,20 @@ class Config(Section):
     def studied_shards(self) -> int:
         """How many of the image shards are studied (the first ones)."""
         return self.activations.shards or self.data.shards
+
+
+class Comparison(Section):
+    """What `snakemake compare` is asked: keys of a comparison, which are none of a run's."""
+
+    comparison: str = _key(
+        "runs",
+        "results/comparisons/<comparison>/ holds everything that it writes",
+        allowed="text of letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+        pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    )
+    runs: list[Annotated[str, Field(min_length=1)]] = _key(
+        [], "names of finished runs under results/, or paths of their folders", allowed="a list of finished runs"
+    )
 
 
 def at(config: Config, path: str) -> Any:

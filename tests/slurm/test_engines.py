@@ -5,7 +5,7 @@ from workplace import SEED, differing
 
 pytestmark = pytest.mark.slurm
 
-PROBED = f"{SEED}/vinfo/epoch-002/epoch-001/linear"
+PROBED = f"{SEED}/vinfo/own/epoch-001/linear"
 SUBMIT = "sbatch --parsable --partition=cpu --cpus-per-task={threads} --output=/dev/null"
 
 
@@ -19,7 +19,7 @@ SUBMIT = "sbatch --parsable --partition=cpu --cpus-per-task={threads} --output=/
 )
 def test_another_executor_makes_the_same_bytes(finished, again, cluster, engine):
     again.remove(PROBED)
-    missing = [name for name in finished.files("seed-0/vinfo/**/*.h5") if "epoch-002/epoch-001" in name]
+    missing = [name for name in finished.files("seed-0/vinfo/**/*.h5") if "own/epoch-001" in name]
     done = again.snakemake(*engine, "--", *(f"results/tiny/{name}" for name in missing))
     assert done.code == 0, done.output
     assert differing(finished, again, ["seed-0/vinfo/**/*.h5"]) == []

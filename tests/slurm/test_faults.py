@@ -14,13 +14,13 @@ from workplace import SEED, differing
 
 pytestmark = pytest.mark.slurm
 
-PROBED = "seed-0/vinfo/epoch-002"
+PROBED = "seed-0/vinfo/own"
 
 
 @pytest.fixture
 def probes(again):
     """Names of three files that jobs of one rule make, removed from a finished run."""
-    names = [f"{SEED}/vinfo/epoch-002/epoch-00{i}/linear/stem-to-penultimate.h5" for i in range(3)]
+    names = [f"{SEED}/vinfo/own/epoch-00{i}/linear/stem-to-penultimate.h5" for i in range(3)]
     again.remove(*names)
     return names
 

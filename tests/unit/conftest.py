@@ -15,6 +15,8 @@ from torchvision.io import write_jpeg, write_png
 
 from strata import layers
 from strata.activations.cache import Caching, cache_shard
+from strata.claims.finding import Finding
+from strata.claims.testing import findings
 from strata.config.keys import Augment, Model, Questions, Training
 from strata.features.class_features import discover_checkpoint
 from strata.features.codes import encode_shard
@@ -107,7 +109,7 @@ def walk(digit_shards: list[Path], tmp_path_factory: pytest.TempPathFactory) -> 
         encode_shard(dictionary, acts_shard, method="nmf", tolerance=1e-6, max_iterations=200, output=codes_shard)
     vinfo = path_of("vinfo", "all")
     probes = {"folds": 3, "penalties": [0.01, 1.0, 100.0], "seed": 0}
-    probe_layers(acts, code_shards, family="linear", output=vinfo, memory_mb=256, **probes)
+    probe_layers(acts, {"epoch-002": code_shards}, family="linear", output=vinfo, memory_mb=256, **probes)
     own = _tables(n=6)["features"]
     decoded, pictures = path_of("decoded"), path_of("pictures")
     in_blocks = {block: acts[block] for block in ("block-01", "block-02")}
@@ -181,19 +183,41 @@ def measured(tables: Callable[..., dict[str, pd.DataFrame]]) -> Callable[..., di
         n, k = len(features), features["complexity"].to_numpy()
         for name, slope in (("redundancy", redundancy), ("robustness", robustness), ("hoyer", local)):
             features[name] = 0.5 + slope * k + 0.05 * rng.normal(size=n)
+        features["redundancy_cka"] = 0.5 + 0.5 * redundancy * k + 0.05 * rng.normal(size=n)
         others = t["control_vinfo"][t["control_vinfo"]["control"] != "random"]
         t["control_vinfo"] = pd.concat([others, _random_directions(n, random, rng)], ignore_index=True)
         scalars = features[["seed", "feature", "complexity", "temporal_decoding_score"]]
         t["by_fold"] = pd.concat(
             scalars.assign(fold=fold, complexity=k + 0.02 * rng.normal(size=n)) for fold in range(5)
         )
-        t["support"] = _support(features, together, rng)
+        t["support"] = _support(together, rng)
         ranks = scalars[["seed", "feature"]]
         by_family = {"linear": k, "mlp": 0.9 * k + 0.5 * moved * rng.normal(size=n)}
         t["by_family"] = pd.concat(ranks.assign(family=name, complexity=own) for name, own in by_family.items())
         return t
 
     return measured
+
+
+@pytest.fixture(scope="session")
+def told_before() -> dict[str, Any]:
+    """Findings that were asked for before: to test all claims takes seconds. Tests only read them."""
+    return {}
+
+
+@pytest.fixture
+def claims(
+    measured: Callable[..., dict[str, pd.DataFrame]], settings: Questions, told_before: dict[str, Any]
+) -> Callable[..., dict[str, Finding]]:
+    """What tests all claims on synthetic tables: effects (see `measured`) → findings by their ids."""
+
+    def claims(**effects: Any) -> dict[str, Finding]:
+        key = repr(sorted(effects.items()))
+        if key not in told_before:
+            told_before[key] = {f.id: f for f in findings(settings, **measured(**effects))}
+        return told_before[key]
+
+    return claims
 
 
 @pytest.fixture
@@ -206,7 +230,7 @@ def two_seeds() -> Callable[..., dict[str, pd.DataFrame]]:
 
 @pytest.fixture
 def settings() -> Questions:
-    return Questions(bootstrap=200)
+    return Questions()
 
 
 def _model_config() -> Model:
@@ -230,9 +254,13 @@ def _tables(
     shuffled: float = 0.0,
     trained: float = 0.0,
     noise: float = 1.0,
+    accuracies: tuple[float, ...] = (0.34, 0.8, 0.9, 0.95),
     seed: int = 0,
 ) -> dict[str, pd.DataFrame]:
-    """Return the four tables that claims rest on, each effect as strong as it is asked for."""
+    """Return the tables that most claims rest on, each effect as strong as it is asked for.
+
+    What a correlation may owe to something else, ceiling, firing rate and mean code, has nothing to do with it here.
+    """
     rng = np.random.default_rng(seed)
 
     def noisy(mean: Any, size: float = 0.05) -> np.ndarray:
@@ -240,19 +268,26 @@ def _tables(
 
     k = 0.5 + spread * (rng.permutation(n) / n - 0.5)
     key = {"seed": 0, "feature": np.arange(n)}
+    classes = [str(i % 3) for i in range(n)]
     vinfo = {f"vinfo_{layer}": noisy(0.5 + trained) for layer in ("stem", "block-01", "penultimate")}
+    score = noisy(0.4 + emergence * k)
     features = pd.DataFrame(
         {
             **key,
-            "class": [str(i % 3) for i in range(n)],
+            "class": classes,
             "complexity": k,
-            "temporal_decoding_score": noisy(0.4 + emergence * k),
+            "temporal_decoding_score": score,
             "importance": noisy(1.0 + bias * k),
             "signed_importance": noisy(bias * k),
             "meta_feature": np.arange(n) % 5,
             "umap_x": np.cos(np.arange(n)),
             "umap_y": np.sin(np.arange(n)),
             "branch": [("L", "RL", "RR")[i % 3] for i in range(n)],
+            "stability": np.where(np.arange(n) % 4, 0.95, 0.5),
+            "complexity_error": noisy(0.02, 0.002),
+            "relative_complexity": k + 0.01 * rng.normal(size=n),
+            "relative_decoding_score": score + 0.01 * rng.normal(size=n),
+            **_confounds(n, rng),
             **vinfo,
         }
     )
@@ -266,8 +301,9 @@ def _tables(
         if sedimentation:
             weight[top] += 10.0
             grown[top] = 0.5 + sedimentation * (done - 0.5) + 0.02 * rng.normal(size=5)
-        more = {"signed_importance": weight - 1, "decodable_from": 1.0 + np.arange(n) % 2}
-        by_checkpoint.append(pd.DataFrame({**key, "epoch": epoch, "complexity": grown, "importance": weight, **more}))
+        more = {"signed_importance": weight - 1, "decodable_from": 1.0 + np.arange(n) % 2, **_confounds(n, rng)}
+        named = {**key, "epoch": epoch, "class": classes}
+        by_checkpoint.append(pd.DataFrame({**named, "complexity": grown, "importance": weight, **more}))
     early = noisy(0.5 + teleport * (k - 0.5))
     branches = [
         pd.DataFrame({**key, "layer": f"block-{b:02d}-{branch}", "cka": cka})
@@ -287,7 +323,12 @@ def _tables(
         "by_checkpoint": pd.concat(by_checkpoint, ignore_index=True),
         "branch_cka": pd.concat(branches, ignore_index=True),
         "control_vinfo": pd.concat(controls, ignore_index=True),
+        "history": pd.DataFrame({"seed": 0, "epoch": epochs, "accuracy": accuracies[: len(epochs)]}),
     }
+
+
+def _confounds(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    return {name: rng.random(n) for name in ("ceiling", "firing_rate", "mean_code")}
 
 
 def _random_directions(n: int, spread: float, rng: np.random.Generator) -> pd.DataFrame:
@@ -299,15 +340,18 @@ def _random_directions(n: int, spread: float, rng: np.random.Generator) -> pd.Da
     )
 
 
-def _support(features: pd.DataFrame, together: float, rng: np.random.Generator) -> pd.DataFrame:
-    """Accuracy falls in a line without random features, and by `together` more than theirs without the complex half."""
-    share = np.linspace(0, 1, 21)
-    ranked = features.sort_values("complexity")["importance"].to_numpy()
-    weight = ranked[len(ranked) // 2 :].sum() / ranked.sum()
-    sag = 0.8 * (1 - weight) - together - 0.8 * 0.5
-    rows = [("complex first", 0, 0.1 + 0.8 * share + 4 * sag * share * (1 - share))]
-    rows += [("random", i, 0.1 + 0.8 * share + 0.02 * rng.normal() * share * (1 - share)) for i in range(10)]
-    return pd.concat(
-        pd.DataFrame({"seed": 0, "order": order, "draw": draw, "share_kept": share, "accuracy": accuracy, "n": 400})
-        for order, draw, accuracy in rows
-    )
+def _support(together: float, rng: np.random.Generator, whole: float = 0.9) -> pd.DataFrame:
+    """Return what 20 groups of 20 test images lose: `together` more without the complex half than without others.
+
+    Groups differ by far more than that, so that only those who compare them in pairs see it.
+    """
+    group = np.arange(20)
+    hard, parts = rng.normal(size=20), []
+    points = [("complex first", 0, 1.0, 0.0), ("complex first", 0, 0.5, together), ("complex half", 0, 0.5, together)]
+    points += [("random, same importance", draw, 0.7, 0.0) for draw in range(10)]
+    for order, draw, share, more in points:
+        loss = 2 + hard + more + 0.1 * rng.normal(size=20)
+        accuracy = whole - (0 if share == 1 else 0.2 + more)
+        own = {"order": order, "draw": draw, "share_kept": share, "group": group}
+        parts.append(pd.DataFrame({**own, "accuracy": accuracy, "loss": loss, "margin": 3 - loss, "n": 20}))
+    return pd.concat(parts, ignore_index=True).assign(seed=0)

@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from strata.config import generate
-from strata.config.check import checked
+from strata.config.check import checked, compared
 from strata.config.keys import Activations, Augment, Config, Data, Figures, Section, at, section_of, typed
 from strata.config.words import allowed_of
 from strata.errors import StrataError
@@ -71,8 +71,33 @@ def test_a_section_keeps_what_it_says_and_is_filled_with_the_rest():
     assert mine == {"training": {"epochs": 3, "augment": {"flip": True}}}
 
 
+def test_keys_of_a_comparison_are_none_of_a_runs(root):
+    own = yaml.safe_load((root / "config" / "comparison.yaml").read_text())
+    found = compared({**own, "run": "digits", "training": {"epochs": 3}})
+    assert (found.comparison, found.runs) == (own["comparison"], own["runs"])
+    assert found.model_fields_set == {"comparison", "runs"}
+    assert compared({"run": "digits"}).model_fields_set == set()
+    assert "config key runs is unknown (did you mean run?)" in refusal({"runs": ["digits", "shapes"]})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("runs", "digits", "must be a list of finished runs (of `snakemake compare` alone); found 'digits'"),
+        ("runs", [1, 2], "must be a list of finished runs (of `snakemake compare` alone); found [1, 2]"),
+        ("runs", None, "found nothing"),
+        ("comparison", "a/b", "letters, digits, dots, dashes and underscores"),
+    ],
+)
+def test_a_bad_key_of_a_comparison_is_refused(key, value, said):
+    with pytest.raises(StrataError) as error:
+        compared({key: value})
+    assert f"config key {key} " in str(error.value)
+    assert said in str(error.value)
+
+
 def test_every_overlay_is_allowed(root, schema):
-    overlays = sorted((root / "config").glob("*.yaml"))
+    overlays = sorted({*(root / "config").glob("*.yaml")} - {root / "config" / "comparison.yaml"})
     assert root / "config" / "imagenet.yaml" in overlays
     for overlay in overlays:
         settings = yaml.safe_load(overlay.read_text())
@@ -157,6 +182,8 @@ REFUSED = [
         ["stem", "a/b"],
         ["activations.layers.1", "name of a layer (letters, digits, dots, dashes", "found 'a/b'"],
     ),
+    ("activations.sample", "balanced", ["must be one of stratified, enriched", "found 'balanced'"]),
+    ("activations.class_share", 1, ["must be a number above 0 and below 1", "found 1"]),
     ("activations.dtype", "float64", ["must be one of float32, float16", "found 'float64'"]),
     ("probes.folds", 2, ["must be a whole number from 3 to 20", "found 2"]),
     ("probes.penalties", [0.1, 0], ["probes.penalties.1", "must be a number from 1e-06 to", "found 0"]),
@@ -175,7 +202,8 @@ REFUSED = [
     ("training.learning_rate", "125e-5", ["if it is written 125.0e-5 ("]),
     ("training.learning_rate", "1.25E-3", ["if it is written 1.25e-3 ("]),  # no digit is lost
     ("training.learning_rate", "fast", ["must be a number above 0; found 'fast' ("]),
-    ("questions.bootstrap", "1e4", ["must be a whole number from 100 to", "if it is written 10000 ("]),
+    ("questions.noise_images", "1e4", ["must be a whole number of at least 2", "if it is written 10000 ("]),
+    ("controls.shuffled_labels", "yes", ["must be true or false", "found 'yes'"]),
     ("probes.penalties", [1.0, "1e-2"], ["probes.penalties.1", "if it is written 1.0e-2 ("]),
     ("run", "-1", ["must be text of letters", "beginning with a letter or digit; found '-1'"]),
     ("run", "", ["must be text of letters", "found ''"]),
@@ -186,6 +214,11 @@ REFUSED = [
     ("data.shapes.correlation", 0.9, ["must hold keys (between, strength)", "found 0.9"]),
     ("data.shapes.correlation", {"strength": 1}, ["data.shapes.correlation.strength", "below 1", "found 1"]),
 ]
+
+
+def test_a_key_of_an_earlier_version_is_told_with_those_there_are(defaults):
+    text = refusal(changed(defaults, "questions.bootstrap", 1000))
+    assert text.startswith("config key questions.bootstrap is unknown; allowed here: images, confidence, ")
 
 
 @pytest.mark.parametrize(("key", "value", "said"), REFUSED, ids=[f"{k}={v!r}" for k, v, _ in REFUSED])
@@ -222,6 +255,8 @@ def test_a_method_that_fits_all_images_together_has_one_job(monkeypatch, default
     checked(defaults)
     text = refusal(changed(defaults, "features.jobs", 2))
     assert text.startswith("config key features.jobs must be 1, because nmf fits the images of all classes together")
+    text = refusal(changed(defaults, "activations.sample", "enriched"))
+    assert text.startswith("config key activations.sample must be stratified with features.method: nmf, whose features")
 
 
 @pytest.mark.parametrize(
@@ -232,6 +267,10 @@ def test_a_method_that_fits_all_images_together_has_one_job(monkeypatch, default
         ({"data.superclasses": "nowhere.csv"}, ["data.superclasses", "'nowhere.csv'"]),
         ({"data.superclasses": ""}, ["data.superclasses"]),
         ({"activations.shards": 3, "data.shards": 2}, ["activations.shards", "data.shards (2)", "found 3"]),
+        (
+            {"activations.sample": "enriched", "probes.family": "mlp"},
+            ["activations.sample must be stratified", "probes.family: mlp", "linear alone"],
+        ),
         ({"training.checkpoints": [1, 13]}, ["training.checkpoints", "training.epochs (12)", "found 13"]),
         ({"training.tasks_per_node": 2}, ["training.launcher", "submitit", "training.tasks_per_node"]),
         ({"training.augment": {"scale": [0.9, 0.5], "flip": False}}, ["training.augment.scale", "smallest"]),

@@ -87,3 +87,15 @@ def test_perceptrons_cost_what_linear_probes_do_not(rates):
     assert "probe (mlp)" not in linear.index
     assert own["jobs"] == alone["jobs"] - beside["jobs"] + 1
     assert own["hours"] > alone["hours"] > beside["hours"]
+
+
+def test_enriched_samples_cost_more_the_more_classes_there_are(config, rates):
+    def probes(sample, classes):
+        told = changed(changed(config, "costs", images=10_000, classes=classes), "activations", sample=sample)
+        return costs(told, rates).loc["probe (linear)"]
+
+    plain, few, many = probes("stratified", 10), probes("enriched", 10), probes("enriched", 100)
+    assert few["jobs"] == plain["jobs"]
+    assert few["hours"] > plain["hours"]
+    assert few["memory"] - plain["memory"] == 4 * 10_000 * 128  # all activations of the widest layer
+    assert many["hours"] - probes("stratified", 100)["hours"] > few["hours"] - plain["hours"]

@@ -156,7 +156,7 @@ def test_it_is_told_of_a_finished_run_without_training_again(again, key, value, 
 
 
 def test_a_damaged_shard_is_named_with_the_command_that_rebuilds_it(finished, again):
-    target = f"{SEED}/vinfo/epoch-001/epoch-001/linear/{CHUNK}.h5"
+    target = f"{SEED}/vinfo/own/epoch-001/linear/{CHUNK}.h5"
     damaged = f"{SEED}/activations/epoch-001/block-01/shard-001.h5"
     os.truncate(again.path(damaged), again.path(damaged).stat().st_size // 2)
     done = again.make(target, force=True)

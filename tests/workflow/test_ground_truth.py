@@ -35,13 +35,18 @@ def made(tmp_path_factory):
 def test_a_run_on_shapes_measures_the_true_factors(made):
     for checkpoint in (CHECKPOINTS[0], CHECKPOINTS[-1]):
         assert made.files(f"seed-0/vinfo/factors/{checkpoint}/linear/*")
-    assert len(made.files("seed-0/codes/factors/*")) == len(SHARDS)
+    for features in ("factors", "calibration"):
+        assert len(made.files(f"seed-0/codes/{features}/*")) == len(SHARDS)
     found = {f["id"]: f for f in json.loads(made.path(f"{RUN}/findings.json").read_text())}
     assert "truth.ranking" not in found  # factors that are not independent are not ranked
     assert 0 < found["truth.shortcut"]["n"] < 160  # test images
     assert "truth.shortcut" in made.path(f"{RUN}/findings.md").read_text()
-    for kind in ("svg", "png"):
-        assert made.path(f"{RUN}/figures/ground_truth.{kind}").stat().st_size > 1000
+    assert {"truth.noise", "truth.rarity"} <= found.keys()
+    for name in ("ground_truth", "calibration"):
+        for kind in ("svg", "png"):
+            assert made.path(f"{RUN}/figures/{name}.{kind}").stat().st_size > 1000
+    with open(made.path(f"{RUN}/tables/calibration.csv")) as file:
+        assert len(list(csv.DictReader(file))) == 39 * 3
     with open(made.path(f"{RUN}/tables/ground_truth.csv")) as file:
         shown = {(row["shown"], row["factor"]) for row in csv.DictReader(file)}
     assert ("complexity", "colour") in shown
@@ -72,7 +77,9 @@ def test_ground_truth_is_planned_for_shapes_alone(fresh):
     digits, shapes = fresh.plan(changes={"training.checkpoints": []}), fresh.plan(changes=SHAPES)
     assert not FACTORS.keys() & digits.keys()
     assert {rule: shapes[rule] for rule in FACTORS} == FACTORS
-    assert shapes["probe"] == digits["probe"] + 2
+    assert (
+        shapes["probe"] == digits["probe"] + 2
+    )  # of the factors in two checkpoints; of spoilt ones with them in the last
     config = checked(tiny(SHAPES))
     table = estimate.estimate(
         config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))

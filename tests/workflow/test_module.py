@@ -6,8 +6,6 @@ import pytest
 import yaml
 from workplace import REPOSITORY, RUN, SEED, Workplace, differing, planned, tiny
 
-from strata.measures.catalogue import MEASURES
-
 pytestmark = pytest.mark.workflow
 
 REPRODUCED = (
@@ -17,9 +15,9 @@ REPRODUCED = (
     "seed-0/features/*",
     "seed-0/codes/**/*",
     "seed-0/vinfo/**/*",
-    *(f"seed-0/{table}.csv" for measure in MEASURES.values() for table in measure.tables),
+    "seed-0/measured/**/*.csv",
     "seed-0/decoded.h5",
-    "seed-0/tables/*.csv",
+    "seed-0/tables/**/*.csv",
     "features.csv",
     "findings.json",
     "findings.md",

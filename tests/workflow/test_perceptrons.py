@@ -15,7 +15,10 @@ MLP = {
     "probes.mlp.epochs": 2,
     "probes.mlp.batch_size": 256,
 }
-FOLLOWS = {"measurements", "support", "gather", "decoded", "findings", "draw", "report"}
+FOLLOWS = {
+    **dict.fromkeys(("measurements", "support"), 3),
+    **dict.fromkeys(("gather", "nulls", "decoded", "findings", "draw", "report"), 1),
+}
 SHOWN = ["features.csv", "tables/by_family.csv", "tables/families.csv", "figures/families.*"]
 
 
@@ -23,7 +26,7 @@ SHOWN = ["features.csv", "tables/by_family.csv", "tables/families.csv", "figures
 def perceptrons(finished, tmp_path_factory):
     """The finished run, gone on with perceptrons; tests only read it, or copy it."""
     place = finished.copy(tmp_path_factory.mktemp("workflow") / "perceptrons")
-    assert place.plan(changes=MLP) == {"probe": 7, **dict.fromkeys(FOLLOWS, 1)}
+    assert place.plan(changes=MLP) == {"probe": 7, **FOLLOWS}
     done = place.make(changes=MLP)
     assert done.code == 0, done.output
     return place
@@ -42,7 +45,7 @@ def table(place, name):
 
 def test_every_probe_is_a_perceptron_but_branches_and_the_last_features_in_the_last_checkpoint(fresh):
     plan = fresh.plan(changes=MLP)
-    assert plan["probe"] == 7 + 2
+    assert plan["probe"] == 7 + 3
 
 
 def test_linear_runs_train_no_perceptron(finished):
@@ -73,20 +76,20 @@ def test_the_claim_is_tested_and_the_figure_is_in_the_report(finished, perceptro
 
 
 def test_the_same_configuration_gives_the_same_bytes(perceptrons, more):
-    again = f"{SEED}/vinfo/{LAST}/{LAST}/mlp"
-    more.remove(again, f"{SEED}/tables/features.csv", f"{RUN}/features.csv")
+    again = f"{SEED}/vinfo/own/{LAST}/mlp"
+    more.remove(again, f"{SEED}/tables/learned/features.csv", f"{RUN}/features.csv")
     done = more.make(changes=MLP)
     assert done.code == 0, done.output
-    assert differing(perceptrons, more, [f"seed-0/vinfo/{LAST}/{LAST}/mlp/*", *SHOWN]) == []
+    assert differing(perceptrons, more, [f"seed-0/vinfo/own/{LAST}/mlp/*", *SHOWN]) == []
 
 
 @pytest.mark.parametrize(
     ("key", "value", "rerun"),
     [
-        ("probes.penalties", [0.001, 1.0], {"probe": 2, **dict.fromkeys({"redundancy", *FOLLOWS}, 1)}),
-        ("probes.mlp.width", 9, {"probe": 7, **dict.fromkeys(FOLLOWS, 1)}),
-        ("probes.folds", 4, {"probe": 9, **dict.fromkeys({"redundancy", *FOLLOWS}, 1)}),
-        ("probes.family", "linear", dict.fromkeys(FOLLOWS, 1)),
+        ("probes.penalties", [0.001, 1.0], {"probe": 3, "redundancy": 3, "extrapolation": 1, **FOLLOWS}),
+        ("probes.mlp.width", 9, {"probe": 7, **FOLLOWS}),
+        ("probes.folds", 4, {"probe": 10, "redundancy": 3, "extrapolation": 1, **FOLLOWS}),
+        ("probes.family", "linear", FOLLOWS),
     ],
 )
 def test_a_changed_key_reruns_the_family_that_uses_it(more, key, value, rerun):
@@ -95,4 +98,4 @@ def test_a_changed_key_reruns_the_family_that_uses_it(more, key, value, rerun):
 
 def test_an_edited_perceptron_trains_again_and_leaves_linear_probes(more):
     more.append("strata/probes/perceptron.py", "\nEDITED = True\n")
-    assert more.plan(changes=MLP) == {"probe": 7, **dict.fromkeys(FOLLOWS, 1)}
+    assert more.plan(changes=MLP) == {"probe": 7, **FOLLOWS}

@@ -23,16 +23,18 @@ def test_the_tiny_run_is_planned_whole(fresh):
         "train": 1,
         "cache": 6,
         "discovery": 1,
-        "class_features": 3,
-        "dictionary": 3,
-        "codes": 8,
-        "control_directions": 1,
+        "class_features": 5,  # three checkpoints, two halves
+        "dictionary": 5,
+        "codes": 16,  # of those, and of other directions at every checkpoint
+        "control_directions": 3,
         "control_codes": 2,
-        "probe": 8,
-        **dict.fromkeys(MEASURES, 1),
-        "measurements": 1,
-        "support": 1,
+        "projections": 2,
+        "probe": 9,  # own 3, followed 3, others 1, flow 2
+        **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
+        "measurements": 3,  # what was learned, other directions, untrained features
+        "support": 3,
         "gather": 1,
+        "nulls": 1,
         "decoded": 1,
         "findings": 1,
         "draw": 1,
@@ -47,6 +49,7 @@ def test_the_tiny_run_is_planned_whole(fresh):
         {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1},
         {"probes.family": "mlp"},
         {"questions.visualise": True, "features.jobs": 4},
+        {"controls.shuffled_labels": True},
     ],
 )
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
@@ -56,12 +59,14 @@ def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
     ).set_index("rule")
     plan = fresh.plan(changes=changes)
     by_checkpoint = ("cache", "class_features", "dictionary", "codes")
-    by_seed = ("train", "control_directions", "control_codes", *MEASURES)
+    by_seed = ("train", "control_directions", "control_codes", "projections", *MEASURES)
     for rule in ("discovery", *by_checkpoint, *by_seed):
         assert table.loc[rule, "jobs"] == plan[rule], rule
     for rule in ("decoded", *(["visualise"] if config.questions.visualise else [])):
         assert table.loc[rule, "jobs"] == plan[rule], rule
     assert table.loc["index, decode", "jobs"] == plan["index"] + plan["decode"]
+    assert ("seed_stability" in plan) == (len(config.seeds) > 1)
+    assert "seed_stability" not in plan or table.loc["seed_stability", "jobs"] == 1
     assert table[table.index.str.startswith("probe ")]["jobs"].sum() == plan["probe"]
     assert ("probe (mlp)" in table.index) == (config.probes.family == "mlp")
     assert table.loc["all", "jobs"] == sum(plan.values())
@@ -72,7 +77,7 @@ def test_the_estimate_of_a_finished_run_tells_its_disk(finished):
     table = estimate.estimate(
         config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
     ).set_index("rule")
-    for rule, pattern in (("train", "seed-0/checkpoints/*"), ("codes", "seed-0/codes/epoch*/*")):
+    for rule, pattern in (("train", "seed-0/checkpoints/*"), ("codes", "seed-0/codes/[ehr]*/*")):
         size = sum(path.stat().st_size for path in finished.files(pattern).values())
         assert 0.3 < table.loc[rule, "disk"] / size < 3, rule  # tiny files are mostly headers
 
@@ -88,6 +93,11 @@ def test_a_checkpoint_is_planned_with_its_images_only(fresh):
     assert plan == {"index": 1, "decode": 2, "train": 1}
 
 
+def test_codes_of_a_half_are_planned_with_the_last_checkpoint_alone(fresh):
+    plan = fresh.plan(f"{SEED}/codes/half-1/shard-001.h5")
+    assert plan == {"index": 1, "decode": 2, "train": 1, "cache": 1, **FEATURES, "codes": 1}
+
+
 def test_codes_of_one_shard_are_planned_without_probes(fresh):
     plan = fresh.plan(f"{SEED}/codes/epoch-001/shard-001.h5")
     assert plan == {"index": 1, "decode": 2, "train": 1, "cache": 1, **FEATURES, "codes": 1}
@@ -100,29 +110,30 @@ def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
 
 def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
     plan = fresh.plan(changes={"seeds": [0, 1]})
-    one = {"index", "decode", "discovery", "gather", "decoded", "findings", "draw", "report"}
+    one = {"index", "decode", "discovery", "gather", "nulls", "decoded", "findings", "draw", "report"}
     single = fresh.plan()
+    assert plan.pop("seed_stability") == 1
     assert plan == {rule: count if rule in one else 2 * count for rule, count in single.items()}
 
 
 def test_fewer_checkpoints_plan_less(fresh):
     plan = fresh.plan(changes={"training.epochs": 9, "training.checkpoints": [3]})
-    assert (plan["cache"], plan["dictionary"], plan["probe"]) == (6, 3, 8)
+    assert (plan["cache"], plan["dictionary"], plan["probe"]) == (6, 5, 9)
 
 
 def test_studied_shards_are_planned_and_all_are_trained_on(fresh):
     plan = fresh.plan(changes={"data.shards": 5, "activations.shards": 1})
-    assert (plan["decode"], plan["cache"], plan["codes"]) == (5, 3, 4)
+    assert (plan["decode"], plan["cache"], plan["codes"]) == (5, 3, 8)
 
 
 def test_classes_are_spread_over_jobs(fresh):
     plan = fresh.plan(changes={"features.jobs": 4})
-    assert (plan["discovery"], plan["class_features"], plan["dictionary"]) == (4, 12, 3)
+    assert (plan["discovery"], plan["class_features"], plan["dictionary"]) == (4, 20, 5)
 
 
 def test_layers_a_job_set_the_number_of_probe_jobs(fresh):
     plan = fresh.plan(changes={"probes.layers_per_job": 1})
-    assert plan["probe"] == 4 * (3 + 2 + 1 + 1) + 4
+    assert plan["probe"] == 4 * (3 + 1 + 1) + 2 + 2 * 4  # own, untrained, others; followed; flow
 
 
 def test_superclasses_are_checked_where_they_are_given(fresh):
@@ -137,7 +148,8 @@ def test_imagenet_is_planned_without_its_data_in_fewer_than_5000_jobs(fresh):
     assert done.code == 0, done.output
     plan = planned(done.output)
     assert plan["train"] == 1
-    assert plan["dictionary"] == 91
+    assert plan["dictionary"] == 91 + 2
+    assert plan["class_features"] == 10 * (91 + 2)
     assert 1000 < sum(plan.values()) < 5000
     profile = yaml.safe_load((REPOSITORY / SLURM).read_text())
     at_once = (profile["jobs"], int(profile["max-jobs-per-timespan"].split("/")[0]))
@@ -150,3 +162,11 @@ def test_a_cluster_is_asked_for_the_same_jobs(fresh):
     done = fresh.snakemake("--profile", "slurm", "--dry-run")
     assert done.code == 0, done.output
     assert planned(done.output) == fresh.plan()
+
+
+def test_a_network_of_shuffled_labels_is_trained_and_measured_beside_each(fresh):
+    plan, without = fresh.plan(changes={"controls.shuffled_labels": True}), fresh.plan()
+    assert plan["train"] == 2
+    assert plan["cache"] == 2 * without["cache"]
+    assert plan["control_directions"] == without["control_directions"]  # nulls have no nulls
+    assert (plan["measurements"], plan["support"], plan["nulls"]) == (4, 4, 1)

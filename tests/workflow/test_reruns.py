@@ -20,22 +20,28 @@ REPORT = {"report"}
 DRAW = {"draw", *REPORT}
 FINDINGS = {"findings", *DRAW}
 GATHER = {"gather", *FINDINGS}
-SUPPORT = {"support", *GATHER}
+NULLS = {"nulls", *FINDINGS}
+SUPPORT = {"support", *GATHER, *NULLS}
 DECODED = {"decoded", *DRAW}
 MEASUREMENTS = {"measurements", *SUPPORT, *DECODED}
-FEATURE_MAP = {"feature_map", *MEASUREMENTS}
+LEARNED = MEASUREMENTS - {"nulls"}  # what is measured of learned features alone
+FEATURE_MAP = {"feature_map", *LEARNED}
 REDUNDANCY = {"redundancy", *MEASUREMENTS}
+EXTRAPOLATION = {"extrapolation", *LEARNED}
 ROBUSTNESS = {"robustness", *MEASUREMENTS}
+STABILITY = {"stability", *LEARNED}
 IMPORTANCE = {"importance", *MEASUREMENTS}
-OF_LAST = {*REDUNDANCY, *DECODED}
+OF_LAST = {*REDUNDANCY, *EXTRAPOLATION, *DECODED}
 PROBE = {"probe", *MEASUREMENTS}
-CONTROL_CODES = {"control_codes", *PROBE}
-CODES = {"codes", *IMPORTANCE, *OF_LAST, *CONTROL_CODES}
-CONTROL_DIRECTIONS = {"control_directions", "codes", *PROBE}  # codes of other directions alone
-DICTIONARY = {"dictionary", *FEATURE_MAP, *ROBUSTNESS, *CONTROL_DIRECTIONS, *CODES}
+CONTROL_CODES = {"control_codes", "probe", *LEARNED}
+PROJECTIONS = {"projections", "probe", *LEARNED}
+CODES = {"codes", *IMPORTANCE, *STABILITY, *OF_LAST, *CONTROL_CODES}
+# Codes of other directions alone.
+CONTROL_DIRECTIONS = {"control_directions", "codes", *IMPORTANCE, *REDUNDANCY, *ROBUSTNESS, *PROBE}
+DICTIONARY = {"dictionary", *FEATURE_MAP, *CONTROL_DIRECTIONS, *PROJECTIONS, *CODES}
 CLASS_FEATURES = {"class_features", *DICTIONARY}
 DISCOVERY = {"discovery", *CLASS_FEATURES}
-CACHE = {"cache", *CODES}
+CACHE = {"cache", *PROJECTIONS, *CODES}
 TRAIN = {"train", *CACHE, *CLASS_FEATURES}
 DECODE = {"decode", *TRAIN, *DISCOVERY}
 ALL = {"index", *DECODE}
@@ -51,8 +57,11 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
     [
         ("figures.dpi", 60, DRAW),
         ("figures.examples", 9, DRAW),
-        ("questions.bootstrap", 200, FINDINGS),
+        ("questions.confidence", 0.9, FINDINGS),
+        ("questions.images", "test", {*PROBE, *IMPORTANCE, *OF_LAST}),
         ("activations.keep", False, NOTHING),
+        ("activations.sample", "enriched", PROBE),
+        ("activations.class_share", 0.2, NOTHING),  # of enriched samples alone
         ("questions.importance_target", "label", MEASUREMENTS),
         ("questions.meta_features", 3, FEATURE_MAP),
         ("questions.visualise", True, {"visualise", *FINDINGS}),
@@ -104,10 +113,14 @@ GIVEN = {
     "importance": ([MEASURES["importance"].function], IMPORTANCE),
     "feature_map": ([MEASURES["feature_map"].function], FEATURE_MAP),
     "redundancy": ([MEASURES["redundancy"].function], REDUNDANCY),
+    "extrapolation": ([MEASURES["extrapolation"].function], EXTRAPOLATION),
     "robustness": ([MEASURES["robustness"].function, METHODS["nmf"].encoding], ROBUSTNESS),
+    "stability": ([MEASURES["stability"].function], STABILITY),
+    "projections": ([], PROJECTIONS),
     "measurements": ([*MEASURES.values()], MEASUREMENTS),
     "support": ([], SUPPORT),
     "gather": ([], GATHER),
+    "nulls": ([], NULLS),
     "decoded": ([], DECODED),
     "findings": ([*CONTROLS.values()], FINDINGS),
     "draw": ([f for f in FIGURES.values() if f.needs in ("", "checkpoints", "branches")] + [*CONTROLS.values()], DRAW),
@@ -123,7 +136,7 @@ REACHED = {
     "claims/control_codes": CONTROL_CODES,
     "claims/control_directions": CONTROL_DIRECTIONS,
     "claims/controls": {*CONTROL_DIRECTIONS, *CONTROL_CODES},
-    "claims/factor_codes": NOTHING,
+    "claims/factor_codes": FINDINGS,
     "claims/finding": FINDINGS,
     "claims/findings": FINDINGS,
     "claims/ground_truth": FINDINGS,
@@ -132,6 +145,11 @@ REACHED = {
     "claims/registry": FINDINGS,
     "claims/shuffled_codes": CONTROL_CODES,
     "claims/testing": FINDINGS,
+    "comparison/compare": NOTHING,
+    "comparison/figures": NOTHING,
+    "comparison/matched": NOTHING,
+    "comparison/runs": NOTHING,
+    "comparison/scorecard": NOTHING,
     "dependencies": NOTHING,
     "device": TRAIN,
     "errors": ALL,
@@ -141,7 +159,9 @@ REACHED = {
     "features/dictionary": DICTIONARY,
     "features/discovery": DISCOVERY,
     "features/factorisation": CLASS_FEATURES,
+    "features/halves": CLASS_FEATURES,
     "features/methods": CLASS_FEATURES,
+    "features/projections": PROJECTIONS,
     "figures/appendix": DRAW,
     "figures/appendix_map": DRAW,
     "figures/catalogue": DRAW,
@@ -165,19 +185,21 @@ REACHED = {
     "images/tars": NOTHING,
     "job": ALL,
     "layers": {*CACHE, *CLASS_FEATURES},
-    "measures/catalogue": {*IMPORTANCE, *FEATURE_MAP, *REDUNDANCY, *ROBUSTNESS},
-    "measures/complexity": MEASUREMENTS,
+    "measures/catalogue": {*IMPORTANCE, *FEATURE_MAP, *REDUNDANCY, *EXTRAPOLATION, *ROBUSTNESS, *STABILITY},
+    "measures/complexity": {*EXTRAPOLATION, *MEASUREMENTS},
     "measures/decoded": DECODED,
-    "measures/feature_map": FEATURE_MAP,
+    "measures/extrapolation": {*EXTRAPOLATION, *MEASUREMENTS},
+    "measures/feature_map": {*FEATURE_MAP, *MEASUREMENTS},
     "measures/flow": FINDINGS,
-    "measures/gather": GATHER,
+    "measures/gather": {*GATHER, *NULLS},
     "measures/importance": IMPORTANCE,
-    "measures/measure": {*IMPORTANCE, *FEATURE_MAP, *REDUNDANCY, *ROBUSTNESS},
+    "measures/measure": {*IMPORTANCE, *FEATURE_MAP, *REDUNDANCY, *EXTRAPOLATION, *ROBUSTNESS, *STABILITY},
     "measures/measurements": MEASUREMENTS,
     "measures/meta_features": DRAW,
     "measures/redundancy": REDUNDANCY,
     "measures/robustness": ROBUSTNESS,
     "measures/sparsity": MEASUREMENTS,
+    "measures/stability": {*STABILITY, *MEASUREMENTS},
     "measures/support": SUPPORT,
     "measures/visualise": NOTHING,
     "networks/adopt": NOTHING,
@@ -192,18 +214,19 @@ REACHED = {
     "networks/slurm_job": TRAIN,
     "networks/train": TRAIN,
     "preflight": NOTHING,
-    "probes/cka": {*PROBE, *REDUNDANCY},
-    "probes/families": PROBE,
-    "probes/moments": {*PROBE, *REDUNDANCY},
+    "probes/cka": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
+    "probes/enriched": PROBE,
+    "probes/families": {*PROBE, *EXTRAPOLATION},
+    "probes/moments": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
     "probes/perceptron": NOTHING,
     "probes/probe": PROBE,
     "probes/results": MEASUREMENTS,
-    "probes/ridge": {*PROBE, *REDUNDANCY},
-    "probes/vinformation": {*PROBE, *REDUNDANCY},
+    "probes/ridge": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
+    "probes/vinformation": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
     "progress": DECODE,
     "run": NOTHING,
     "scale": NOTHING,
-    "statistics": FINDINGS,
+    "statistics": {*EXTRAPOLATION, *MEASUREMENTS},
     "store": ALL,
     "tables": ALL,
 }
@@ -367,12 +390,17 @@ def test_another_seed_leaves_what_the_first_measured(again):
     assert plan == {
         "train": 1,
         "cache": 6,
-        "class_features": 3,
-        "dictionary": 3,
-        "codes": 8,
-        "control_directions": 1,
+        "class_features": 5,
+        "dictionary": 5,
+        "codes": 16,
+        "control_directions": 3,
         "control_codes": 2,
-        "probe": 8,
-        **dict.fromkeys((*MEASURES, "measurements", "support", "gather", "findings", "draw", "report"), 1),
+        "projections": 2,
+        "probe": 9,
+        **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
+        **dict.fromkeys(("measurements", "support"), 3),
+        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report"), 1),
+        "seed_stability": 1,
     }
+    del plan["seed_stability"]  # of several seeds
     assert again.plan(changes={"seeds": [1]}) == plan | {"decoded": 1}  # of the first seed

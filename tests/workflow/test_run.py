@@ -57,7 +57,18 @@ def test_vinfo_is_that_of_the_features_in_the_last_checkpoint_or_another(run):
     for layer in ("stem", "block-01", "block-02", "penultimate"):
         assert last[layer].to_numpy() == pytest.approx(features[f"vinfo_{layer}"].to_numpy(), nan_ok=True)
     assert {"block-01-main", "block-02-skip"} <= set(last)
-    assert run.vinfo(checkpoint=CHECKPOINTS[0])["penultimate"].mean() < last["penultimate"].mean()
+    untrained = run.vinfo(checkpoint=CHECKPOINTS[0])
+    assert list(untrained) == ["stem", "block-01", "block-02", "penultimate"]
+    k = 1 - untrained[["stem", "block-01", "block-02"]].clip(0, 1).mean(axis=1, skipna=False)
+    assert k.to_numpy() == pytest.approx(features["complexity_untrained"].to_numpy(), nan_ok=True)
+    assert untrained["penultimate"].mean() < last["penultimate"].mean()
+
+
+def test_between_the_first_and_the_last_checkpoint_the_last_features_are_probed_where_they_are_decoded(run):
+    between = run.vinfo(checkpoint=CHECKPOINTS[1])
+    assert list(between) == ["penultimate"]
+    decoding = run.table("decoding").query("epoch == 1")["vinfo"]
+    assert between["penultimate"].to_numpy() == pytest.approx(decoding.to_numpy(), nan_ok=True)
 
 
 def test_it_tells_what_it_is(run):
@@ -70,7 +81,7 @@ def test_it_tells_what_it_is(run):
 def test_what_an_older_configuration_left_behind_is_not_taken_for_the_runs(run, again):
     again.path(f"{RUN}/seed-0/checkpoints/epoch-009.pt").touch()
     shutil.copytree(again.path(f"{RUN}/seed-0"), again.path(f"{RUN}/seed-5"))
-    probed = again.path(f"{RUN}/seed-0/vinfo/{CHECKPOINTS[-1]}/{CHECKPOINTS[-1]}")
+    probed = again.path(f"{RUN}/seed-0/vinfo/own/{CHECKPOINTS[-1]}")
     shutil.copytree(probed / "linear", probed / "mlp")
     for path in (probed / "mlp").glob("*.h5"):
         path.write_bytes(b"of another family")

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.workflow
 
 LAST = CHECKPOINTS[-1]
 OF_SEED = {"seed": "0"}
+LEARNED = {**OF_SEED, "population": "learned"}
 OF_SHARD = {**OF_SEED, "shard": SHARDS[0]}
 RULES = {
     "index": {},
@@ -19,24 +20,28 @@ RULES = {
     "train": OF_SEED,
     "cache": {**OF_SHARD, "checkpoint": LAST},
     "discovery": {"classes": "classes-000"},
-    "class_features": {**OF_SEED, "checkpoint": LAST, "classes": "classes-000"},
-    "dictionary": {**OF_SEED, "checkpoint": LAST},
+    "class_features": {**OF_SEED, "features": "half-1", "classes": "classes-000"},
+    "dictionary": {**OF_SEED, "features": LAST},
     "codes": {**OF_SHARD, "features": LAST},
-    "control_directions": {**OF_SEED, "control": "random"},
+    "control_directions": {**OF_SEED, "control": "random", "checkpoint": LAST},
+    "projections": OF_SHARD,
     "control_codes": {**OF_SHARD, "control": "shuffled"},
-    "probe": {**OF_SEED, "features": LAST, "checkpoint": LAST, "family": "linear", "chunk": "stem-to-penultimate"},
-    **dict.fromkeys(MEASURES, OF_SEED),
-    "measurements": OF_SEED,
-    "support": OF_SEED,
+    "probe": {**OF_SEED, "asked": "own", "checkpoint": LAST, "family": "linear", "chunk": "stem-to-penultimate"},
+    **dict.fromkeys(MEASURES, LEARNED),
+    "measurements": LEARNED,
+    "support": LEARNED,
     "gather": {},
+    "nulls": {},
     "decoded": OF_SEED,
     "findings": {},
     "draw": {},
 }
 ELSEWHERE = {
     "adopt",
+    "compare",
     "superclasses",
     "visualise",
+    "seed_stability",
     "factor_codes",
     "interventions",
     "ground_truth",

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from itertools import permutations
 
 import h5py
 import pytest
@@ -16,6 +17,8 @@ pytestmark = pytest.mark.workflow
 
 PROBED = ("stem", "block-01", "block-02", "penultimate")
 BRANCHES = ("block-01-main", "block-01-skip", "block-02-main", "block-02-skip")
+LAST = CHECKPOINTS[-1]
+HALVES = ("half-0", "half-1")
 FIGURES = [name for name, figure in CATALOGUE.items() if figure.needs in ("", "checkpoints", "branches")]
 TABLES = ("by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "support")
 FINDINGS = {claim.id for claim in CLAIMS if claim.id != "a.families"}
@@ -30,8 +33,15 @@ def outputs_of_the_contract():
             yield f"{SEED}/codes/{checkpoint}/{shard}.h5"
             for layer in (*PROBED, *BRANCHES):
                 yield f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5"
-    yield from (f"{SEED}/{table}.csv" for measure in MEASURES.values() for table in measure.tables)
-    yield from (f"{SEED}/tables/{name}.csv" for name in ("features", *TABLES))
+    for half in HALVES:
+        yield from (f"{SEED}/features/{half}.h5", f"{SEED}/features/{half}/classes-000.h5")
+        yield from (f"{SEED}/codes/{half}/{shard}.h5" for shard in SHARDS)
+    for population in ("learned", "random", "untrained"):
+        for measure in MEASURES.values():
+            if measure.of_nulls or population == "learned":
+                yield from (f"{SEED}/measured/{population}/{table}.csv" for table in measure.tables)
+        yield from (f"{SEED}/tables/{population}/{name}.csv" for name in ("features", *TABLES))
+    yield from (f"{RUN}/tables/null_{name}.csv" for name in ("features", "by_checkpoint", "branch_cka", "support"))
     yield from (f"{SEED}/{name}" for name in ("training.csv", "decoded.h5"))
     yield from (f"{RUN}/{name}" for name in ("features.csv", "findings.json", "findings.md"))
     for name in FIGURES:
@@ -66,14 +76,19 @@ def test_jobs_run_the_package_of_the_copy(finished):
     assert {"store", "tables", "job"} <= compiled
 
 
-def test_features_of_every_checkpoint_are_probed_in_their_own_and_the_last_ones_in_all(finished):
-    probed = {(path.parts[-4], path.parts[-3]) for path in finished.files("seed-0/vinfo/**/*.h5").values()}
-    last = CHECKPOINTS[-1]
+def test_features_are_probed_in_their_own_checkpoint_and_the_last_ones_in_all(finished):
+    probed = {}
+    for path in finished.files("seed-0/vinfo/**/*.h5").values():
+        with h5py.File(path) as file:
+            probed.setdefault((path.parts[-4], path.parts[-3]), set()).update(file)
+    first, last = CHECKPOINTS[0], CHECKPOINTS[-1]
     assert probed == {
-        *((last, checkpoint) for checkpoint in CHECKPOINTS),
-        *((checkpoint, checkpoint) for checkpoint in CHECKPOINTS),
-        ("shuffled", last),
-        ("random", last),
+        **{("own", checkpoint): {checkpoint, f"random-{checkpoint}"} for checkpoint in CHECKPOINTS},
+        ("followed", first): {last},
+        **{("followed", checkpoint): {last, f"random-{last}", first} for checkpoint in CHECKPOINTS[1:]},
+        ("others", last): {"shuffled", "projections"},
+        ("flow", last): {last, f"random-{last}"},
+        ("flow", first): {first},
     }
 
 
@@ -82,7 +97,7 @@ def test_features_csv_has_a_row_a_feature_and_the_columns_of_the_contract(finish
     assert [(row["seed"], row["feature"]) for row in rows] == [("0", str(i)) for i in range(30)]
     assert [row["class"] for row in rows] == [str(digit) for digit in range(10) for _ in range(3)]
     scalars = ("complexity", "temporal_decoding_score", "importance", "signed_importance")
-    scalars += ("redundancy", "robustness", "hoyer")
+    scalars += ("redundancy", "robustness", "hoyer", "stability", "stability_codes")
     assert {*scalars, *(f"vinfo_{layer}" for layer in PROBED)} <= rows[0].keys()
     assert {"meta_feature", "umap_x", "umap_y"} <= rows[0].keys()
     assert {row["meta_feature"] for row in rows} == {str(i) for i in range(8)}  # 1.5 times the root of 30
@@ -95,6 +110,24 @@ def test_redundancy_robustness_and_hoyer_sparsity_are_shares(finished):
         values = [float(row[column]) for row in rows if row[column]]
         assert len(values) > 20, column
         assert all(0 <= value <= 1 for value in values), column
+
+
+def test_stability_tells_of_every_feature_how_like_its_matches_in_both_halves_are(finished):
+    rows = table(finished, "features.csv")
+    d, *halves = (h5py.File(finished.path(f"{SEED}/features/{name}.h5"))["dictionary"][:] for name in (LAST, *HALVES))
+    assert not (halves[0] == halves[1]).all()
+    of_class = [range(start, start + 3) for start in range(0, 30, 3)]
+    for row, own in zip(rows, d, strict=True):
+        among = of_class[int(row["class"])]
+        assert float(row["stability"]) <= sum(max(half[among] @ own) for half in halves) / 2 + 1e-6
+    mean = sum(float(row["stability"]) for row in rows) / 30
+    best = [
+        max(sum(half[among[0] + j] @ d[among[0] + i] for i, j in enumerate(order)) for order in permutations(range(3)))
+        for half in halves
+        for among in of_class
+    ]
+    assert mean == pytest.approx(sum(best) / 60, abs=1e-6)
+    assert all(-1 <= float(row["stability_codes"]) <= 1 for row in rows if row["stability_codes"])
 
 
 def test_the_random_directions_are_decoded_in_every_layer(finished):
@@ -150,20 +183,14 @@ def two_seeds(finished, tmp_path_factory):
     place = finished.copy(tmp_path_factory.mktemp("workflow") / "seeds")
     shutil.copytree(place.path(SEED), place.path(f"{RUN}/seed-1"))
     last = CHECKPOINTS[-1]
-    for path in place.files(f"seed-1/vinfo/{last}/{last}/linear/stem-*.h5").values():
+    for path in place.files(f"seed-1/vinfo/own/{last}/linear/stem-*.h5").values():
         with h5py.File(path, "r+") as file:
             for layer in PROBED:
-                file[f"{layer}/vinfo"][:] = 0.999
+                file[f"{last}/{layer}/vinfo"][:] = 0.999
     changes = {"seeds": [0, 1]}
-    again = (
-        "measurements",
-        "support",
-        "gather",
-        "findings",
-        "draw",
-        "report",
-    )  # of the second seed, and what joins both
-    assert place.plan(changes=changes) == dict.fromkeys(again, 1)
+    joined = ("seed_stability", "gather", "nulls", "findings", "draw", "report")
+    # Of the second seed, of what was learned and of other directions in the same file; and what joins both.
+    assert place.plan(changes=changes) == {"measurements": 2, "support": 2, **dict.fromkeys(joined, 1)}
     done = place.make(changes=changes)
     assert done.code == 0, done.output
     return place
@@ -175,6 +202,17 @@ def test_two_seeds_are_gathered_into_one_table(two_seeds):
     assert len(importances[0]) == 30
     assert importances[0] == importances[1]
     assert {row["complexity"] for row in rows if row["seed"] == "1"} != {row["complexity"] for row in rows[:30]}
+
+
+def test_the_features_of_both_seeds_are_matched_by_their_codes(two_seeds):
+    rows = table(two_seeds, "tables/stability_seeds.csv")
+    assert list(rows[0]) == ["seed", "feature", "other_seed", "match", "correlation"]
+    assert [(row["seed"], row["other_seed"]) for row in rows] == 30 * [("0", "1")] + 30 * [("1", "0")]
+    told = [row for row in rows if row["correlation"]]
+    assert len(told) > 50
+    assert all(row["match"] == row["feature"] for row in told)
+    assert [float(row["correlation"]) for row in told] == pytest.approx([1] * len(told))
+    assert {row["stability_seeds"] for row in table(two_seeds, "tables/a_stability.csv")} != {""}
 
 
 def test_every_claim_counts_the_features_of_both_seeds(finished, two_seeds):

@@ -31,7 +31,6 @@ TINY: dict[str, Any] = {
     "activations": {"layers": ["stem", "block-01", "block-02"]},
     "features": {"per_class": 3},
     "probes": {"folds": 3, "penalties": [0.001, 1.0, 100.0], "layers_per_job": 4},
-    "questions": {"bootstrap": 100},
     "figures": {"dpi": 50, "examples": 4},
 }
 

@@ -4,6 +4,7 @@
 rule findings:
     input:
         **rules.gather.output,
+        **rules.nulls.output,
         history=each_seed(f"{SEED}/training.csv"),
         skipped=expand(f"{RUN}/images/{{shard}}-skipped.csv", shard=SHARDS),
     output:
@@ -16,6 +17,12 @@ rule findings:
         layers=LAYERS,
         shapes=SHAPES,
         controls=[[c.id, c.about, c.claim, c.shows] for c in CONTROLS.values()],
+        seeds=SEEDS,
+        nulls={
+            **{name: CONTROLS[name].about for name in DIRECTIONS},
+            "untrained": "features of the untrained network",
+            "shuffled-labels": "a network of shuffled labels",
+        },
         digest=source_digest("findings.py", *CONTROLS.values()),
     message:
         "Testing the claims"

@@ -3,8 +3,8 @@
 from strata import dependencies
 from strata import layers as names
 from strata.claims.controls import CONTROLS
-from strata.config.check import checked
-from strata.errors import one_line
+from strata.config.check import checked, compared
+from strata.errors import StrataError, one_line
 from strata.features.methods import METHODS
 from strata.figures.catalogue import CONDITIONS, FIGURES
 from strata.images.sources import source_of
@@ -13,7 +13,8 @@ from strata.networks import epochs
 from strata.probes.families import FAMILIES, REFERENCE
 
 with one_line():
-    CONFIG = checked(config)
+    COMPARISON = compared(config)
+    CONFIG = checked({key: config[key] for key in config if key not in COMPARISON.model_fields_set})
     config = CONFIG.model_dump()
     EPOCHS = epochs.epochs(CONFIG)
 
@@ -25,6 +26,9 @@ STUDIED = SHARDS[: CONFIG.studied_shards]
 CLASSES = [f"classes-{i:03d}" for i in range(CONFIG.features.jobs)]
 CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
 LAST = CHECKPOINTS[-1]
+CHECKPOINT = r"epoch-\d{3}"
+# Features of the last checkpoint, discovered again in either half of the images.
+HALVES = ["half-0", "half-1"]
 LAYERS = CONFIG.activations.layers
 BRANCHES = names.branches_of(LAYERS)
 SOURCE = source_of(CONFIG.data.source)
@@ -32,6 +36,9 @@ METHOD = METHODS[CONFIG.features.method]
 FAMILY = CONFIG.probes.family
 CHUNKS = names.chunks(names.probed_layers(LAYERS), CONFIG.probes.layers_per_job)
 BRANCH_CHUNKS = names.chunks(BRANCHES, CONFIG.probes.layers_per_job)
+DEEPEST = names.chunks([names.PENULTIMATE], 1)
+# Networks whose labels were permuted before training, one a seed: a null of every claim.
+SHUFFLED = [f"{seed}-shuffled-labels" for seed in SEEDS if CONFIG.controls.shuffled_labels]
 # What images are made from; None where they are not made here, so that nothing reruns for what it does not use.
 SHAPES = config["data"]["shapes"] if SOURCE.factors else None
 # What this run has, of what figures may need; of the rest, findings.md says why it is left out.
@@ -47,12 +54,22 @@ DRAWN = [figure for figure in FIGURES.values() if not figure.needs or HAS[figure
 
 
 wildcard_constraints:
-    seed=r"\d+",
+    seed=r"\d+(-shuffled-labels)?",
     shard=r"shard-\d{3}",
     classes=r"classes-\d{3}",
-    checkpoint=r"epoch-\d{3}",
-    features="|".join([r"epoch-\d{3}", "factors", *CONTROLS]),
+    checkpoint=CHECKPOINT,
     family="|".join(FAMILIES),
+
+
+def of_a_run(wildcards):
+    """Nothing; where the configuration is that of a comparison, which makes no run, it says how that is asked for."""
+    with one_line():
+        for key in COMPARISON.model_fields_set:
+            raise StrataError(
+                f"config key {key} is one of a comparison: snakemake compare --configfile …; of a run it must not be "
+                "given (a run's name is the key run)"
+            )
+    return []
 
 
 def source_digest(script, *records):
@@ -93,14 +110,40 @@ def codes(features):
     return expand(f"{SEED}/codes/{features}/{{shard}}.h5", shard=STUDIED, allow_missing=True)
 
 
-def vinfo(features, checkpoint, chunks=CHUNKS, family=FAMILY):
+def vinfo(asked, checkpoint, chunks=CHUNKS, family=FAMILY):
+    """Probe results of what is asked of a checkpoint (see `probe`)."""
     return expand(
-        f"{SEED}/vinfo/{features}/{checkpoint}/{family}/{{chunk}}.h5",
+        f"{SEED}/vinfo/{asked}/{checkpoint}/{family}/{{chunk}}.h5",
         chunk=chunks,
         allow_missing=True,
     )
 
 
-def in_every_checkpoint(paths):
-    """Files of all checkpoints, first to last: paths of one checkpoint → of all of them, one after the other."""
-    return [path for checkpoint in CHECKPOINTS for path in paths(checkpoint)]
+def in_every_checkpoint(paths, checkpoints=CHECKPOINTS):
+    """Files of checkpoints, first to last: paths of one checkpoint → of all of them, one after the other."""
+    return [path for checkpoint in checkpoints for path in paths(checkpoint)]
+
+
+# Features that claims are tested on: those that were learned, and nulls, in which there is nothing to find. Each by
+# the names that they have at a checkpoint.
+DIRECTIONS = {
+    control.name: lambda checkpoint, name=control.name: f"{name}-{checkpoint}"
+    for control in CONTROLS.values()
+    if control.directions
+}
+POPULATIONS = {
+    "learned": lambda checkpoint: checkpoint,
+    **DIRECTIONS,
+    "untrained": lambda checkpoint: CHECKPOINTS[0],
+}
+NULLS = [population for population in POPULATIONS if population != "learned"]
+
+
+def epochs_of(population):
+    """The epochs at which some population is discovered."""
+    return EPOCHS[:1] if population == "untrained" else EPOCHS
+
+
+def home(features):
+    """The checkpoint that features are of: that of their name, else the last."""
+    return next((checkpoint for checkpoint in CHECKPOINTS if features.endswith(checkpoint)), LAST)

@@ -1,18 +1,19 @@
-"""Controls: other directions, or other codes, in place of the last checkpoint's features."""
+"""Controls: other directions in place of a checkpoint's features, or other codes in place of the last ones'."""
 
 
 rule control_directions:
     input:
-        f"{SEED}/features/{LAST}.h5",
+        f"{SEED}/features/{{checkpoint}}.h5",
     output:
-        f"{SEED}/features/{{control}}.h5",
+        f"{SEED}/features/{{control}}-{{checkpoint}}.h5",
     wildcard_constraints:
-        control="|".join(control.name for control in CONTROLS.values() if control.directions),
+        control="|".join(DIRECTIONS),
+    localrule: True
     params:
         seed=CONFIG.questions.seed,
         digest=lambda w: source_digest("control_directions.py", CONTROLS[w.control]),
     message:
-        "Making other directions (control): seed {wildcards.seed}, {wildcards.control}"
+        "Making other directions (control): seed {wildcards.seed}, {wildcards.control}, {wildcards.checkpoint}"
     script:
         "../scripts/control_directions.py"
 

@@ -1,4 +1,9 @@
-"""Features and codes: a dictionary for every checkpoint, discovered some classes a job; the codes of every image."""
+"""Features and codes: a dictionary for every checkpoint, discovered some classes a job; the codes of every image.
+
+Features are those of a checkpoint (epoch-012), or those of the last one, discovered again in a half of the images.
+"""
+
+DISCOVERED = "|".join([CHECKPOINT, *HALVES])
 
 
 rule discovery:
@@ -18,16 +23,19 @@ rule discovery:
 rule class_features:
     input:
         images=rules.discovery.output[0],
-        checkpoint=f"{SEED}/checkpoints/{{checkpoint}}.pt",
+        checkpoint=lambda w: f"{SEED}/checkpoints/{home(w.features)}.pt",
     output:
-        f"{SEED}/features/{{checkpoint}}/{{classes}}.h5",
+        f"{SEED}/features/{{features}}/{{classes}}.h5",
+    wildcard_constraints:
+        features=DISCOVERED,
     params:
         **keys("features", "method", "per_class", "tolerance", "max_iterations"),
+        half=lambda w: HALVES.index(w.features) if w.features in HALVES else None,
         caching=keys("activations", "pool", "tokens", "batch_size"),
         model=config["model"],
         digest=source_digest("class_features.py", METHOD.fitting, METHOD.rows_from),
     message:
-        "Discovering features: seed {wildcards.seed}, {wildcards.checkpoint}, {wildcards.classes}"
+        "Discovering features: seed {wildcards.seed}, {wildcards.features}, {wildcards.classes}"
     script:
         "../scripts/class_features.py"
 
@@ -36,12 +44,14 @@ rule dictionary:
     input:
         expand(rules.class_features.output[0], classes=CLASSES, allow_missing=True),
     output:
-        f"{SEED}/features/{{checkpoint}}.h5",
+        f"{SEED}/features/{{features}}.h5",
+    wildcard_constraints:
+        features=DISCOVERED,
     localrule: True
     params:
         digest=source_digest("dictionary.py"),
     message:
-        "Gathering the features of all classes: seed {wildcards.seed}, {wildcards.checkpoint}"
+        "Gathering the features of all classes: seed {wildcards.seed}, {wildcards.features}"
     script:
         "../scripts/dictionary.py"
 
@@ -49,20 +59,11 @@ rule dictionary:
 rule codes:
     input:
         dictionary=f"{SEED}/features/{{features}}.h5",
-        # What has no checkpoint of its own belongs to the last.
-        activations=lambda w: (
-            f"{SEED}/activations/{w.features if w.features in CHECKPOINTS else LAST}"
-            f"/{names.PENULTIMATE}/{{shard}}.h5"
-        ),
+        activations=lambda w: f"{SEED}/activations/{home(w.features)}/{names.PENULTIMATE}/{{shard}}.h5",
     output:
         f"{SEED}/codes/{{features}}/{{shard}}.h5",
     wildcard_constraints:
-        features="|".join(
-            [
-                r"epoch-\d{3}",
-                *(control.name for control in CONTROLS.values() if control.directions),
-            ]
-        ),
+        features="|".join([DISCOVERED, *(rf"{control}-{CHECKPOINT}" for control in DIRECTIONS)]),
     params:
         **keys("codes", "tolerance", "max_iterations"),
         method=CONFIG.features.method,
@@ -71,3 +72,17 @@ rule codes:
         "Encoding images: seed {wildcards.seed}, features of {wildcards.features}, {wildcards.shard}"
     script:
         "../scripts/codes.py"
+
+
+rule projections:
+    input:
+        dictionary=f"{SEED}/features/{LAST}.h5",
+        activations=f"{SEED}/activations/{LAST}/{names.PENULTIMATE}/{{shard}}.h5",
+    output:
+        f"{SEED}/codes/projections/{{shard}}.h5",
+    params:
+        digest=source_digest("projections.py"),
+    message:
+        "Projecting activations on features: seed {wildcards.seed}, {wildcards.shard}"
+    script:
+        "../scripts/projections.py"

@@ -25,11 +25,12 @@ rule draw:
         history=each_seed(f"{SEED}/training.csv"),
         images=images(STUDIED),
         codes=expand(codes(LAST), seed=SHOWN_SEED),
-        tree=expand(f"{SEED}/tree.csv", seed=SHOWN_SEED)[0],
+        tree=expand(f"{SEED}/measured/learned/tree.csv", seed=SHOWN_SEED)[0],
         decoded=expand(rules.decoded.output, seed=SHOWN_SEED)[0],
         pictures=(
             expand(rules.visualise.output, seed=SHOWN_SEED) if CONFIG.questions.visualise else []
         ),
+        stability_seeds=rules.seed_stability.output[0] if len(SEEDS) > 1 else [],
         superclasses=rules.superclasses.output[0] if HAS["superclasses"] else [],
     output:
         **{drawn.name: figure(drawn) for drawn in DRAWN},

@@ -5,7 +5,8 @@ rule factor_codes:
     input:
         f"{RUN}/images/{{shard}}.h5",
     output:
-        f"{SEED}/codes/factors/{{shard}}.h5",
+        factors=f"{SEED}/codes/factors/{{shard}}.h5",
+        calibration=f"{SEED}/codes/calibration/{{shard}}.h5",
     params:
         digest=source_digest("factor_codes.py"),
     message:
@@ -36,8 +37,10 @@ rule ground_truth:
         interventions=rules.interventions.output,
         vinfo=in_every_checkpoint(lambda checkpoint: vinfo("factors", checkpoint)),
         codes=codes("factors"),
+        calibration_codes=codes("calibration"),
     output:
         factor_errors=f"{SEED}/tables/factor_errors.csv",
+        calibration_errors=f"{SEED}/tables/calibration_errors.csv",
         interventions=f"{SEED}/tables/interventions.csv",
     params:
         epochs=EPOCHS,

@@ -17,7 +17,10 @@ rule train:
     threads: 1 if SUBMITTED else CONFIG.training.threads
     params:
         model=config["model"],
-        training={key: value for key, value in config["training"].items() if key != "launcher"},
+        training=lambda w: {
+            **{key: value for key, value in config["training"].items() if key != "launcher"},
+            "shuffle_labels": CONFIG.training.shuffle_labels or w.seed in SHUFFLED,
+        },
         epochs=EPOCHS,
         digest=source_digest("train.py"),
     message:

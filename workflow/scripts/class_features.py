@@ -3,7 +3,7 @@
 from strata.activations.cache import Caching
 from strata.config.keys import Model
 from strata.features.class_features import discover_checkpoint
-from strata.job import job
+from strata.job import job, seed_of
 
 with job(snakemake.threads):
     p = snakemake.params
@@ -14,8 +14,9 @@ with job(snakemake.threads):
         caching=Caching(**p.caching),
         method=p.method,
         per_class=p.per_class,
-        seed=int(snakemake.wildcards.seed),
+        seed=seed_of(snakemake.wildcards.seed),
         tolerance=p.tolerance,
         max_iterations=p.max_iterations,
         output=snakemake.output[0],
+        half=p.half,
     )

@@ -13,5 +13,6 @@ with job(snakemake.threads):
         folds=p.folds,
         penalties=p.penalties,
         seed=p.seed,
+        studied=p.studied,
         output=snakemake.output[0],
     )

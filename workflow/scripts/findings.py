@@ -12,12 +12,16 @@ from strata.job import job
 with job(snakemake.threads):
     p, i = snakemake.params, snakemake.input
     found = {name: tables.read(path) for name, path in i.items() if name not in ("history", "skipped")}
+    found["history"] = tables.read_together(i.history, seed=p.seeds)
+    of_nulls = {name.removeprefix("null_"): found.pop(name) for name in list(found) if name.startswith("null_")}
+    nulls = findings.by_null(of_nulls, p.nulls)
     settings = Questions(**p.settings)
-    said, untested = findings.judged(found, settings, layers=p.layers, shapes=p.shapes and Shapes(**p.shapes))
+    shapes = p.shapes and Shapes(**p.shapes)
+    said, untested = findings.judged(found, settings, nulls=nulls, layers=p.layers, shapes=shapes)
     notes = findings.notes(
         found["features"],
         found["code_quality"],
-        history=pd.concat(map(tables.read, i.history)),
+        history=found["history"],
         skipped=pd.concat(map(tables.read, i.skipped)),
         left_out=p.left_out,
     )

@@ -6,12 +6,15 @@ from strata.job import job, split
 
 with job(snakemake.threads):
     p, i = snakemake.params, snakemake.input
+    vinfo = split(i.vinfo, p.epochs)
     found = tables_of_seed(
-        split(i.vinfo, p.epochs),
+        vinfo,
         i.interventions[0],
         seed=int(snakemake.wildcards.seed),
         layers=layers.probed_layers(p.layers),
         codes=i.codes,
+        calibration=vinfo[p.epochs[-1]],
+        calibration_codes=i.calibration_codes,
     )
     for name, path in snakemake.output.items():
         tables.write(path, found[name])

@@ -1,25 +1,28 @@
-"""Gather what was measured of every feature of one seed: the tables that claims and figures rest on."""
+"""Gather what was measured of a population of features of one network: the tables that claims and figures rest on."""
 
 from strata import tables
-from strata.claims.controls import CONTROLS
-from strata.job import job, split
+from strata.job import job, seed_of, split
 from strata.measures.catalogue import MEASURES
-from strata.measures.measurements import Files, tables_of_seed
+from strata.measures.measurements import Files, tables_of_population
 
 with job(snakemake.threads):
-    p, i = snakemake.params, snakemake.input
-    names = [table for measure in MEASURES.values() for table in measure.tables]
+    p, i, w = snakemake.params, snakemake.input, snakemake.wildcards
+    made = [measure for measure in MEASURES.values() if measure.of_nulls or w.population == "learned"]
+    names = [table for measure in made for table in measure.tables]
     files = Files(
+        features=dict(zip(p.epochs, p.features, strict=True)),
         dictionary=i.dictionary,
         passes=dict(zip(names, i.passes, strict=True)),
         codes=split(i.codes, p.epochs),
-        last_in_all=split(i.last_in_all, p.epochs),
-        afresh=split(i.afresh, p.epochs),
+        own=split(i.own, p.epochs),
+        followed=split(i.followed, p.followed),
         branches=i.branches,
-        controls=split(i.controls, CONTROLS),
+        untrained=i.untrained,
+        others=i.others,
+        controls=p.controls,
         reference=i.reference,
     )
-    seed = int(snakemake.wildcards.seed)
-    found = tables_of_seed(files, seed, layers=p.layers, target=p.target, family=p.family)
+    seed = seed_of(w.seed)
+    found = tables_of_population(files, seed, layers=p.layers, target=p.target, family=p.family)
     for name, path in snakemake.output.items():
         tables.write(path, found[name])

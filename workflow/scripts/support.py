@@ -1,7 +1,7 @@
 """Measure what accuracy is left when features of one seed are removed."""
 
 from strata import tables
-from strata.job import job
+from strata.job import job, seed_of
 from strata.measures.support import support_of_seed
 
 with job(snakemake.threads):
@@ -13,5 +13,5 @@ with job(snakemake.threads):
         image_shards=i.images,
         seed=snakemake.params.seed,
     )
-    own = table.assign(seed=int(snakemake.wildcards.seed))
+    own = table.assign(seed=seed_of(snakemake.wildcards.seed))
     tables.write(snakemake.output[0], own[["seed", *table]])

@@ -7,7 +7,7 @@ from pathlib import Path
 from strata import tables
 from strata.config.check import checked
 from strata.config.keys import Model, Training
-from strata.job import job
+from strata.job import job, seed_of
 from strata.networks import slurm_job, train
 
 with job(snakemake.threads):
@@ -24,7 +24,7 @@ with job(snakemake.threads):
         "model": Model(**p.model),
         "training": training,
         "epochs_kept": p.epochs,
-        "seed": int(wildcards.seed),
+        "seed": seed_of(wildcards.seed),
         "state": str(state),
     }
     if submitted:

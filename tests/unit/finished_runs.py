@@ -1,0 +1,54 @@
+"""Finished runs made up for tests: what a comparison reads of a run, and nothing else."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from strata import store, tables
+from strata.claims.finding import Finding
+
+LAST = "epoch-002"
+
+
+def finding(id, value=0.5, verdict="supported", **more):
+    """Return a finding whose interval reaches 0.1 to both sides."""
+    question = {"q": id[1], "a": "appendix", "c": "control", "t": "truth"}[id[0]]
+    given = {"statistic": "Spearman ρ(complexity, something)", "p_value": 0.01, "n": 20, "alone": verdict} | more
+    ends = {"ci_low": value - 0.1, "ci_high": value + 0.1}
+    return Finding(id=id, question=question, claim=f"claim of {id}", value=value, verdict=verdict, **ends, **given)
+
+
+def features(per_class=5, classes="ab", layers=("stem", "penultimate"), seed=0):
+    """Return features of some classes, the complexities drawn at random."""
+    n = per_class * len(classes)
+    k = np.random.default_rng(seed).uniform(0.1, 0.9, n)
+    own = {"seed": 0, "feature": np.arange(n), "class": np.repeat(list(classes), per_class)}
+    vinfo = {f"vinfo_{layer}": 1 - k for layer in layers}
+    return pd.DataFrame({**own, "complexity": k, "relative_complexity": k / 2, **vinfo})
+
+
+def pixels(count, seed=0):
+    """Return small images."""
+    return np.random.default_rng(seed).integers(0, 256, (count, 3, 4, 4), dtype=np.uint8)
+
+
+def write_run(folder, findings, table, *, accuracy=0.9, images=None, ids=None, codes=None, shards=1):
+    """Write a finished run; with images, their ids and codes, also those, dealt into shards in turn.
+
+    Returns its folder.
+    """
+    folder = Path(folder)
+    tables.write(folder / "features.csv", table)
+    store.write_bytes(folder / "findings.json", json.dumps([asdict(f) for f in findings]).encode())
+    epochs = pd.DataFrame({"seed": 0, "epoch": [0, 1, 2]})
+    tables.write(folder / "tables" / "by_checkpoint.csv", epochs.assign(feature=0, complexity=0.5))
+    tables.write(folder / "tables" / "training.csv", epochs.assign(loss=1.0, accuracy=[0.1, 0.2, accuracy]))
+    for i in range(shards if images is not None else 0):
+        name, rows = f"shard-{i:03d}.h5", slice(i, None, shards)
+        names = np.array([one.encode() for one in ids[rows]])
+        store.write(folder / "images" / name, {"images": images[rows], "ids": names}, kind="images")
+        store.write(folder / "seed-0" / "codes" / LAST / name, {"codes": codes[rows]}, kind="codes")
+    return folder
