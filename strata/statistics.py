@@ -151,8 +151,14 @@ def jackknifed(
     free = len(values) - 1
     if free < 1 or not np.isfinite(whole):
         return UNDEFINED
-    error = inflation * np.sqrt(free / len(values) * ((values - values.mean()) ** 2).sum())
+    error = inflation * jackknife_error(values)
     return student(float(scale.to(whole)), error, free=trust * free, null=null, confidence=confidence, scale=scale)
+
+
+def jackknife_error(without: np.ndarray) -> Any:
+    """Return the standard error that values without each group in turn tell (groups × …)."""
+    k = len(without)
+    return np.sqrt((k - 1) / k * ((without - without.mean(0)) ** 2).sum(0))
 
 
 def widening(folds: int) -> float:
@@ -179,6 +185,21 @@ def over_seeds(values: Sequence[float], *, null: Null, confidence: float, scale:
         return UNDEFINED
     error = own.std(ddof=1) / np.sqrt(len(own))
     return student(own.mean(), error, free=len(own) - 1, null=null, confidence=confidence, scale=scale)
+
+
+def over_networks(each: Sequence[Estimate], *, null: Null, confidence: float, scale: Scale = PLAIN) -> Estimate:
+    """Return the estimate over networks, each with its own; of one alone, what that tells, and of none nothing.
+
+    Parameters
+    ----------
+    each
+        One a network.
+    null, confidence, scale
+        See `over_groups`.
+    """
+    if len(each) < 2:
+        return each[0] if each else UNDEFINED
+    return over_seeds([e.value for e in each], null=null, confidence=confidence, scale=scale)
 
 
 def student(

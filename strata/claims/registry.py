@@ -25,6 +25,16 @@ ABOVE_CHANCE = 0.1  # a network has begun to learn when its accuracy is this sha
 CEILING = 0.05  # less accuracy lost than this tells two sets of features apart badly
 
 
+def chance_of(features: pd.DataFrame) -> float:
+    """Return the accuracy of who guesses among the classes that features were discovered in (their column class)."""
+    return float(1 / features["class"].nunique())
+
+
+def begins_at(chance: float) -> float:
+    """Return the accuracy from which on a network has begun to learn."""
+    return chance + ABOVE_CHANCE * (1 - chance)
+
+
 # What claims look at: the tables of one network → frames.
 
 
@@ -55,12 +65,12 @@ def _trained_epochs(tables: Tables) -> list[int]:
 
 def _begun(tables: Tables) -> tuple[int, float, float]:
     """Return the first epoch, but the last, at which the network has begun to learn, its accuracy, and chance."""
-    history = rows(tables, "history", "accuracy").set_index("epoch")["accuracy"]
-    chance = 1 / tables["features"]["class"].nunique()
-    enough = chance + ABOVE_CHANCE * (1 - chance)
+    history = rows(tables, "history", "accuracy", "chance").set_index("epoch")
+    accuracies, chance = history["accuracy"], float(history["chance"].iloc[0])
+    enough = begins_at(chance)
     for epoch in _trained_epochs(tables)[:-1]:
-        if history.get(epoch, 0) >= enough:
-            return epoch, float(history[epoch]), chance
+        if accuracies.get(epoch, 0) >= enough:
+            return epoch, float(accuracies[epoch]), chance
     raise Absent(f"no accuracy above {enough:.2f} before the last epoch")
 
 

@@ -8,10 +8,20 @@ import pandas as pd
 
 from strata.claims.claim import CONFOUNDS, CORRELATION, RELATIVE, Absent, Claim, Statistic, Tables
 from strata.claims.finding import Finding, estimated
-from strata.claims.registry import ABOVE_CHANCE, CLAIMS
+from strata.claims.registry import CLAIMS, begins_at, chance_of
 from strata.config.keys import Questions
 from strata.measures.stability import STABLE
-from strata.statistics import Estimate, Rows, corrected, difference, jackknifed, over_groups, over_seeds, widening
+from strata.statistics import (
+    Estimate,
+    Rows,
+    corrected,
+    difference,
+    jackknifed,
+    over_groups,
+    over_networks,
+    over_seeds,
+    widening,
+)
 
 TABLES = ("features", "by_checkpoint", "branch_cka", "control_vinfo", "by_fold", "by_family", "support", "history")
 Networks = dict[int, Tables]  # seed → the tables of its network
@@ -38,8 +48,9 @@ def findings(
         By their names: those of `strata.measures.measurements.tables_of_population` for all seeds, `support` and
         `history` (`TABLES`). A claim whose tables are missing is not tested.
     """
-    networks = _by_seed(tables)
-    others = {name: _by_seed(own) for name, own in (nulls or {}).items()}
+    chance = chance_of(tables["features"])  # that of nulls too, whose directions may come from no class
+    networks = _by_seed(tables, chance)
+    others = {name: _by_seed(own, chance) for name, own in (nulls or {}).items()}
     tested = [_tested(claim, networks, others, settings) for claim in CLAIMS if not _lack(claim, networks, settings)]
     judged = [*(f for f in tested if f.question != "control"), *also]
     for f, p_value in zip(judged, corrected([f.p_value for f in judged]), strict=True):
@@ -61,12 +72,14 @@ def left_out(settings: Questions, **tables: pd.DataFrame) -> list[str]:
     **tables
         By their names (see `findings`).
     """
-    networks = _by_seed(tables)
+    networks = _by_seed(tables, chance_of(tables["features"]))
     lacking = {claim.id: _lack(claim, networks, settings) for claim in CLAIMS}
     return [f"not tested: {name} (this run has {lack})" for name, lack in lacking.items() if lack]
 
 
-def _by_seed(tables: Tables) -> Networks:
+def _by_seed(tables: Tables, chance: float) -> Networks:
+    if "history" in tables:
+        tables = {**tables, "history": tables["history"].assign(chance=chance)}
     return {
         int(seed): {name: table[table["seed"] == seed] for name, table in tables.items()}
         for seed in tables["features"]["seed"].unique()
@@ -110,7 +123,8 @@ def _tested(claim: Claim, networks: Networks, nulls: Mapping[str, Networks], set
     ]
     found.given = _given(claim, networks, settings) if statistic is CORRELATION else []
     for what, columns in claim.beside:
-        e = _estimated_of(claim, networks, settings, columns=columns)
+        parts = [claim.parts(tables, settings, columns=columns) for tables in networks.values()]
+        e = _of_all([_of_one(claim, own, settings) for own in parts], claim, settings)
         found.beside.append({"what": what, "value": e.value, "ci_low": e.low, "ci_high": e.high})
     return found
 
@@ -123,16 +137,7 @@ def _of_one(claim: Claim, parts: Sequence[Rows], settings: Questions) -> Estimat
 
 def _of_all(each: Sequence[Estimate], claim: Claim, settings: Questions) -> Estimate:
     """Estimate it over networks; with one network alone, what that tells."""
-    if len(each) == 1:
-        return each[0]
-    values = [e.value for e in each]
-    return over_seeds(values, null=claim.null, confidence=settings.confidence, scale=claim.computed.scale)
-
-
-def _estimated_of(claim: Claim, networks: Networks, settings: Questions, **how: Any) -> Estimate:
-    """Estimate it over networks, of other columns, with some held fixed, or of some rows (see `Claim.parts`)."""
-    each = [_of_one(claim, claim.parts(tables, settings, **how), settings) for tables in networks.values()]
-    return _of_all(each, claim, settings)
+    return over_networks(each, null=claim.null, confidence=settings.confidence, scale=claim.computed.scale)
 
 
 def _values(parts: Sequence[Rows]) -> list[np.ndarray]:
@@ -182,10 +187,11 @@ def _given(claim: Claim, networks: Networks, settings: Questions) -> list[dict[s
     told = []
     for name, how in ways.items():
         try:
-            e = _estimated_of(claim, networks, settings, **how)
-            n = sum(len(claim.parts(tables, settings, **how)[0].values) for tables in networks.values())
+            samples = [claim.parts(tables, settings, **how) for tables in networks.values()]
         except Absent:
             continue
+        e = _of_all([_of_one(claim, parts, settings) for parts in samples], claim, settings)
+        n = sum(len(parts[0].values) for parts in samples)
         verdict = claim.lies(e, confidence=settings.confidence)
         told.append({"given": name, "value": e.value, "ci_low": e.low, "ci_high": e.high, "n": n, "verdict": verdict})
     return told
@@ -223,8 +229,8 @@ def _not_learned(networks: Networks) -> str:
         if "history" not in tables or tables["history"]["accuracy"].isna().all():
             continue
         accuracy = float(tables["history"].sort_values("epoch")["accuracy"].iloc[-1])
-        chance = 1 / tables["features"]["class"].nunique()
-        if accuracy < chance + ABOVE_CHANCE * (1 - chance):
+        chance = float(tables["history"]["chance"].iloc[0])
+        if accuracy < begins_at(chance):
             told.append(f"{accuracy:.3f} (chance {chance:.3f})")
     return f"the network has not learned the task: accuracy {', '.join(told)}" if told else ""
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from strata.claims.finding import QUESTIONS, Finding
 from strata.claims.findings import markdown_table
-from strata.claims.registry import ABOVE_CHANCE
+from strata.claims.registry import begins_at, chance_of
 from strata.measures.stability import STABLE
 from strata.run import Run
 
@@ -92,7 +92,7 @@ def about(runs: Mapping[str, Run]) -> pd.DataFrame:
     for name, run in runs.items():
         features, history = run.features, run.table("training")
         accuracy = history[history["epoch"] == history["epoch"].max()]["accuracy"].mean()
-        chance = 1 / features["class"].nunique()
+        chance = chance_of(features)
         probed = [str(column) for column in features if str(column).startswith("vinfo_")]
         rows.append(
             {
@@ -104,7 +104,7 @@ def about(runs: Mapping[str, Run]) -> pd.DataFrame:
                 "checkpoints": len(run.checkpoints) - 1,
                 "accuracy": accuracy,
                 "chance": chance,
-                "learned": not accuracy < chance + ABOVE_CHANCE * (1 - chance),
+                "learned": not accuracy < begins_at(chance),
             }
         )
     return pd.DataFrame(rows)

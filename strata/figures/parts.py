@@ -17,13 +17,12 @@ from strata.config.keys import Questions
 from strata.statistics import (
     FISHER,
     PLAIN,
-    UNDEFINED,
     Estimate,
     Rows,
     Scale,
     groups_of,
     over_groups,
-    over_seeds,
+    over_networks,
     spearman,
 )
 
@@ -245,9 +244,7 @@ def estimated(
     for _, rows in table.groupby(table["seed"] if "seed" in table else np.zeros(len(table))):
         parts = [Rows(rows[columns].to_numpy(float), groups_of(rows.get("class", rows.index)))]
         each.append(over_groups(statistic, parts, null=0.0, confidence=settings.confidence, scale=scale))
-    if len(each) < 2:
-        return each[0] if each else UNDEFINED
-    return over_seeds([e.value for e in each], null=0.0, confidence=settings.confidence, scale=scale)
+    return over_networks(each, null=0.0, confidence=settings.confidence, scale=scale)
 
 
 def by_decile(

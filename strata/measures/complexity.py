@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from strata.probes.families import REFERENCE
-from strata.statistics import widening
+from strata.statistics import jackknife_error, widening
 
 FLOOR = 0.1  # a ceiling below this is too near nothing to divide by
 
@@ -54,9 +54,7 @@ def error_over_folds(without: np.ndarray) -> np.ndarray:
 
     The jackknife's, inflated for what the probes of two folds share (see `strata.statistics.widening`).
     """
-    k = len(without)
-    squares = ((without - without.mean(0)) ** 2).sum(0)
-    return widening(k) * np.sqrt((k - 1) / k * squares)
+    return widening(len(without)) * jackknife_error(without)
 
 
 def temporal_decoding_score(vinfo: np.ndarray, epochs: Sequence[int]) -> np.ndarray:

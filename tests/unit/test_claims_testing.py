@@ -379,6 +379,15 @@ def test_growth_begins_at_the_first_epoch_above_chance_and_says_which(measured, 
     assert f.note == said
 
 
+def test_growth_is_compared_with_directions_that_come_from_no_class(measured, tested):
+    """Chance is that of the run's classes, of which a null of other directions names none."""
+    null = measured(growth=0.0)
+    null["features"] = null["features"].assign(**{"class": ""})
+    f = tested(measured(growth=0.3), "q2.growth", nulls={"random directions": null})
+    assert [told["null"] for told in f.nulls] == ["random directions"]
+    assert f.nulls[0]["beaten"]
+
+
 def test_growth_is_not_tested_where_no_epoch_before_the_last_is_above_chance(measured, settings):
     t = measured(accuracies=(0.3, 0.35, 0.39, 0.95))
     assert "q2.growth" not in by_id(t, settings)
