@@ -169,14 +169,15 @@ def _headlines(found: Sequence[Finding]) -> list[str]:
     claims = [f for f in found if f.question != "control"]
     groups: dict[str, list[Finding]] = {
         "Holds, and is more than ceiling, size and nulls": [],
+        "Holds, and is more than its nulls; no correlation, of which ceiling and size could be held fixed": [],
         "Holds, but not apart from something simpler": [],
         "Does not hold": [],
         "Undecided": [],
     }
-    whole, partly, against, undecided = groups.values()
+    whole, beyond_nulls, partly, against, undecided = groups.values()
     for f in claims:
         if f.verdict == "supported":
-            (partly if lost(f) else whole).append(f)
+            (partly if lost(f) else whole if f.given else beyond_nulls).append(f)
         else:
             (against if f.verdict == "not supported" else undecided).append(f)
     lines = []

@@ -21,6 +21,9 @@ from strata.figures.parts import (
     scatter,
 )
 
+BANDED = 5
+"""Of a decile of fewer features, a line is drawn without its band."""
+
 
 def a_redundancy(features: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw complexity against redundancy, by V-information and by linear CKA.
@@ -74,6 +77,8 @@ def q1_extrapolation(features: pd.DataFrame, extrapolation: pd.DataFrame, *, set
     for ax, table in zip(axes, by_measure.values(), strict=True):
         for _, line in table.groupby("decile") if len(table) else ():
             colour = plt.get_cmap("viridis")(line["complexity"].iloc[0])
+            few = line["n"] < BANDED  # whose intervals are wider than the figure
+            line = line.assign(ci_low=line["ci_low"].mask(few), ci_high=line["ci_high"].mask(few))
             band(ax, every / line["images"], table=line, column="value", colour=to_hex(colour))
         parts = np.array(sorted(extrapolation["images"].unique(), reverse=True))
         ax.set_xticks([0, *every / parts], ["∞", *(f"{n:,}" for n in parts)], fontsize=6.5)

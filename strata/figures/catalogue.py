@@ -370,7 +370,7 @@ extrapolated to infinitely many along a least-squares line of each feature. Show
 trusted: the line through the larger parts tells K of the smallest within 0.05, ends within [0, 1], and goes no farther
 beyond all images than from half to all of them (by more than 0.01); the others, which have none in features.csv
 (complexity_extrapolated), are grey. Right, relative complexity, of which the ceiling takes its part. Bands are
-intervals of the mean, over classes or, with several networks, over these.
+intervals of the mean, over classes or, with several networks, over these, of deciles with five features or more.
 """,
         ),
         Figure(
