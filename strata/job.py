@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from itertools import islice
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -45,6 +46,21 @@ def split(files: Sequence[str], among: Iterable[K]) -> dict[K, list[str]]:
     if left:
         raise ValueError(f"{len(files)} files are no equal parts for {len(keys)} of them")
     return {key: list(files[i * size : (i + 1) * size]) for i, key in enumerate(keys)}
+
+
+def parts(files: Any, counts: Sequence[Mapping[str, int]]) -> Iterator[dict[str, list[str]]]:
+    """Divide the files of a job that makes several things, by what each is made of.
+
+    Parameters
+    ----------
+    files
+        By name (`snakemake.input`), those of the first thing first.
+    counts
+        How many of each name belong to each thing.
+    """
+    waiting = {name: iter(files[name]) for name in counts[0]}
+    for own in counts:
+        yield {name: list(islice(waiting[name], count)) for name, count in own.items()}
 
 
 def seed_of(network: str) -> int:

@@ -426,6 +426,12 @@ class Config(Section):
     seeds: Annotated[list[Whole], Distinct] = _key(
         [0], "one training per seed; every later stage is repeated for each", "what is new", min_length=1
     )
+    jobs: Literal["few", "many"] = _key(
+        "few",
+        "few: what is done of every checkpoint and shard is one job a seed, for runs of minutes, in which most time is "
+        "Python's start · many: a job each, for a cluster and for runs of hours",
+        "decode",
+    )
     data: Data = _section(Data)
     model: Model = _section(Model)
     training: Training = _section(Training)

@@ -1,4 +1,6 @@
-"""Activations: one job, and one forward pass, for every checkpoint and shard."""
+"""Activations: one forward pass for every checkpoint and shard."""
+
+CACHED = combined(checkpoint=CHECKPOINTS, shard=STUDIED)
 
 
 def kept(paths):
@@ -8,14 +10,18 @@ def kept(paths):
 
 rule cache:
     input:
-        images=f"{RUN}/images/{{shard}}.h5",
-        checkpoint=f"{SEED}/checkpoints/{{checkpoint}}.pt",
+        images=lambda w: [f"{RUN}/images/{own.shard}.h5" for own in made_by(w, CACHED)],
+        checkpoints=lambda w: [
+            f"{SEED}/checkpoints/{own.checkpoint}.pt" for own in made_by(w, CACHED)
+        ],
     output:
         kept(
-            expand(
-                f"{SEED}/activations/{{checkpoint}}/{{layer}}/{{shard}}.h5",
-                layer=names.cached_layers(LAYERS),
-                allow_missing=True,
+            of_a_job(
+                [
+                    f"{SEED}/activations/{{checkpoint}}/{layer}/{{shard}}.h5"
+                    for layer in names.cached_layers(LAYERS)
+                ],
+                CACHED,
             )
         ),
     priority: -1  # what uses those that there are comes first, so that they can go
@@ -26,6 +32,6 @@ rule cache:
         dtype=CONFIG.activations.dtype,
         digest=source_digest("cache.py"),
     message:
-        "Caching activations: seed {wildcards.seed}, {wildcards.checkpoint}, {wildcards.shard}"
+        f"Caching activations: seed {{wildcards.seed}}, {for_each(checkpoint='checkpoints', shard='shards')}"
     script:
         "../scripts/cache.py"

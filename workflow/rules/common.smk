@@ -1,5 +1,8 @@
 """What all rules share: the checked configuration, names and paths."""
 
+from itertools import product
+from types import SimpleNamespace
+
 from strata import dependencies
 from strata import layers as names
 from strata.claims.controls import CONTROLS
@@ -92,6 +95,52 @@ def at(path):
 
 def each_seed(paths):
     return expand(paths, seed=SEEDS)
+
+
+def combined(**values):
+    """Every combination of values of wildcards, the last changing first."""
+    return [dict(zip(values, chosen)) for chosen in product(*values.values())]
+
+
+OF_SHARDS = combined(shard=STUDIED)
+
+
+def of_a_job(patterns, wanted):
+    """Outputs of a rule: in a run of few jobs all that is wanted, by its wildcards; else those of a job each."""
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    if CONFIG.jobs == "many":
+        return patterns
+    return [path for own in wanted for path in expand(patterns, **own, allow_missing=True)]
+
+
+def made_by(wildcards, wanted):
+    """What a job makes of what is wanted, by its wildcards, in the order of its outputs."""
+    if CONFIG.jobs == "many":
+        return [wildcards]
+    return [SimpleNamespace(**own, **dict(wildcards.items())) for own in wanted]
+
+
+def joined(wanted, files):
+    """Inputs of a job, by name: the files (wildcards → paths) of each of what it makes, one after the other."""
+
+    def of(paths):
+        return lambda w: [path for own in made_by(w, wanted) for path in paths(own)]
+
+    return {name: of(paths) for name, paths in files.items()}
+
+
+def counted(wanted, files):
+    """How many of a job's inputs, by name, belong to each of what it makes."""
+    return lambda w: [
+        {name: len(paths(own)) for name, paths in files.items()} for own in made_by(w, wanted)
+    ]
+
+
+def for_each(**told):
+    """In the message of a rule, what a job is of: its wildcards, or all there is of each."""
+    if CONFIG.jobs == "many":
+        return ", ".join(f"{{wildcards.{name}}}" for name in told)
+    return ", ".join(f"all {all_of_them}" for all_of_them in told.values())
 
 
 def images(shards=SHARDS):

@@ -1,11 +1,13 @@
 """Controls: other directions in place of a checkpoint's features, or other codes in place of the last ones'."""
 
+OF_CHECKPOINTS = combined(checkpoint=CHECKPOINTS)
+
 
 rule control_directions:
     input:
-        f"{SEED}/features/{{checkpoint}}.h5",
+        lambda w: [f"{SEED}/features/{own.checkpoint}.h5" for own in made_by(w, OF_CHECKPOINTS)],
     output:
-        f"{SEED}/features/{{control}}-{{checkpoint}}.h5",
+        of_a_job(f"{SEED}/features/{{control}}-{{checkpoint}}.h5", OF_CHECKPOINTS),
     wildcard_constraints:
         control="|".join(DIRECTIONS),
     localrule: True
@@ -13,22 +15,22 @@ rule control_directions:
         seed=CONFIG.questions.seed,
         digest=lambda w: source_digest("control_directions.py", CONTROLS[w.control]),
     message:
-        "Making other directions (control): seed {wildcards.seed}, {wildcards.control}, {wildcards.checkpoint}"
+        f"Making other directions (control): seed {{wildcards.seed}}, {{wildcards.control}}, {for_each(checkpoint='checkpoints')}"
     script:
         "../scripts/control_directions.py"
 
 
 rule control_codes:
     input:
-        f"{SEED}/codes/{LAST}/{{shard}}.h5",
+        lambda w: [f"{SEED}/codes/{LAST}/{own.shard}.h5" for own in made_by(w, OF_SHARDS)],
     output:
-        f"{SEED}/codes/{{control}}/{{shard}}.h5",
+        of_a_job(f"{SEED}/codes/{{control}}/{{shard}}.h5", OF_SHARDS),
     wildcard_constraints:
         control="|".join(control.name for control in CONTROLS.values() if control.codes),
     params:
         seed=CONFIG.questions.seed,
         digest=lambda w: source_digest("control_codes.py", CONTROLS[w.control]),
     message:
-        "Making other codes (control): seed {wildcards.seed}, {wildcards.control}, {wildcards.shard}"
+        f"Making other codes (control): seed {{wildcards.seed}}, {{wildcards.control}}, {for_each(shard='shards')}"
     script:
         "../scripts/control_codes.py"

@@ -3,7 +3,10 @@
 Features are those of a checkpoint (epoch-012), or those of the last one, discovered again in a half of the images.
 """
 
-DISCOVERED = "|".join([CHECKPOINT, *HALVES])
+A_DICTIONARY = "|".join([CHECKPOINT, *HALVES])
+DISCOVERED = combined(features=[*CHECKPOINTS, *HALVES])
+MADE = [control(checkpoint) for control in DIRECTIONS.values() for checkpoint in CHECKPOINTS]
+ENCODED = combined(features=[*CHECKPOINTS, *HALVES, *MADE], shard=STUDIED)
 
 
 rule discovery:
@@ -23,53 +26,65 @@ rule discovery:
 rule class_features:
     input:
         images=rules.discovery.output[0],
-        checkpoint=lambda w: f"{SEED}/checkpoints/{home(w.features)}.pt",
+        checkpoints=lambda w: [
+            f"{SEED}/checkpoints/{home(own.features)}.pt" for own in made_by(w, DISCOVERED)
+        ],
     output:
-        f"{SEED}/features/{{features}}/{{classes}}.h5",
+        of_a_job(f"{SEED}/features/{{features}}/{{classes}}.h5", DISCOVERED),
     wildcard_constraints:
-        features=DISCOVERED,
+        features=A_DICTIONARY,
     params:
         **keys("features", "method", "per_class", "tolerance", "max_iterations"),
-        half=lambda w: HALVES.index(w.features) if w.features in HALVES else None,
+        halves=lambda w: [
+            HALVES.index(own.features) if own.features in HALVES else None
+            for own in made_by(w, DISCOVERED)
+        ],
         caching=keys("activations", "pool", "tokens", "batch_size"),
         model=config["model"],
         digest=source_digest("class_features.py", METHOD.fitting, METHOD.rows_from),
     message:
-        "Discovering features: seed {wildcards.seed}, {wildcards.features}, {wildcards.classes}"
+        f"Discovering features: seed {{wildcards.seed}}, {for_each(features='checkpoints')}, {{wildcards.classes}}"
     script:
         "../scripts/class_features.py"
 
 
 rule dictionary:
     input:
-        expand(rules.class_features.output[0], classes=CLASSES, allow_missing=True),
+        lambda w: [
+            f"{SEED}/features/{own.features}/{classes}.h5"
+            for own in made_by(w, DISCOVERED)
+            for classes in CLASSES
+        ],
     output:
-        f"{SEED}/features/{{features}}.h5",
+        of_a_job(f"{SEED}/features/{{features}}.h5", DISCOVERED),
     wildcard_constraints:
-        features=DISCOVERED,
+        features=A_DICTIONARY,
     localrule: True
     params:
         digest=source_digest("dictionary.py"),
     message:
-        "Gathering the features of all classes: seed {wildcards.seed}, {wildcards.features}"
+        f"Gathering the features of all classes: seed {{wildcards.seed}}, {for_each(features='checkpoints')}"
     script:
         "../scripts/dictionary.py"
 
 
 rule codes:
     input:
-        dictionary=f"{SEED}/features/{{features}}.h5",
-        activations=lambda w: f"{SEED}/activations/{home(w.features)}/{names.PENULTIMATE}/{{shard}}.h5",
+        dictionaries=lambda w: [f"{SEED}/features/{own.features}.h5" for own in made_by(w, ENCODED)],
+        activations=lambda w: [
+            f"{SEED}/activations/{home(own.features)}/{names.PENULTIMATE}/{own.shard}.h5"
+            for own in made_by(w, ENCODED)
+        ],
     output:
-        f"{SEED}/codes/{{features}}/{{shard}}.h5",
+        of_a_job(f"{SEED}/codes/{{features}}/{{shard}}.h5", ENCODED),
     wildcard_constraints:
-        features="|".join([DISCOVERED, *(rf"{control}-{CHECKPOINT}" for control in DIRECTIONS)]),
+        features="|".join([A_DICTIONARY, *MADE]),
     params:
         **keys("codes", "tolerance", "max_iterations"),
         method=CONFIG.features.method,
         digest=source_digest("codes.py", METHOD.encoding),
     message:
-        "Encoding images: seed {wildcards.seed}, features of {wildcards.features}, {wildcards.shard}"
+        f"Encoding images: seed {{wildcards.seed}}, features of {for_each(features='checkpoints', shard='shards')}"
     script:
         "../scripts/codes.py"
 
@@ -77,12 +92,15 @@ rule codes:
 rule projections:
     input:
         dictionary=f"{SEED}/features/{LAST}.h5",
-        activations=f"{SEED}/activations/{LAST}/{names.PENULTIMATE}/{{shard}}.h5",
+        activations=lambda w: [
+            f"{SEED}/activations/{LAST}/{names.PENULTIMATE}/{own.shard}.h5"
+            for own in made_by(w, OF_SHARDS)
+        ],
     output:
-        f"{SEED}/codes/projections/{{shard}}.h5",
+        of_a_job(f"{SEED}/codes/projections/{{shard}}.h5", OF_SHARDS),
     params:
         digest=source_digest("projections.py"),
     message:
-        "Projecting activations on features: seed {wildcards.seed}, {wildcards.shard}"
+        f"Projecting activations on features: seed {{wildcards.seed}}, {for_each(shard='shards')}"
     script:
         "../scripts/projections.py"

@@ -3,14 +3,14 @@
 
 rule factor_codes:
     input:
-        f"{RUN}/images/{{shard}}.h5",
+        lambda w: [f"{RUN}/images/{own.shard}.h5" for own in made_by(w, OF_SHARDS)],
     output:
-        factors=f"{SEED}/codes/factors/{{shard}}.h5",
-        calibration=f"{SEED}/codes/calibration/{{shard}}.h5",
+        factors=of_a_job(f"{SEED}/codes/factors/{{shard}}.h5", OF_SHARDS),
+        calibration=of_a_job(f"{SEED}/codes/calibration/{{shard}}.h5", OF_SHARDS),
     params:
         digest=source_digest("factor_codes.py"),
     message:
-        "Writing the known factors as codes: seed {wildcards.seed}, {wildcards.shard}"
+        f"Writing the known factors as codes: seed {{wildcards.seed}}, {for_each(shard='shards')}"
     script:
         "../scripts/factor_codes.py"
 

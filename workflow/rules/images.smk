@@ -1,4 +1,6 @@
-"""Images: listed once, decoded once, a shard a job."""
+"""Images: listed once, decoded once, in shards."""
+
+DECODED = combined(shard=SHARDS)
 
 
 rule index:
@@ -33,15 +35,16 @@ rule decode:
     input:
         rules.index.output,
     output:
-        shard=f"{RUN}/images/{{shard}}.h5",
-        skipped=f"{RUN}/images/{{shard}}-skipped.csv",
+        shards=of_a_job(f"{RUN}/images/{{shard}}.h5", DECODED),
+        skipped=of_a_job(f"{RUN}/images/{{shard}}-skipped.csv", DECODED),
     params:
         **keys("data", "size", "resize", "on_bad_image"),
+        shards=lambda w: [SHARDS.index(own.shard) for own in made_by(w, DECODED)],
         given=keys("data", "source", "path"),
         shapes=SHAPES,
         seed=CONFIG.data.seed if SHAPES else None,
         digest=source_digest("decode.py", SOURCE),
     message:
-        "Decoding the images of {wildcards.shard}"
+        f"Decoding the images of {for_each(shard='shards')}"
     script:
         "../scripts/decode.py"

@@ -32,35 +32,50 @@ def last_of(population):
     return POPULATIONS[population](CHECKPOINTS[: len(epochs_of(population))][-1])
 
 
-def dictionary_of(wildcards):
-    return f"{SEED}/features/{last_of(wildcards.population)}.h5"
+def dictionary_of(own):
+    return [f"{SEED}/features/{last_of(own.population)}.h5"]
 
 
-def inputs_of(measure, kind):
+def read_by(measure, kind):
     """What a measure reads of a population: of every checkpoint, or of the last at which it is discovered."""
 
-    def paths(wildcards):
-        found = in_checkpoints_of(wildcards.population, lambda *of: [MEASURED[kind](*of)])
+    def paths(own):
+        found = in_checkpoints_of(own.population, lambda *of: [MEASURED[kind](*of)])
         every = measure.every_checkpoint and kind != "images"
-        return [path for own in (found if every else found[-1:]) for path in own]
+        return [path for one in (found if every else found[-1:]) for path in one]
 
     return paths
 
 
+def epochs_measured(measure, wanted):
+    """The epochs at which each population of a job is measured; None for its last alone."""
+    return lambda w: [
+        epochs_of(own.population) if measure.every_checkpoint else None
+        for own in made_by(w, wanted)
+    ]
+
+
+OF_POPULATIONS = combined(population=[*POPULATIONS])
+
 for measure in MEASURES.values():
+    wanted = OF_POPULATIONS if measure.of_nulls else combined(population=["learned"])
+    files = {kind: read_by(measure, kind) for kind in measure.inputs}
 
     rule:
         name:
             measure.name
         input:
-            **{kind: inputs_of(measure, kind) for kind in measure.inputs},
+            **joined(wanted, files),
         output:
-            [f"{SEED}/measured/{{population}}/{table}.csv" for table in measure.tables],
+            of_a_job(
+                [f"{SEED}/measured/{{population}}/{table}.csv" for table in measure.tables], wanted
+            ),
         wildcard_constraints:
-            population="|".join(POPULATIONS if measure.of_nulls else ["learned"]),
+            population="|".join(own["population"] for own in wanted),
         params:
+            files=counted(wanted, files),
             measure=measure.name,
-            epochs=((lambda w: epochs_of(w.population)) if measure.every_checkpoint else None),
+            epochs=epochs_measured(measure, wanted),
             settings={argument: at(path) for argument, path in measure.settings.items()},
             digest=source_digest(
                 "measure.py",
@@ -68,98 +83,113 @@ for measure in MEASURES.values():
                 *([METHOD.encoding] if "method" in measure.settings else []),
             ),
         message:
-            f"{measure.about}: seed {{wildcards.seed}}, {{wildcards.population}}"
+            f"{measure.about}: seed {{wildcards.seed}}, {for_each(population='populations')}"
         script:
             "../scripts/measure.py"
 
 
-def of_learned(paths):
-    """Files that are read of what was learned alone, not of nulls."""
-    return lambda w: paths if w.population == "learned" else []
+def of_learned(own, given):
+    """What is read of what was learned alone, not of nulls."""
+    return given if own.population == "learned" else []
+
+
+POPULATION_FILES = {
+    "dictionary": dictionary_of,
+    "passes": lambda own: [
+        f"{SEED}/measured/{own.population}/{table}.csv"
+        for measure in MEASURES.values()
+        if measure.of_nulls or own.population == "learned"
+        for table in measure.tables
+    ],
+    "codes": lambda own: in_checkpoints_of(own.population, lambda features, _: codes(features)),
+    "own": lambda own: in_checkpoints_of(
+        own.population, lambda _, checkpoint: vinfo("own", checkpoint)
+    ),
+    "followed": lambda own: in_every_checkpoint(
+        lambda checkpoint: vinfo("followed", checkpoint, DEEPEST), CHECKPOINTS[1:]
+    ),
+    "branches": lambda own: vinfo(
+        "flow",
+        LAST if len(epochs_of(own.population)) > 1 else CHECKPOINTS[0],
+        BRANCH_CHUNKS,
+        REFERENCE,
+    ),
+    "untrained": lambda own: of_learned(own, vinfo("followed", CHECKPOINTS[0])),
+    "others": lambda own: of_learned(own, vinfo("others", LAST)),
+    "reference": lambda own: of_learned(
+        own, vinfo("own", LAST, family=REFERENCE) if HAS["families"] else []
+    ),
+}
+
+
+def controls_of(own):
+    """What is probed beside the learned features of a network: of each control, as what, and under which name."""
+    directions = {} if own.seed in SHUFFLED else DIRECTIONS
+    return {
+        **{name: ["own", of(LAST)] for name, of in directions.items()},
+        **{
+            control.name: ["others", control.name] for control in CONTROLS.values() if control.codes
+        },
+        **{control.name: ["untrained", LAST] for control in CONTROLS.values() if control.untrained},
+    }
 
 
 rule measurements:
     input:
-        dictionary=dictionary_of,
-        passes=lambda w: [
-            f"{SEED}/measured/{w.population}/{table}.csv"
-            for measure in MEASURES.values()
-            if measure.of_nulls or w.population == "learned"
-            for table in measure.tables
-        ],
-        codes=lambda w: in_checkpoints_of(w.population, lambda features, _: codes(features)),
-        own=lambda w: in_checkpoints_of(
-            w.population, lambda _, checkpoint: vinfo("own", checkpoint)
-        ),
-        followed=in_every_checkpoint(
-            lambda checkpoint: vinfo("followed", checkpoint, DEEPEST), CHECKPOINTS[1:]
-        ),
-        branches=lambda w: vinfo(
-            "flow",
-            LAST if len(epochs_of(w.population)) > 1 else CHECKPOINTS[0],
-            BRANCH_CHUNKS,
-            REFERENCE,
-        ),
-        untrained=of_learned(vinfo("followed", CHECKPOINTS[0])),
-        others=of_learned(vinfo("others", LAST)),
-        reference=of_learned(vinfo("own", LAST, family=REFERENCE) if HAS["families"] else []),
+        **joined(OF_POPULATIONS, POPULATION_FILES),
     output:
-        **{name: f"{SEED}/tables/{{population}}/{name}.csv" for name in ["features", *TABLES]},
+        **{
+            name: of_a_job(f"{SEED}/tables/{{population}}/{name}.csv", OF_POPULATIONS)
+            for name in ["features", *TABLES]
+        },
     wildcard_constraints:
         population="|".join(POPULATIONS),
     params:
-        epochs=lambda w: epochs_of(w.population),
-        features=lambda w: [
-            POPULATIONS[w.population](checkpoint)
-            for checkpoint in CHECKPOINTS[: len(epochs_of(w.population))]
+        files=counted(OF_POPULATIONS, POPULATION_FILES),
+        populations=lambda w: [
+            {
+                "name": own.population,
+                "epochs": epochs_of(own.population),
+                "features": [
+                    POPULATIONS[own.population](checkpoint)
+                    for checkpoint in CHECKPOINTS[: len(epochs_of(own.population))]
+                ],
+                "controls": of_learned(own, controls_of(own)) or {},
+            }
+            for own in made_by(w, OF_POPULATIONS)
         ],
         followed=EPOCHS[1:],
-        controls=lambda w: (
-            {
-                **{
-                    name: ["own", of(LAST)]
-                    for name, of in DIRECTIONS.items()
-                    if w.seed not in SHUFFLED
-                },
-                **{
-                    control.name: ["others", control.name]
-                    for control in CONTROLS.values()
-                    if control.codes
-                },
-                **{
-                    control.name: ["untrained", LAST]
-                    for control in CONTROLS.values()
-                    if control.untrained
-                },
-            }
-            if w.population == "learned"
-            else {}
-        ),
         layers=LAYERS,
         family=FAMILY,
         target=CONFIG.questions.importance_target,
         digest=source_digest("measurements.py", *MEASURES.values()),
     message:
-        "Gathering what was measured of every feature: seed {wildcards.seed}, {wildcards.population}"
+        f"Gathering what was measured of every feature: seed {{wildcards.seed}}, {for_each(population='populations')}"
     script:
         "../scripts/measurements.py"
 
 
+SUPPORT_FILES = {
+    "features": lambda own: [f"{SEED}/tables/{own.population}/features.csv"],
+    "dictionary": dictionary_of,
+    "codes": lambda own: codes(last_of(own.population)),
+    "images": lambda own: images(STUDIED),
+}
+
+
 rule support:
     input:
-        features=f"{SEED}/tables/{{population}}/features.csv",
-        dictionary=dictionary_of,
-        codes=lambda w: codes(last_of(w.population)),
-        images=images(STUDIED),
+        **joined(OF_POPULATIONS, SUPPORT_FILES),
     output:
-        f"{SEED}/tables/{{population}}/support.csv",
+        of_a_job(f"{SEED}/tables/{{population}}/support.csv", OF_POPULATIONS),
     wildcard_constraints:
         population="|".join(POPULATIONS),
     params:
+        files=counted(OF_POPULATIONS, SUPPORT_FILES),
         seed=CONFIG.questions.seed,
         digest=source_digest("support.py"),
     message:
-        "Removing features from the head: seed {wildcards.seed}, {wildcards.population}"
+        f"Removing features from the head: seed {{wildcards.seed}}, {for_each(population='populations')}"
     script:
         "../scripts/support.py"
 

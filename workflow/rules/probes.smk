@@ -36,41 +36,71 @@ def sample_of(asked):
     return "stratified" if asked == "factors" else CONFIG.activations.sample
 
 
-def enriched(w, given):
+def probed(what, checkpoints, chunks=CHUNKS, family=FAMILY):
+    return combined(asked=[what], checkpoint=checkpoints, family=[family], chunk=[*chunks])
+
+
+PROBED = [
+    *probed("own", CHECKPOINTS),
+    *probed("followed", CHECKPOINTS[:1]),
+    *probed("followed", CHECKPOINTS[1:], DEEPEST),
+    *probed("others", [LAST]),
+    *probed("flow", dict.fromkeys([LAST, CHECKPOINTS[0]]), BRANCH_CHUNKS, REFERENCE),
+    *(probed("own", [LAST], family=REFERENCE) if HAS["families"] else []),
+    *(probed("factors", CHECKPOINTS) if SHAPES else []),
+]
+
+
+def enriched(own, given):
     """What only an enriched sample needs."""
-    return given if sample_of(w.asked) == "enriched" else []
+    return given if sample_of(own.asked) == "enriched" else []
+
+
+PROBE_FILES = {
+    "activations": lambda own: [
+        path for layer in ALL_CHUNKS[own.chunk] for path in activations(own.checkpoint, layer)
+    ],
+    "codes": lambda own: [
+        path for features in asked(own.seed, own.asked, own.checkpoint) for path in codes(features)
+    ],
+    "images": lambda own: enriched(own, images(STUDIED)),
+    # The features that some stand in place of tell what they are weighted as.
+    "origins": lambda own: enriched(
+        own,
+        [
+            f"{SEED}/features/{home(features)}.h5"
+            for features in asked(own.seed, own.asked, own.checkpoint)
+        ],
+    ),
+}
 
 
 rule probe:
     input:
-        activations=lambda w: [
-            path for layer in ALL_CHUNKS[w.chunk] for path in activations(w.checkpoint, layer)
-        ],
-        codes=lambda w: [
-            path for features in asked(w.seed, w.asked, w.checkpoint) for path in codes(features)
-        ],
-        images=lambda w: enriched(w, images(STUDIED)),
-        # The features that some stand in place of tell what they are weighted as.
-        origins=lambda w: enriched(
-            w,
-            [
-                f"{SEED}/features/{home(features)}.h5"
-                for features in asked(w.seed, w.asked, w.checkpoint)
-            ],
-        ),
+        **joined(PROBED, PROBE_FILES),
     output:
-        f"{SEED}/vinfo/{{asked}}/{{checkpoint}}/{{family}}/{{chunk}}.h5",
+        of_a_job(f"{SEED}/vinfo/{{asked}}/{{checkpoint}}/{{family}}/{{chunk}}.h5", PROBED),
     params:
-        settings=lambda w: keys(
-            "probes", "folds", "seed", "memory_mb", *FAMILIES[w.family].settings
-        ),
+        files=counted(PROBED, PROBE_FILES),
+        probed=lambda w: [
+            {
+                "family": own.family,
+                "settings": keys(
+                    "probes", "folds", "seed", "memory_mb", *FAMILIES[own.family].settings
+                ),
+                "sample": sample_of(own.asked),
+                "class_share": enriched(own, CONFIG.activations.class_share),
+                "layers": ALL_CHUNKS[own.chunk],
+                "features": asked(own.seed, own.asked, own.checkpoint),
+            }
+            for own in made_by(w, PROBED)
+        ],
         studied=CONFIG.questions.images,
-        sample=lambda w: sample_of(w.asked),
-        class_share=lambda w: enriched(w, CONFIG.activations.class_share),
-        layers=lambda w: ALL_CHUNKS[w.chunk],
-        features=lambda w: asked(w.seed, w.asked, w.checkpoint),
-        digest=lambda w: source_digest("probe.py", FAMILIES[w.family]),
+        digest=lambda w: source_digest(
+            "probe.py",
+            *(FAMILIES[name] for name in sorted({own.family for own in made_by(w, PROBED)})),
+        ),
     message:
-        "Probing ({wildcards.family}): seed {wildcards.seed}, {wildcards.asked} features, in {wildcards.checkpoint}, {wildcards.chunk}"
+        f"Probing: seed {{wildcards.seed}}, {for_each(asked='kinds of features', checkpoint='checkpoints', family='families', chunk='layers')}"
     script:
         "../scripts/probe.py"

@@ -4,4 +4,5 @@ from strata.claims.control_codes import write_codes
 from strata.job import job
 
 with job(snakemake.threads):
-    write_codes(snakemake.wildcards.control, snakemake.input[0], seed=snakemake.params.seed, output=snakemake.output[0])
+    for codes, output in zip(snakemake.input, snakemake.output, strict=True):
+        write_codes(snakemake.wildcards.control, codes, seed=snakemake.params.seed, output=output)

@@ -1,4 +1,4 @@
-"""Decode the images of one shard."""
+"""Decode the images of some shards."""
 
 from strata import tables
 from strata.config.keys import Shapes
@@ -9,13 +9,15 @@ from strata.job import job
 with job(snakemake.threads):
     p = snakemake.params
     images = tables.read(snakemake.input[0])
-    skipped = write_shard(
-        images[images["shard"] == int(snakemake.wildcards.shard.rsplit("-", 1)[1])],
-        list(images.drop_duplicates("label").sort_values("label")["class"]),
-        given=Given(**p.given, shapes=p.shapes and Shapes(**p.shapes), seed=p.seed),
-        size=p.size,
-        resize=p.resize,
-        on_bad_image=p.on_bad_image,
-        output=snakemake.output.shard,
-    )
-    tables.write(snakemake.output.skipped, skipped)
+    classes = list(images.drop_duplicates("label").sort_values("label")["class"])
+    for shard, output, skipped in zip(p.shards, snakemake.output.shards, snakemake.output.skipped, strict=True):
+        unreadable = write_shard(
+            images[images["shard"] == shard],
+            classes,
+            given=Given(**p.given, shapes=p.shapes and Shapes(**p.shapes), seed=p.seed),
+            size=p.size,
+            resize=p.resize,
+            on_bad_image=p.on_bad_image,
+            output=output,
+        )
+        tables.write(skipped, unreadable)

@@ -1,7 +1,8 @@
-"""Gather the features of all classes to one dictionary."""
+"""Gather the features of all classes to a dictionary of a checkpoint."""
 
 from strata.features.dictionary import gather
-from strata.job import job
+from strata.job import job, split
 
 with job(snakemake.threads):
-    gather(snakemake.input, snakemake.output[0])
+    for output, parts in split(snakemake.input, snakemake.output).items():
+        gather(parts, output)

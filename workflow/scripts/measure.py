@@ -1,8 +1,10 @@
 """Measure something of every feature of one seed, in a pass of its own over the data."""
 
-from strata.job import job
+from strata.job import job, parts, split
 from strata.measures.measure import measure
 
 with job(snakemake.threads):
     p = snakemake.params
-    measure(p.measure, dict(snakemake.input.items()), settings=p.settings, epochs=p.epochs, outputs=snakemake.output)
+    outputs = split(snakemake.output, range(len(p.files)))
+    for files, epochs, own in zip(parts(snakemake.input, p.files), p.epochs, outputs.values(), strict=True):
+        measure(p.measure, files, settings=p.settings, epochs=epochs, outputs=own)

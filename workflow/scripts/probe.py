@@ -1,22 +1,23 @@
-"""Probe some layers of a checkpoint for features, of several kinds, under one predictive family."""
+"""Probe layers of checkpoints for features, of several kinds, under a predictive family."""
 
 from strata.config.keys import typed
-from strata.job import job, split
+from strata.job import job, parts, split
 from strata.probes.probe import probe_layers
 
 with job(snakemake.threads):
-    p, given = snakemake.params, snakemake.input
-    weighted = {}
-    if p.sample == "enriched":
-        origins = dict(zip(p.features, given.origins, strict=True))
-        weighted = {"origins": origins, "images": given.images, "class_share": p.class_share}
-    probe_layers(
-        split(given.activations, p.layers),
-        split(given.codes, p.features),
-        family=snakemake.wildcards.family,
-        sample=p.sample,
-        output=snakemake.output[0],
-        studied=p.studied,
-        **weighted,
-        **{key: typed(f"probes.{key}", value) for key, value in p.settings.items()},
-    )
+    p = snakemake.params
+    for own, files, output in zip(p.probed, parts(snakemake.input, p.files), snakemake.output, strict=True):
+        weighted = {}
+        if own["sample"] == "enriched":
+            origins = dict(zip(own["features"], files["origins"], strict=True))
+            weighted = {"origins": origins, "images": files["images"], "class_share": own["class_share"]}
+        probe_layers(
+            split(files["activations"], own["layers"]),
+            split(files["codes"], own["features"]),
+            family=own["family"],
+            sample=own["sample"],
+            output=output,
+            studied=p.studied,
+            **weighted,
+            **{key: typed(f"probes.{key}", value) for key, value in own["settings"].items()},
+        )

@@ -1,7 +1,8 @@
-"""Project the activations of one shard on the last features."""
+"""Project the activations of shards on the last features."""
 
 from strata.features.projections import project_shard
 from strata.job import job
 
 with job(snakemake.threads):
-    project_shard(snakemake.input.dictionary, snakemake.input.activations, output=snakemake.output[0])
+    for activations, output in zip(snakemake.input.activations, snakemake.output, strict=True):
+        project_shard(snakemake.input.dictionary, activations, output=output)
