@@ -115,7 +115,7 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
         *_of_factors(config, shape, scale),
         Cost(
             "measurements to report",
-            2 * _populations(config) + 5 + (config.data.superclasses is not None),
+            2 * _jobs(config, _populations(config), _networks(config)) + 5 + (config.data.superclasses is not None),
             30 * rates["start"],
             0,
             400 * scale.feature_count,
@@ -198,6 +198,11 @@ def _scale(config: Config, shape: Traced, rates: Mapping[str, float]) -> Scale:
     )
 
 
+def _jobs(config: Config, each: int, together: int) -> int:
+    """Return how many jobs do some work: of a job each, or together, as the configuration has it."""
+    return each if config.jobs == "many" else together
+
+
 def _networks(config: Config) -> int:
     """Count the networks: one a seed, and where it is asked for another of shuffled labels."""
     return len(config.seeds) * (1 + config.controls.shuffled_labels)
@@ -219,7 +224,9 @@ def _training_images(config: Config, shape: Traced) -> int:
 
 def _of_images(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     disk, seconds = shape.images * scale.pixels, shape.images / scale.rates["decode"]
-    yield Cost("index, decode", 1 + config.data.shards, seconds, disk, 3 * scale.per_shard * scale.pixels)
+    yield Cost(
+        "index, decode", 1 + _jobs(config, config.data.shards, 1), seconds, disk, 3 * scale.per_shard * scale.pixels
+    )
 
 
 def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
@@ -237,7 +244,8 @@ def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cos
     cached = sum(shape.units.values()) * scale.width
     passes = seeds * checkpoints * config.studied_shards
     seconds = passes * scale.per_shard * (shape.forward / rates["forward"] + cached / rates["disk"])
-    yield Cost("cache", passes, seconds, passes * scale.per_shard * cached, shard + 2 * scale.per_shard * cached)
+    jobs = _jobs(config, passes, seeds)
+    yield Cost("cache", jobs, seconds, passes * scale.per_shard * cached, shard + 2 * scale.per_shard * cached)
 
 
 def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
@@ -254,28 +262,34 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     factorisation = _ITERATIONS["features"] * 8 * images * d * how.per_class
     yield Cost(
         "class_features",
-        dictionaries * how.jobs,
+        _jobs(config, dictionaries, seeds) * how.jobs,
         passes * (images * shape.forward / rates["forward"] + factorisation / rates["small"]),
         dictionaries * (dictionary + how.jobs * head),
         (24 * images * d + 10 * 8 * STARTS * how.per_class * (images + shape.classes * d)) / how.jobs
         + 2 * IMAGES_AT_ONCE * pixels,
     )
-    yield Cost("dictionary", dictionaries, 0, dictionaries * (dictionary + head), 3 * dictionary)
-    other = len(config.seeds) * scale.checkpoints * _directions()
-    yield Cost("control_directions", other, 0, other * (dictionary + head), 3 * dictionary)
+    jobs = _jobs(config, dictionaries, seeds)
+    yield Cost("dictionary", jobs, 0, dictionaries * (dictionary + head), 3 * dictionary)
+    # Together with those of a network of shuffled labels, which none asks for, where jobs are few.
+    other = _jobs(config, len(config.seeds), seeds) * scale.checkpoints * _directions()
+    jobs = _jobs(config, other, seeds * _directions())
+    yield Cost("control_directions", jobs, 0, other * (dictionary + head), 3 * dictionary)
     encodings = (dictionaries + other) * shards
     yield Cost(
         "codes",
-        encodings,
+        _jobs(config, encodings, seeds),
         encodings * scale.per_shard * scale.encoding / rates["product32"],
         encodings * scale.per_shard * 4 * k,
         8 * (3 * k * k + 4 * scale.per_shard * k),
     )
-    made = seeds * shards * sum(bool(control.codes) for control in CONTROLS.values())
-    yield Cost("control_codes", made, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
+    controls = sum(bool(control.codes) for control in CONTROLS.values())
+    made, jobs = seeds * shards * controls, seeds * controls * _jobs(config, shards, 1)
+    yield Cost("control_codes", jobs, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
     made = seeds * shards
     seconds = made * scale.per_shard * 2 * k * d / rates["product64"]
-    yield Cost("projections", made, seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k)
+    yield Cost(
+        "projections", _jobs(config, made, seeds), seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k
+    )
 
 
 def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
@@ -307,7 +321,8 @@ def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
         )
         widest = max([shape.units[layer] for _, among, _ in parts for layer in among], default=0)
         memory = family.memory(widest, scale.feature_count, **about, memory_mb=config.probes.memory_mb)
-        jobs = sum(times * ceil(len(among) / config.probes.layers_per_job) for times, among, _ in parts)
+        chunks = sum(times * ceil(len(among) / config.probes.layers_per_job) for times, among, _ in parts)
+        jobs = _jobs(config, chunks, networks if name == own else 0)  # of all families together
         disk = sum(times * sets * len(among) for times, among, sets in parts) * measured
         yield Cost(f"probe ({name})", jobs, seconds, disk, memory)
 
@@ -316,8 +331,9 @@ def _of_measures(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     seeds = len(config.seeds)
     for measure in MEASURES.values():
         seconds, memory = measure.cost(scale, measure.given(config))
-        times = _populations(config) if measure.of_nulls else _networks(config)
-        yield Cost(measure.name, times, times * seconds, 0, memory)
+        networks = _networks(config)
+        times = _populations(config) if measure.of_nulls else networks
+        yield Cost(measure.name, _jobs(config, times, networks), times * seconds, 0, memory)
     if seeds > 1:
         seconds, memory = cost_between_seeds(scale, seeds)
         yield Cost("seed_stability", 1, seconds, 0, memory)
@@ -342,7 +358,8 @@ def _of_factors(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     probed = layers.probed_layers(config.activations.layers)
     chunks = ceil(len(probed) / config.probes.layers_per_job)
     answers = seeds * scale.checkpoints * 4 * (shape.images - _training_images(config, shape)) * shape.forward
-    jobs = seeds * (config.studied_shards + 2 + scale.checkpoints * chunks)
+    each = seeds * (config.studied_shards + 2 + scale.checkpoints * chunks)
+    jobs = _jobs(config, each, 2 * seeds + _networks(config))
     yield Cost("ground truth", jobs, answers / scale.rates["forward"], 0, 4 * scale.per_shard * scale.pixels)
 
 

@@ -3,9 +3,8 @@
 import shutil
 
 import pytest
-from filelock import FileLock
 from jaxtyping import install_import_hook
-from workplace import Workplace
+from workplace import Workplace, made_once
 
 # Types, and the shapes in them, are checked by beartype wherever tests call these modules.
 CHECKED = install_import_hook(["strata.probes", "strata.features.codes"], "beartype.beartype")
@@ -26,17 +25,16 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, worker_id):
-    """A whole run of the tiny configuration, one for all processes of pytest; tests only read it, or copy it."""
+def shared(tmp_path_factory, worker_id):
+    """A folder that all processes of pytest share."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "finished"
-    with FileLock(folder.with_suffix(".lock")):
-        if not folder.exists():
-            beginning = Workplace.new(folder.with_suffix(".beginning"))
-            done = beginning.make()
-            assert done.code == 0, done.output
-            beginning.folder.rename(folder)
-    return Workplace(folder)
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def finished(shared):
+    """A whole run of the tiny configuration, by many jobs."""
+    return made_once(shared / "finished", changes={"jobs": "many"})
 
 
 @pytest.fixture

@@ -2,15 +2,24 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cluster import Cluster, lacking
+from workplace import CHECKPOINTS, SEED, Workplace, made_once
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _a_cluster() -> None:
     if why := lacking():
         pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def finished(shared: Path) -> Workplace:
+    """The tiny run, as far as its own features are probed."""
+    probed = (f"{SEED}/vinfo/own/{checkpoint}/linear/stem-to-penultimate.h5" for checkpoint in CHECKPOINTS)
+    return made_once(shared / "finished", *probed, changes={"jobs": "many"})
 
 
 @pytest.fixture

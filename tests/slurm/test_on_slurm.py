@@ -17,7 +17,7 @@ print("CUDA_VISIBLE_DEVICES is", _os.environ.get("CUDA_VISIBLE_DEVICES"), file=_
 """
 
 
-# Every rule, and arrays of the wide ones, in as few jobs as can be: each takes seconds to be queued and watched.
+# Every rule, and arrays of the wide ones, of as little as can be: a job takes seconds to be queued and watched.
 SMALL = {"data.shards": 1, "training.checkpoints": []}
 
 
@@ -36,7 +36,7 @@ def whole(tmp_path_factory):
     for script in place.path("workflow/scripts").glob("*.py"):
         place.append(f"workflow/scripts/{script.name}", TELL)
     cluster = Cluster(tmp_path_factory.getbasetemp())
-    done = place.snakemake(*QUICK, "--slurm-keep-successful-logs", changes=SMALL)
+    done = place.snakemake(*QUICK, "--slurm-keep-successful-logs", changes={**SMALL, "jobs": "many"})
     assert done.code == 0, done.output
     return place, cluster, done.output
 

@@ -21,7 +21,7 @@ SHAPES = {
         "correlation": {"between": ["colour", "shape"], "strength": 0.5},
     },
 }
-FACTORS = {"factor_codes": 2, "interventions": 1, "ground_truth": 1}
+FACTORS = {"factor_codes": 1, "interventions": 1, "ground_truth": 1}
 
 
 @pytest.fixture(scope="module")
@@ -74,17 +74,22 @@ def test_the_images_follow_their_settings_and_nothing_else_does_where_they_are_n
 
 
 def test_ground_truth_is_planned_for_shapes_alone(fresh):
-    digits, shapes = fresh.plan(changes={"training.checkpoints": []}), fresh.plan(changes=SHAPES)
+    digits, few = fresh.plan(changes={"training.checkpoints": []}), fresh.plan(changes=SHAPES)
     assert not FACTORS.keys() & digits.keys()
-    assert {rule: shapes[rule] for rule in FACTORS} == FACTORS
+    assert {rule: few[rule] for rule in FACTORS} == FACTORS
+    digits, many = (
+        fresh.plan(changes={**changes, "jobs": "many"}) for changes in ({"training.checkpoints": []}, SHAPES)
+    )
+    assert {rule: many[rule] for rule in FACTORS} == FACTORS | {"factor_codes": 2}
     assert (
-        shapes["probe"] == digits["probe"] + 2
+        many["probe"] == digits["probe"] + 2
     )  # of the factors in two checkpoints; of spoilt ones with them in the last
-    config = checked(tiny(SHAPES))
-    table = estimate.estimate(
-        config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
-    ).set_index("rule")
-    assert table.loc["all", "jobs"] == sum(shapes.values())
+    for jobs, planned_jobs in (("few", few), ("many", many)):
+        config = checked(tiny({**SHAPES, "jobs": jobs}))
+        table = estimate.estimate(
+            config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
+        ).set_index("rule")
+        assert table.loc["all", "jobs"] == sum(planned_jobs.values())
 
 
 @pytest.mark.parametrize("overlay", ["shapes", "shortcut"])

@@ -47,7 +47,8 @@ def theirs(tmp_path):
 def test_another_workflow_runs_strata_to_the_end_and_gets_the_same(theirs, finished):
     done = theirs.snakemake("--cores", "2", configfile="mine.yaml")
     assert done.code == 0, done.output
-    # All but what tells of super-classes, which the finished run has none of: the same bytes in another folder.
+    # All but what tells of super-classes, which the finished run has none of: the same bytes in another folder, by few
+    # jobs or by many.
     own = {"findings.md", "images/superclasses.csv", "figures/a_superclasses.png", "figures/a_superclasses.svg"}
     assert set(differing(finished, Workplace(theirs.path("vision")), REPRODUCED)) == own
     pages = (theirs.path(f"vision/{RUN}/findings.md"), finished.path(f"{RUN}/findings.md"))
@@ -69,4 +70,4 @@ def test_checkpoints_of_the_other_workflow_are_found_where_it_has_them(theirs):
     theirs.path("mine.yaml").write_text(yaml.safe_dump({"strata": tiny({"model.checkpoints": ["net-{epoch}.pt"]})}))
     target = f"vision/{SEED}/checkpoints/epoch-001.pt"
     done = theirs.snakemake("--dry-run", "--", target, configfile="mine.yaml")
-    assert planned(done.output) == {"strata_index": 1, "strata_decode": 2, "strata_adopt": 1}
+    assert planned(done.output) == {"strata_index": 1, "strata_decode": 1, "strata_adopt": 1}

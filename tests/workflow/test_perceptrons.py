@@ -44,7 +44,7 @@ def table(place, name):
 
 
 def test_every_probe_is_a_perceptron_but_branches_and_the_last_features_in_the_last_checkpoint(fresh):
-    plan = fresh.plan(changes=MLP)
+    plan = fresh.plan(changes=MLP | {"jobs": "many"})
     assert plan["probe"] == 7 + 3
 
 

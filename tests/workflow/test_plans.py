@@ -16,8 +16,15 @@ needs_imagenet = pytest.mark.skipif(not (REPOSITORY / IMAGENET).exists(), reason
 needs_slurm = pytest.mark.skipif(not (REPOSITORY / SLURM).exists(), reason=f"no {SLURM}")
 
 
-def test_the_tiny_run_is_planned_whole(fresh):
-    assert fresh.plan() == {
+MANY = {"jobs": "many"}
+
+
+def test_in_a_run_of_few_jobs_every_rule_is_one(fresh):
+    assert fresh.plan() == dict.fromkeys(fresh.plan(changes=MANY), 1)
+
+
+def test_in_a_run_of_many_every_checkpoint_shard_and_population_is_one(fresh):
+    assert fresh.plan(changes=MANY) == {
         "index": 1,
         "decode": 2,
         "train": 1,
@@ -46,10 +53,13 @@ def test_the_tiny_run_is_planned_whole(fresh):
     "changes",
     [
         {},
-        {"seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1},
+        MANY,
+        {**MANY, "seeds": [0, 1], "probes.layers_per_job": 1, "activations.shards": 1},
         {"probes.family": "mlp"},
-        {"questions.visualise": True, "features.jobs": 4},
-        {"controls.shuffled_labels": True},
+        {**MANY, "probes.family": "mlp"},
+        {**MANY, "questions.visualise": True, "features.jobs": 4},
+        {"controls.shuffled_labels": True, "features.jobs": 2},
+        {**MANY, "controls.shuffled_labels": True},
     ],
 )
 def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
@@ -89,17 +99,17 @@ def test_a_figure_is_planned_without_the_report(fresh):
 
 
 def test_a_checkpoint_is_planned_with_its_images_only(fresh):
-    plan = fresh.plan(f"{SEED}/checkpoints/epoch-000.pt")
+    plan = fresh.plan(f"{SEED}/checkpoints/epoch-000.pt", changes=MANY)
     assert plan == {"index": 1, "decode": 2, "train": 1}
 
 
 def test_codes_of_a_half_are_planned_with_the_last_checkpoint_alone(fresh):
-    plan = fresh.plan(f"{SEED}/codes/half-1/shard-001.h5")
+    plan = fresh.plan(f"{SEED}/codes/half-1/shard-001.h5", changes=MANY)
     assert plan == {"index": 1, "decode": 2, "train": 1, "cache": 1, **FEATURES, "codes": 1}
 
 
 def test_codes_of_one_shard_are_planned_without_probes(fresh):
-    plan = fresh.plan(f"{SEED}/codes/epoch-001/shard-001.h5")
+    plan = fresh.plan(f"{SEED}/codes/epoch-001/shard-001.h5", changes=MANY)
     assert plan == {"index": 1, "decode": 2, "train": 1, "cache": 1, **FEATURES, "codes": 1}
 
 
@@ -117,22 +127,22 @@ def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
 
 
 def test_fewer_checkpoints_plan_less(fresh):
-    plan = fresh.plan(changes={"training.epochs": 9, "training.checkpoints": [3]})
+    plan = fresh.plan(changes={**MANY, "training.epochs": 9, "training.checkpoints": [3]})
     assert (plan["cache"], plan["dictionary"], plan["probe"]) == (6, 5, 9)
 
 
 def test_studied_shards_are_planned_and_all_are_trained_on(fresh):
-    plan = fresh.plan(changes={"data.shards": 5, "activations.shards": 1})
+    plan = fresh.plan(changes={**MANY, "data.shards": 5, "activations.shards": 1})
     assert (plan["decode"], plan["cache"], plan["codes"]) == (5, 3, 8)
 
 
 def test_classes_are_spread_over_jobs(fresh):
-    plan = fresh.plan(changes={"features.jobs": 4})
+    plan = fresh.plan(changes={**MANY, "features.jobs": 4})
     assert (plan["discovery"], plan["class_features"], plan["dictionary"]) == (4, 20, 5)
 
 
 def test_layers_a_job_set_the_number_of_probe_jobs(fresh):
-    plan = fresh.plan(changes={"probes.layers_per_job": 1})
+    plan = fresh.plan(changes={**MANY, "probes.layers_per_job": 1})
     assert plan["probe"] == 4 * (3 + 1 + 1) + 2 + 2 * 4  # own, untrained, others; followed; flow
 
 
@@ -165,7 +175,7 @@ def test_a_cluster_is_asked_for_the_same_jobs(fresh):
 
 
 def test_a_network_of_shuffled_labels_is_trained_and_measured_beside_each(fresh):
-    plan, without = fresh.plan(changes={"controls.shuffled_labels": True}), fresh.plan()
+    plan, without = fresh.plan(changes={**MANY, "controls.shuffled_labels": True}), fresh.plan(changes=MANY)
     assert plan["train"] == 2
     assert plan["cache"] == 2 * without["cache"]
     assert plan["control_directions"] == without["control_directions"]  # nulls have no nulls

@@ -52,7 +52,7 @@ PRINT = {"estimate", "layers", "report"}
 @pytest.fixture(scope="module")
 def mocked(finished):
     before = os.getcwd()
-    mocked = Mocked(Workplace(finished.folder), tiny())
+    mocked = Mocked(Workplace(finished.folder), tiny(finished.changes))
     yield mocked
     mocked.open.close()
     os.chdir(before)

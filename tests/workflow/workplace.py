@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "strata", "slurm")
@@ -63,13 +64,14 @@ class Done:
 class Workplace:
     """A folder in which Snakemake runs, with its own copy of the workflow and of the package."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, changes: dict[str, Any] | None = None) -> None:
         self.folder = folder
+        self.changes = changes or {}  # of the tiny configuration, in all that it runs
         self.package = folder  # where Python finds strata
         self.largest_file = resource.RLIM_INFINITY
 
     @classmethod
-    def new(cls, folder: Path) -> "Workplace":
+    def new(cls, folder: Path, changes: dict[str, Any] | None = None) -> "Workplace":
         """Copy what a run needs from the repository."""
         folder.mkdir(parents=True)
         for part in PARTS:
@@ -79,12 +81,12 @@ class Workplace:
                 shutil.copytree(source, folder / part, ignore=ignored)
             elif source.exists():
                 shutil.copy2(source, folder / part)
-        return cls(folder)
+        return cls(folder, changes)
 
     def copy(self, folder: Path) -> "Workplace":
         """Copy the whole folder: results, their times, and what Snakemake knows of them, its lock too."""
         shutil.copytree(self.folder, folder)
-        return Workplace(folder)
+        return Workplace(folder, self.changes)
 
     def path(self, name: str) -> Path:
         """Return a path of this folder."""
@@ -108,7 +110,7 @@ class Workplace:
         self, *arguments: str, changes: dict[str, Any] | None = None, configfile: str = "tiny.yaml"
     ) -> subprocess.Popen:
         """Start Snakemake in a process group of its own; what it says goes to said.txt."""
-        self.path("tiny.yaml").write_text(yaml.safe_dump(tiny(changes), sort_keys=False))
+        self.path("tiny.yaml").write_text(yaml.safe_dump(tiny({**self.changes, **(changes or {})}), sort_keys=False))
         hidden = ("SNAKEMAKE_PROFILE", "PYTHONDONTWRITEBYTECODE")
         environment = {k: v for k, v in os.environ.items() if k not in hidden}
         command = [sys.executable, "-m", "snakemake", "--configfile", configfile, *arguments]
@@ -168,6 +170,17 @@ class Workplace:
     def temporary(self) -> list[str]:
         """Return files that were being written."""
         return [name for name in self.files("**/*") if name.endswith(".tmp")]
+
+
+def made_once(folder: Path, *targets: str, changes: dict[str, Any] | None = None) -> Workplace:
+    """Return a run that one of all processes of pytest makes; tests only read it, or copy it."""
+    with FileLock(folder.with_suffix(".lock")):
+        if not folder.exists():
+            beginning = Workplace.new(folder.with_suffix(".beginning"), changes)
+            done = beginning.make(*targets)
+            assert done.code == 0, done.output
+            beginning.folder.rename(folder)
+    return Workplace(folder, changes)
 
 
 def planned(output: str) -> dict[str, int]:
