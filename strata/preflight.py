@@ -1,54 +1,205 @@
-"""What is checked before a network is trained, or adopted, so that no run stops afterwards."""
+"""What is checked before anything is computed or submitted, so that no run stops afterwards.
 
-from collections.abc import Sequence
+Read as a page (`snakemake preflight`), and by every run before its first job (`strata.start`).
+"""
+
+import json
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import torch
+from torch import nn
 
-from strata import store
+from strata import estimate
 from strata.activations.cache import Caching, cache
+from strata.config.check import checked
 from strata.config.keys import Config
 from strata.device import compute_device
+from strata.errors import StrataError, one_line
 from strata.features.class_features import check_counts, check_head, check_sign
 from strata.features.discovery import classes_of
-from strata.layers import PENULTIMATE, cached_layers
+from strata.images.decode import decoded
+from strata.images.index import index
+from strata.images.sources import Given
+from strata.images.superclasses import superclasses
+from strata.layers import PENULTIMATE, branches_of, cached_layers, probed_layers
+from strata.networks import adopt
 from strata.networks.build import build
+from strata.networks.epochs import epochs, files, trained_here
 from strata.networks.head import head_of, head_weights
+from strata.networks.published import published
+from strata.probes.families import FAMILIES
+
+LOOKED_AT = 8
+"""Images that go through the network."""
 
 
-def check(config: Config, image_shards: Sequence[str | Path]) -> None:
-    """Check before a network is trained, or its weights are adopted, what would otherwise stop the run afterwards.
+def page(config: Config) -> str:
+    """Check a configuration, its images and its network, and tell what was found.
+
+    The images are listed, and a few of them decoded; the network is built, its weights are read (published ones are
+    downloaded, where they are not here), and it is run on these images.
 
     Parameters
     ----------
     config
         The whole configuration.
-    image_shards
-        All of them.
+
+    Returns
+    -------
+    str
+        Images by class, the network, its layers and head, the device, and what the run takes.
 
     Raises
     ------
     StrataError
-        If the network lacks a layer that is to be cached, its head does not give its answer, its penultimate layer is
-        negative under `nmf`, a class gives fewer images to discovery than the rank, or classes are fewer than jobs.
+        The first thing that would stop the run, and what to do about it.
     """
-    parts = []
-    for path in image_shards:
-        with store.Shard(path, kind="images") as shard:
-            classes = shard.attributes["classes"]
-            parts.append(np.bincount(shard.read("labels")[shard.read("train")], minlength=len(classes)))
-    given, counts = config.features, np.sum(parts, axis=0)
-    most = given.images_per_class or counts.max()
-    classes_of(0, given.jobs, classes=len(classes))
-    check_counts(classes, counts.clip(max=most) * (given.crops or 1), per_class=given.per_class, method=given.method)
+    images = _images(config)
+    network = _network(config, classes=images["class"].nunique())
+    units = _run(config, network, images)
+    shape = estimate.traced(config)
+    _check_memory(config, units, images)
+    costs = {device: estimate.estimate(config, shape, rates=own) for device, own in estimate.read_rates().items()}
+    _check_disk(config, next(iter(costs.values())))
+    return "\n".join([*_about_images(config, images), *_about_network(config, network, units)]) + (
+        f"\n\n{estimate.text(config, shape, tables=costs)}"
+    )
 
-    with store.Shard(image_shards[0], kind="images") as shard:
-        images = shard.read("images", slice(0, 8))
-    model, section = config.model, config.activations
+
+def _given(config: Config) -> Given:
+    data = config.data
+    return Given(data.source, data.path, data.labels, data.shapes, data.seed)
+
+
+def _images(config: Config) -> pd.DataFrame:
+    """List the images, and check that they are of two classes at least, with as many of each as features need."""
+    data, how = config.data, config.features
+    images = index(_given(config), data.test_fraction, shards=data.shards, seed=data.seed)
+    classes = list(images.drop_duplicates("label").sort_values("label")["class"])
+    if len(classes) < 2:
+        raise StrataError(
+            f"the images of {data.path or data.source} are of one class, {classes[0]!r}; a network needs two at least "
+            "to tell apart"
+        )
+    training = images.loc[images["split"] == "train", "label"]
+    counts = np.bincount(training, minlength=len(classes))
+    classes_of(0, how.jobs, classes=len(classes))
+    most = how.images_per_class or counts.max()
+    check_counts(classes, counts.clip(max=most) * (how.crops or 1), per_class=how.per_class, method=how.method)
+    studied = images[images["shard"] < config.studied_shards]
+    if studied["class"].nunique() < len(classes):
+        absent = sorted(set(classes) - set(studied["class"]))
+        raise StrataError(
+            f"config key activations.shards: {config.studied_shards} of {data.shards} shards hold no image of "
+            f"{len(absent)} classes ({absent[0]!r} first); study more of them"
+        )
+    if config.questions.images == "test":
+        studied = studied[studied["split"] == "test"]
+    if len(studied) < config.probes.folds * 2:
+        raise StrataError(
+            f"config key probes.folds: {config.probes.folds} folds of {len(studied)} images are too small; lower it, "
+            "or study more images"
+        )
+    if data.superclasses:
+        superclasses(data.superclasses, classes)
+    return images
+
+
+def _network(config: Config, *, classes: int) -> nn.Module:
+    """Build the network, with the last of the weights that are given; all of them have to fit it."""
+    model = config.model
+    network = build(model, classes)
+    if not trained_here(model):
+        named = files(model.checkpoints) if model.checkpoints else {}
+        for path in named.values():
+            adopt.fit(network, adopt.read(path), path)
+        if not named:
+            adopt.fit(network, published(model), f"config key model.weights: {model.weights}")
+    return network.to(compute_device()).eval()
+
+
+def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> dict[str, int]:
+    """Run the network on a few images; return the units of every cached layer."""
+    model, section, method = config.model, config.activations, config.features.method
+    some = decoded(images.head(LOOKED_AT), given=_given(config), size=config.data.size, resize=config.data.resize)
     caching = Caching(section.pool, section.tokens, section.batch_size)
-    network = build(model, len(classes)).to(compute_device()).eval()
-    layers = cached_layers(section.layers)
-    cached = cache(network, layers, images=images, model=model, caching=caching, dtype=section.dtype)
-    check_sign(cached[PENULTIMATE], given.method)
+    cached = cache(
+        network, cached_layers(section.layers), images=some, model=model, caching=caching, dtype=section.dtype
+    )
+    for layer, values in cached.items():
+        if not np.isfinite(values).all():
+            raise StrataError(f"the network's activations are not finite (first in {layer}); its weights are broken")
+    check_sign(cached[PENULTIMATE], method)
     weight, bias = head_weights(head_of(network, model.head))
-    check_head(network, images, weight=weight, bias=bias, model=model, caching=caching)
+    check_head(network, some, weight=weight, bias=bias, model=model, caching=caching)
+    return {layer: values.shape[1] for layer, values in cached.items()}
+
+
+def _check_memory(config: Config, units: dict[str, int], images: pd.DataFrame) -> None:
+    probes, studied = config.probes, images[images["shard"] < config.studied_shards]
+    widest = max(units[layer] for layer in probed_layers(config.activations.layers))
+    count = images["class"].nunique() * config.features.per_class
+    FAMILIES[probes.family].of(config.activations.sample).check_memory(
+        widest, count, images=len(studied), folds=probes.folds, memory_mb=probes.memory_mb
+    )
+
+
+def _check_disk(config: Config, costs: pd.DataFrame) -> None:
+    """Refuse a disk on which what the run still has to write does not fit, by the estimate."""
+    results = Path("results") / config.run
+    free = shutil.disk_usage(next(p for p in (results, *results.absolute().parents) if p.exists())).free
+    needed = costs.set_index("rule").loc["all", "disk"]
+    if needed <= free:
+        return
+    there = sum(path.stat().st_size for path in results.rglob("*") if path.is_file())
+    if needed - there > free:
+        raise StrataError(
+            f"results/{config.run} takes {_gib(needed)} by the estimate (of which {_gib(there)} is there), and "
+            f"{_gib(free)} is free on its disk; make room, put results/ on another disk, study fewer images "
+            "(activations.shards) or set activations.keep: false"
+        )
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:,.1f} GiB"
+
+
+def _about_images(config: Config, images: pd.DataFrame) -> list[str]:
+    data, counts = config.data, images["class"].value_counts()
+    split = images["split"].value_counts()
+    some = [f"{name!r} {count:,}" for name, count in counts.items()]
+    by_class = ", ".join(some if len(some) <= 12 else [*some[:5], "…", *some[-5:]])
+    return [
+        f"images      {data.path or data.source}: {len(images):,} of {len(counts):,} classes; "
+        f"{split.get('train', 0):,} to train, {split.get('test', 0):,} to test; {data.size} × {data.size} pixels",
+        f"by class    {by_class}",
+        f"shards      {data.shards}, of which {config.studied_shards} studied",
+    ]
+
+
+def _about_network(config: Config, network: nn.Module, units: dict[str, int]) -> list[str]:
+    model, device = config.model, compute_device()
+    head = head_of(network, model.head)
+    name = next(own for own, module in network.named_modules() if module is head)
+    told = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU here, so the CPU"
+    weights = (
+        "trained here" if trained_here(model) else f"weights of {model.weights or f'{len(model.checkpoints)} file(s)'}"
+    )
+    branches = branches_of(config.activations.layers)
+    return [
+        f"network     {model.source}, {sum(p.numel() for p in network.parameters()) / 1e6:.2f} million parameters, {weights}",
+        f"layers      {', '.join(f'{layer} {units[layer]}' for layer in probed_layers(config.activations.layers))} units",
+        f"branches    {len(branches)}" + ("" if branches else " (no residual block is listed: question 3 is left out)"),
+        f"head        {name}, {head.weight.shape[1]} units to {head.weight.shape[0]} classes",
+        f"checkpoints {', '.join(map(str, epochs(config)))} (epochs; 0: untrained)",
+        f"device      {told}",
+    ]
+
+
+if __name__ == "__main__":
+    with one_line():
+        page(checked(json.load(sys.stdin)))

@@ -96,6 +96,33 @@ def write_shard(
     return pd.DataFrame(skipped, columns=[*images.columns, "why"])
 
 
+def decoded(images: pd.DataFrame, *, given: Given, size: int, resize: int | None = None) -> np.ndarray:
+    """Return some images as shards hold them: uint8, images × 3 × size × size.
+
+    Parameters
+    ----------
+    images
+        Rows of `strata.images.index.index`.
+    given
+        What the configuration tells the source.
+    size, resize
+        See `write_shard`.
+
+    Raises
+    ------
+    StrataError
+        Names the first image that cannot be decoded.
+    """
+    pixels = []
+    source = source_of(given.source)
+    scaled = size if source.factors else resize or size
+    for image in source.decoded(images, given, side=scaled):
+        if isinstance(image, StrataError):
+            raise image
+        pixels.append(_middle(image, size, scaled))
+    return np.stack(pixels)
+
+
 def _made_from(given: Given) -> str:
     """Say what images are made from, all of it."""
     assert given.shapes is not None

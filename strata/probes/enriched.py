@@ -245,6 +245,19 @@ def seconds(
     return shared + starts + (systems + rows + wide) / rates["product64"] + passes / rates["memory_bandwidth"]
 
 
+def least_memory(units: int, count: int, *, images: int, folds: int) -> float:
+    """Return the bytes without which a layer cannot be measured: those of ridge probes, and all of X.
+
+    Parameters
+    ----------
+    units, count
+        Of the layer, and all that are probed.
+    images, folds
+        Of the cross-fitting.
+    """
+    return 4.0 * images * units + ridge.least_memory(units, count, images=images, folds=folds)
+
+
 def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | float) -> float:
     """Return the bytes that it takes to measure a layer: its moments as far as they are held at once, and all of X.
 

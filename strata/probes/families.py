@@ -5,9 +5,12 @@ A record names functions instead of holding them, because Snakemake reads this c
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
+
+from strata.errors import StrataError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +33,8 @@ class Family:
     settings : tuple of str
         The keys of the section `probes` that are its own.
     module : str
-        Where it is: functions `measure` (see there in `strata.probes.ridge`), `seconds` and `memory` (what that takes).
+        Where it is: functions `measure` (see there in `strata.probes.ridge`), `seconds`, `memory` and `least_memory`
+        (what that takes).
     enriched : str
         Where the same functions are of enriched samples (see `strata.probes.enriched`); empty where there are none.
     """
@@ -86,6 +90,30 @@ class Family:
             images, folds, memory_mb (see `strata.probes.ridge.memory`).
         """
         return self._function("memory")(units, count, **about)
+
+    def check_memory(self, units: int, count: int, *, images: int, folds: int, memory_mb: int | float) -> None:
+        """Refuse a memory in which no layer of so many units can be measured.
+
+        Parameters
+        ----------
+        units, count
+            Of the widest layer, and all features that are probed.
+        images, folds
+            Of the cross-fitting.
+        memory_mb
+            The memory.
+
+        Raises
+        ------
+        StrataError
+            If it is too little; says what is enough.
+        """
+        needed = ceil(self._function("least_memory")(units, count, images=images, folds=folds) / 2**20)
+        if needed > memory_mb:
+            raise StrataError(
+                f"config key probes.memory_mb: {memory_mb} is too little for a {self.probe} of {units} units "
+                f"({count:,} features, {images:,} images); at least {needed}"
+            )
 
     def own(self, probes: "Probes") -> dict[str, Any]:
         """Return the family's own settings, of the section `probes`."""

@@ -307,6 +307,20 @@ def is_constant(moments: Moments) -> Bool[Tensor, " features"]:
     return variance <= 1e-12 * (variance + mean.square())
 
 
+def least_memory(units: int, *, folds: int) -> int:
+    """Return the bytes that moments take whatever the number of features, with a working copy.
+
+    Parameters
+    ----------
+    units
+        Of the layer.
+    folds
+        How many.
+    """
+    fits = folds * (folds + 1) // 2
+    return (3 * folds + 3 * fits) * units**2 * 8
+
+
 def feature_blocks(
     activation_shard: str | Path, code_shard: str | Path, *, folds: int, memory_mb: int | float, held: int = 0
 ) -> list[slice]:
@@ -332,8 +346,7 @@ def feature_blocks(
         units = shard.shape("activations")[1]
     with store.Shard(code_shard) as shard:
         features = shard.shape("codes")[1]
-    fits = folds * (folds + 1) // 2
-    fixed = (3 * folds + 3 * fits) * units**2 * 8 + held
+    fixed = least_memory(units, folds=folds) + held
     block = int((memory_mb * 2**20 - fixed) / (3 * folds * units * 8))
     if block < 1:
         raise StrataError(

@@ -180,6 +180,19 @@ def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | 
     return held + 8 * folds * units * (3 * units + 2 * count)
 
 
+def least_memory(units: int, count: int, *, images: int, folds: int) -> float:
+    """Return the bytes without which a layer cannot be measured: all that it takes.
+
+    Parameters
+    ----------
+    units, count
+        Of the layer, and all that are probed.
+    images, folds
+        Of the cross-fitting.
+    """
+    return memory(units, count, images=images, folds=folds)
+
+
 def seconds(
     units: int | float,
     count: int,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from strata.probes.cka import linear_cka
 from strata.probes.moments import Moments, accumulate, feature_blocks, is_constant
+from strata.probes.moments import least_memory as least_of_moments
 from strata.probes.vinformation import VInformation
 
 _SPREAD = 1e3  # of the units' standard deviations, largest to smallest: beyond it, units are standardised
@@ -337,6 +338,19 @@ def fit_seconds(
     # Products of few units with many features are bound by memory: about 40 passes over them a fit.
     passes = inner * len(penalties) * 10 * 4 * units * count
     return wide / rates["product64"] + narrow / rates["product32"] + passes / rates["memory_bandwidth"]
+
+
+def least_memory(units: int, count: int, *, images: int, folds: int) -> float:
+    """Return the bytes without which a layer cannot be measured: its moments, of a few features at a time.
+
+    Parameters
+    ----------
+    units, count
+        Of the layer, and all that are probed.
+    images, folds
+        Of the cross-fitting.
+    """
+    return least_of_moments(units, folds=folds) + 2.0**24
 
 
 def memory(units: int, count: int, *, images: int, folds: int, memory_mb: int | float) -> float:

@@ -82,7 +82,9 @@ def test_the_images_of_a_folder_are_counted(config, tmp_path):
 
 
 def test_perceptrons_cost_what_linear_probes_do_not(rates):
-    linear, mlp = (costs(checked({"jobs": "many", "probes": {"family": family}}), rates) for family in ("linear", "mlp"))
+    linear, mlp = (
+        costs(checked({"jobs": "many", "probes": {"family": family}}), rates) for family in ("linear", "mlp")
+    )
     own, beside, alone = mlp.loc["probe (mlp)"], mlp.loc["probe (linear)"], linear.loc["probe (linear)"]
     assert "probe (mlp)" not in linear.index
     assert own["jobs"] == alone["jobs"] - beside["jobs"] + 1

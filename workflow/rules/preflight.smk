@@ -1,0 +1,17 @@
+"""Preflight: what would stop a run, told before its first job, on the machine that submits."""
+
+# What neither makes nor needs a run.
+ALONE = {"preflight", "estimate", "layers", "compare"}
+
+
+rule preflight:
+    localrule: True
+    message:
+        "Checking images, network, memory and disk"
+    script:
+        "../scripts/preflight.py"
+
+
+onstart:
+    if {job.rule.name for job in workflow.dag.needrun_jobs()} - ALONE:
+        start.check(CONFIG, code=source_digest("preflight.py"))
