@@ -125,7 +125,10 @@ def _network(config: Config, *, classes: int) -> nn.Module:
 def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> dict[str, int]:
     """Run the network on a few images; return the units of every cached layer."""
     model, section, method = config.model, config.activations, config.features.method
-    some = decoded(images.head(LOOKED_AT), given=_given(config), size=config.data.size, resize=config.data.resize)
+    data = config.data
+    how = {"size": data.size, "resize": data.resize, "on_bad_image": data.on_bad_image}
+    read = decoded(images.head(LOOKED_AT), given=_given(config), **how)
+    some = np.stack([image for image in read if not isinstance(image, StrataError)])
     caching = Caching(section.pool, section.tokens, section.batch_size)
     cached = cache(
         network, cached_layers(section.layers), images=some, model=model, caching=caching, dtype=section.dtype
@@ -152,24 +155,21 @@ def _check_disk(config: Config, costs: pd.DataFrame) -> None:
     """Refuse a disk on which what the run still has to write does not fit, by the estimate."""
     results = Path("results") / config.run
     free = shutil.disk_usage(next(p for p in (results, *results.absolute().parents) if p.exists())).free
-    needed = costs.set_index("rule").loc["all", "disk"]
+    needed = float(costs["disk"].iloc[-1])  # of all rules
     if needed <= free:
         return
     there = sum(path.stat().st_size for path in results.rglob("*") if path.is_file())
     if needed - there > free:
+        takes, has, left = (f"{size / 2**30:,.1f} GiB" for size in (needed, there, free))
         raise StrataError(
-            f"results/{config.run} takes {_gib(needed)} by the estimate (of which {_gib(there)} is there), and "
-            f"{_gib(free)} is free on its disk; make room, put results/ on another disk, study fewer images "
-            "(activations.shards) or set activations.keep: false"
+            f"results/{config.run} takes {takes} by the estimate (of which {has} is there), and {left} is free on its "
+            "disk; make room, put results/ on another disk, study fewer images (activations.shards) or set "
+            "activations.keep: false"
         )
 
 
-def _gib(size: float) -> str:
-    return f"{size / 2**30:,.1f} GiB"
-
-
 def _about_images(config: Config, images: pd.DataFrame) -> list[str]:
-    data, counts = config.data, images["class"].value_counts()
+    data, counts = config.data, images.groupby("class").size()
     split = images["split"].value_counts()
     some = [f"{name!r} {count:,}" for name, count in counts.items()]
     by_class = ", ".join(some if len(some) <= 12 else [*some[:5], "…", *some[-5:]])
@@ -186,13 +186,13 @@ def _about_network(config: Config, network: nn.Module, units: dict[str, int]) ->
     head = head_of(network, model.head)
     name = next(own for own, module in network.named_modules() if module is head)
     told = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU here, so the CPU"
-    weights = (
-        "trained here" if trained_here(model) else f"weights of {model.weights or f'{len(model.checkpoints)} file(s)'}"
-    )
+    weights = model.weights or ", ".join(model.checkpoints or []) or "trained here"
+    size = sum(p.numel() for p in network.parameters()) / 1e6
+    layers = ", ".join(f"{layer} {units[layer]}" for layer in probed_layers(config.activations.layers))
     branches = branches_of(config.activations.layers)
     return [
-        f"network     {model.source}, {sum(p.numel() for p in network.parameters()) / 1e6:.2f} million parameters, {weights}",
-        f"layers      {', '.join(f'{layer} {units[layer]}' for layer in probed_layers(config.activations.layers))} units",
+        f"network     {model.source}, {size:.2f} million parameters; {weights}",
+        f"layers      {layers} (units)",
         f"branches    {len(branches)}" + ("" if branches else " (no residual block is listed: question 3 is left out)"),
         f"head        {name}, {head.weight.shape[1]} units to {head.weight.shape[0]} classes",
         f"checkpoints {', '.join(map(str, epochs(config)))} (epochs; 0: untrained)",

@@ -161,6 +161,12 @@ def _check_across_keys(config: Config) -> None:
     data, training, activations = config.data, config.training, config.activations
     if source_of(data.source).needs_path and not data.path:
         raise StrataError(f"config key data.path must name a directory when data.source is {data.source}")
+    told = config.costs.images and config.costs.classes  # of images on another machine: a plan is all that is asked
+    if data.path and not told and not Path(data.path).is_dir():
+        raise StrataError(
+            f"config key data.path: {data.path} is not a directory (to plan where the images are not, tell "
+            "costs.images and costs.classes)"
+        )
     for key in ("labels", "superclasses"):
         name = getattr(data, key)
         if name is not None and not Path(name).is_file():

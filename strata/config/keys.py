@@ -442,7 +442,7 @@ class Config(Section):
     questions: Questions = _section(Questions)
     controls: Controls = _section(Controls)
     figures: Figures = _section(Figures)
-    costs: Costs = _section(Costs, "for `snakemake estimate` alone, where the images are not on this machine")
+    costs: Costs = _section(Costs, "of images that are not on this machine, for estimates and plans")
 
     @property
     def studied_shards(self) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,16 +62,13 @@ def write_shard(
     pixels, kept, skipped = [], [], []
     source = source_of(given.source)
     made = bool(source.factors)
-    scaled = size if made else resize or size  # what is made here is made for its size
-    decoder = source.decoded(images, given, side=scaled)
+    decoder = decoded(images, given=given, size=size, resize=resize, on_bad_image=on_bad_image)
     for row, image in progress(enumerate(decoder), "decoding images", total=len(images)):
         if isinstance(image, StrataError):
-            if on_bad_image == "fail":
-                raise StrataError(f"{image}; mend it, remove it, or set data.on_bad_image: skip") from image
             print(f"skipped: {image}", file=sys.stderr)
             skipped.append({**images.iloc[row].to_dict(), "why": str(image)})
         else:
-            pixels.append(_middle(image, size, scaled))
+            pixels.append(image)
             kept.append(row)
     if not kept:
         raise StrataError(f"{output}: none of its {len(images)} images could be decoded")
@@ -96,8 +93,10 @@ def write_shard(
     return pd.DataFrame(skipped, columns=[*images.columns, "why"])
 
 
-def decoded(images: pd.DataFrame, *, given: Given, size: int, resize: int | None = None) -> np.ndarray:
-    """Return some images as shards hold them: uint8, images × 3 × size × size.
+def decoded(
+    images: pd.DataFrame, *, given: Given, size: int, resize: int | None = None, on_bad_image: str = "fail"
+) -> Iterator[np.ndarray | StrataError]:
+    """Decode images as shards hold them: uint8, 3 × size × size; or the error that names one that cannot be.
 
     Parameters
     ----------
@@ -105,22 +104,23 @@ def decoded(images: pd.DataFrame, *, given: Given, size: int, resize: int | None
         Rows of `strata.images.index.index`.
     given
         What the configuration tells the source.
-    size, resize
+    size, resize, on_bad_image
         See `write_shard`.
 
     Raises
     ------
     StrataError
-        Names the first image that cannot be decoded.
+        Names the first image that cannot be decoded, unless it is to be skipped.
     """
-    pixels = []
     source = source_of(given.source)
-    scaled = size if source.factors else resize or size
+    scaled = size if source.factors else resize or size  # what is made here is made for its size
     for image in source.decoded(images, given, side=scaled):
-        if isinstance(image, StrataError):
-            raise image
-        pixels.append(_middle(image, size, scaled))
-    return np.stack(pixels)
+        if not isinstance(image, StrataError):
+            yield _middle(image, size, scaled)
+        elif on_bad_image == "skip":
+            yield image
+        else:
+            raise StrataError(f"{image}; mend it, remove it, or set data.on_bad_image: skip") from image
 
 
 def _made_from(given: Given) -> str:

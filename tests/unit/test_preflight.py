@@ -1,26 +1,134 @@
-import pytest
+"""What is checked before the first job, on digits and on folders of images."""
 
-from strata import preflight
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torchvision.io import write_png
+
+from strata import preflight, start
 from strata.config.check import checked
 from strata.errors import StrataError
 
 
+@pytest.fixture
+def given(model_config):
+    """A study of the digits with a tiny network, whose keys are changed by their full paths."""
+
+    def config(**changes):
+        own = {
+            "model": model_config.model_dump(),
+            "activations": {"layers": ["stem", "block-02"]},
+            "data": {"size": 16},
+        }
+        for path, value in changes.items():
+            section, _, key = path.partition("__")
+            own.setdefault(section, {})[key] = value
+        return checked(own)
+
+    return config
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder of two classes of 12 small images each."""
+    rng = torch.Generator().manual_seed(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for i in range(12):
+            image = torch.randint(256, (3, 20, 24), generator=rng, dtype=torch.uint8)
+            write_png(image, str(tmp_path / "photos" / name / f"{i:02d}.png"))
+    return tmp_path / "photos"
+
+
+def test_the_page_tells_images_network_layers_head_and_costs(given):
+    page = preflight.page(given())
+    for part in (
+        "1,797 of 10 classes",
+        "'0' 178",
+        "strata:resnet",
+        "layers      stem 4, block-02 8, penultimate 8 (units)",
+        "head        head, 8 units to 10 classes",
+        "peak memory of a job",
+    ):
+        assert part in page
+
+
 @pytest.mark.parametrize(
-    ("given", "layer", "said"),
+    ("changes", "said"),
     [
-        ({"per_class": 12}, "block-02", None),
-        ({"per_class": 13}, "block-02", "class '0' gives 12 training images"),
-        ({"per_class": 6, "images_per_class": 5}, "block-02", "class '0' gives 5 training images"),
-        ({"per_class": 6, "images_per_class": 5, "crops": 2}, "block-02", None),
-        ({"per_class": 2, "jobs": 4}, "block-02", r"features\.jobs must be at most the number of classes \(3\)"),
-        ({"per_class": 2}, "block-03", "the model has no layer 'block-03'"),
+        ({"features__per_class": 150}, "class '0' gives 142 training images"),
+        ({"features__per_class": 6, "features__images_per_class": 5}, "class '0' gives 5 training images"),
+        ({"features__jobs": 11}, r"features\.jobs must be at most the number of classes \(10\)"),
+        ({"activations__layers": ["stem", "block-03"]}, "the model has no layer 'block-03'"),
+        ({"model__head": "tail"}, "the model has no linear layer 'tail'"),
+        ({"model__source": "torchvision:resnet17"}, "no model 'resnet17'; nearest: resnet1"),
+        ({"model__source": "python:nowhere:net"}, "No module named 'nowhere'"),
+        ({"data__shards": 1000, "activations__shards": 1}, "1 of 1000 shards hold no image of 8 classes"),
+        ({"data__shards": 80, "activations__shards": 1, "probes__folds": 20}, "20 folds of 23 images are too small"),
+        (
+            {"probes__memory_mb": 64, "model__arguments": {"width": 64}},
+            r"memory_mb: 64 is too little for a ridge probe",
+        ),
     ],
 )
-def test_what_a_study_needs_is_checked_before_a_network_is_there(digit_shards, model_config, given, layer, said):
-    own = {"model": model_config.model_dump(), "features": given, "activations": {"layers": ["stem", layer]}}
-    config = checked(own)
-    if said:
-        with pytest.raises(StrataError, match=said):
-            preflight.check(config, digit_shards)
-    else:
-        preflight.check(config, digit_shards)
+def test_what_would_stop_the_run_is_told(given, changes, said):
+    with pytest.raises(StrataError, match=said):
+        preflight.page(given(**changes))
+
+
+def test_a_folder_of_one_class_is_refused(given, photos):
+    shutil.rmtree(photos / "dog")
+    with pytest.raises(StrataError, match="are of one class, 'cat'"):
+        preflight.page(given(data__source="folder", data__path=str(photos)))
+
+
+def test_superclasses_of_other_classes_are_refused(given, photos):
+    table = photos.parent / "super.csv"
+    table.write_text("class,superclass\ncat,pet\n")
+    with pytest.raises(StrataError, match="lacks 'dog'"):
+        preflight.page(given(data__source="folder", data__path=str(photos), data__superclasses=str(table)))
+
+
+def test_files_that_do_not_fit_the_network_are_refused(given, photos):
+    path = photos.parent / "net-3.pt"
+    torch.save({"head.weight": torch.zeros(2, 5)}, path)
+    with pytest.raises(StrataError, match=r"net-3\.pt does not fit the model"):
+        preflight.page(given(model__checkpoints=[str(path)]))
+
+
+def test_weights_that_cannot_be_had_are_told(given, monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
+    with pytest.raises(StrataError, match=r"model\.weights: IMAGENET1K_V1 of torchvision:resnet18 cannot be"):
+        preflight.page(given(model__source="torchvision:resnet18", model__weights="IMAGENET1K_V1", model__arguments={}))
+
+
+def test_a_full_disk_is_told(given, monkeypatch):
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
+    with pytest.raises(StrataError, match=r"results/digits takes 0\.\d GiB by the estimate .* and 0\.0 GiB is free"):
+        preflight.page(given())
+
+
+def test_what_was_well_is_not_checked_again_until_something_that_counts_changes(given, photos, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    monkeypatch.setattr(start.subprocess, "run", lambda *a, **k: asked.append(k) or SimpleNamespace(returncode=0))
+    about = {"data__source": "folder", "data__path": str(photos)}
+    start.check(given(**about), code="a")
+    start.check(given(**about, figures__dpi=90), code="a")
+    assert len(asked) == 1
+    start.check(given(**about), code="b")
+    start.check(given(**about, probes__folds=4), code="b")
+    (photos / "bird").mkdir()
+    start.check(given(**about), code="b")
+    assert len(asked) == 4
+
+
+def test_what_would_stop_a_run_is_checked_again(given, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(start.subprocess, "run", lambda *a, **k: SimpleNamespace(returncode=1))
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            start.check(given(), code="a")

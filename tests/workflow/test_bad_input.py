@@ -70,10 +70,15 @@ def test_a_plan_refuses_a_bad_key_too(fresh):
     assert_refused(fresh, done, "probes.folds", "from 3 to 20")
 
 
-def test_a_folder_that_does_not_exist_is_named(fresh):
-    done = fresh.make(f"{RUN}/images/index.csv", changes={**FOLDER, "data.path": "nowhere/photos"})
+def test_a_folder_that_does_not_exist_is_named_and_a_plan_of_told_images_goes_without(fresh):
+    nowhere = {**FOLDER, "data.path": "nowhere/photos"}
+    done = fresh.snakemake("--dry-run", changes=nowhere)
+    assert_refused(fresh, done, "data.path", "nowhere/photos", "not a directory", "costs.images")
+    told = {**nowhere, "costs": {"images": 100, "classes": 2}}
+    assert fresh.plan(changes=told)["decode"] == 1
+    done = fresh.make(f"{RUN}/images/index.csv", changes=told)
     assert_refused(fresh, done, "data.path", "nowhere/photos", "not a directory")
-    assert not fresh.path(f"{RUN}/images/index.csv").exists()
+    assert not fresh.path("results").exists()
 
 
 def test_a_folder_without_classes_is_named(fresh):
@@ -104,7 +109,7 @@ def test_superclasses_of_other_classes_are_named_before_the_images_are_decoded(f
     target = f"{RUN}/images/superclasses.csv"
     done = fresh.make(target, changes={"data.superclasses": "super.csv"})
     assert_refused(fresh, done, "data.superclasses", "super.csv", said)
-    assert [*fresh.files("images/*")] == ["images/index.csv"]
+    assert [*fresh.files("images/*")] == []
 
 
 @pytest.mark.filterwarnings("ignore:The image decoding and encoding:DeprecationWarning")
@@ -114,10 +119,10 @@ def test_an_unreadable_image_fails_or_is_skipped_and_listed(photos):
 
     done = photos.make(target, changes=FOLDER)
     assert_refused(photos, done, "photos/dog/07.png", "data.on_bad_image: skip")
-    assert [*photos.files("images/*")] == ["images/index.csv"]
+    assert {*photos.files("images/*")} <= {"images/index.csv"}
 
     skip = {**FOLDER, "data.on_bad_image": "skip"}
-    assert photos.plan(target, changes=skip) == {"decode": 1}
+    assert "decode" in photos.plan(target, changes=skip)
     done = photos.make(target, changes=skip)
     assert done.code == 0, done.output
     assert photos.path(target).exists()

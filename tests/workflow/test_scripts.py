@@ -46,7 +46,7 @@ ELSEWHERE = {
     "interventions",
     "ground_truth",
 }  # whole runs of theirs
-PRINT = {"estimate", "layers", "report"}
+PRINT = {"estimate", "layers", "preflight", "report"}
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,15 @@ def test_a_script_writes_the_same_bytes_again(finished, mocked, tmp_path, rule):
             assert (tmp_path / name).read_bytes() == finished.path(name).read_bytes(), name
 
 
-@pytest.mark.parametrize("rule", ["estimate", "layers"])
+@pytest.mark.parametrize("rule", ["estimate", "layers", "preflight"])
 def test_a_script_that_prints_tells_what_it_should(mocked, tmp_path, capsys, rule):
     mocked.run(rule, tmp_path)
-    assert {"estimate": "peak memory of a job", "layers": "for activations.layers: [stem,"}[
-        rule
-    ] in capsys.readouterr().out
+    said = {
+        "estimate": "peak memory of a job",
+        "layers": "for activations.layers: [stem,",
+        "preflight": "1,797 of 10 classes",
+    }
+    assert said[rule] in capsys.readouterr().out
 
 
 def test_every_script_is_run_by_a_test():
