@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from strata import store
+from strata import dependencies, store
 from strata.config.keys import Config
 from strata.networks.epochs import files
 
@@ -14,21 +14,20 @@ PASSED = Path(".snakemake/strata/preflight.json")
 """Digests of what has been checked, and was well."""
 
 
-def check(config: Config, *, code: str) -> None:
+def check(config: Config) -> None:
     """Check what would stop a run, in a process of its own (`strata.preflight`), unless that has been done.
 
     Parameters
     ----------
     config
         The whole configuration.
-    code
-        Digest of the code that checks.
 
     Raises
     ------
     SystemExit
         If something would; the process has told what.
     """
+    code = dependencies.digest(Path(__file__).with_name("preflight.py"))
     asked = store.digest([code, config.model_dump_json(exclude={"figures"}), *map(_state, _files(config))])
     passed = json.loads(PASSED.read_text()) if PASSED.exists() else []
     if asked in passed:

@@ -116,13 +116,16 @@ def test_what_was_well_is_not_checked_again_until_something_that_counts_changes(
     asked = []
     monkeypatch.setattr(start.subprocess, "run", lambda *a, **k: asked.append(k) or SimpleNamespace(returncode=0))
     about = {"data__source": "folder", "data__path": str(photos)}
-    start.check(given(**about), code="a")
-    start.check(given(**about, figures__dpi=90), code="a")
+    start.check(given(**about))
+    start.check(given(**about, figures__dpi=90))
     assert len(asked) == 1
-    start.check(given(**about), code="b")
-    start.check(given(**about, probes__folds=4), code="b")
+    start.check(given(**about, probes__folds=4))
+    assert len(asked) == 2
     (photos / "bird").mkdir()
-    start.check(given(**about), code="b")
+    start.check(given(**about))
+    assert len(asked) == 3
+    monkeypatch.setattr(start.dependencies, "digest", lambda script: "other code")
+    start.check(given(**about))
     assert len(asked) == 4
 
 
@@ -131,4 +134,4 @@ def test_what_would_stop_a_run_is_checked_again(given, monkeypatch, tmp_path):
     monkeypatch.setattr(start.subprocess, "run", lambda *a, **k: SimpleNamespace(returncode=1))
     for _ in range(2):
         with pytest.raises(SystemExit):
-            start.check(given(), code="a")
+            start.check(given())

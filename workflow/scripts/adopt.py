@@ -1,12 +1,18 @@
 """Make checkpoints of a network that was trained elsewhere."""
 
+from importlib import import_module
+
 from strata import tables
+from strata.config.check import checked
 from strata.config.keys import Model
 from strata.job import job
 from strata.networks.adopt import adopt
 
 with job(snakemake.threads):
     p = snakemake.params
+    # Where another workflow runs Strata, nothing has been checked yet. Imported by name, and not told in params: what is
+    # checked makes no checkpoint, and so must not adopt again.
+    import_module("strata.start").check(checked(snakemake.config))
     table = adopt(
         Model(**p.model),
         p.files,

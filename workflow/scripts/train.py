@@ -1,9 +1,11 @@
 """Train one network; what a killed run needs to go on is kept beside its checkpoints until it ends."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 from strata import tables
+from strata.config.check import checked
 from strata.config.keys import Model, Training
 from strata.job import job, seed_of
 from strata.networks import slurm_job, train
@@ -14,6 +16,9 @@ with job(snakemake.threads):
     submitted = snakemake.config["training"]["launcher"] == "submitit"
     if not submitted:
         slurm_job.settle(training.threads)  # not snakemake.threads: fewer would change the sums
+    # Where another workflow runs Strata, nothing has been checked yet. Imported by name, and not told in params: what is
+    # checked makes no checkpoint, and so must not train again.
+    import_module("strata.start").check(checked(snakemake.config))
     state = history.with_name("training-state") / p.digest  # other code starts afresh
     arguments = {
         "shards": list(snakemake.input),
