@@ -10,6 +10,7 @@ from strata import dependencies, store
 from strata.config.keys import Config
 from strata.networks.epochs import files
 
+PREFLIGHT = Path(__file__).with_name("preflight.py")
 PASSED = Path(".snakemake/strata/preflight.json")
 """Digests of what has been checked, and was well."""
 
@@ -27,14 +28,14 @@ def check(config: Config) -> None:
     SystemExit
         If something would; the process has told what.
     """
-    code = dependencies.digest(Path(__file__).with_name("preflight.py"))
+    code = dependencies.digest(PREFLIGHT)
     asked = store.digest([code, config.model_dump_json(exclude={"figures"}), *map(_state, _files(config))])
     passed = json.loads(PASSED.read_text()) if PASSED.exists() else []
     if asked in passed:
         return
     print("checking images, network, memory and disk (snakemake preflight tells what is found)", file=sys.stderr)
     where = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
-    command = [sys.executable, "-m", "strata.preflight"]
+    command = [sys.executable, "-P", str(PREFLIGHT)]  # without its own folder on the path, whose names are others' too
     done = subprocess.run(command, input=config.model_dump_json(), text=True, env={**os.environ, "PYTHONPATH": where})
     if done.returncode:
         sys.exit(done.returncode)

@@ -10,7 +10,7 @@ from strata.networks.adopt import adopt
 
 with job(snakemake.threads):
     p = snakemake.params
-    # Where another workflow runs Strata, nothing has been checked yet. Imported by name, and not told in params: what is
+    # Where another workflow runs Strata, nothing is checked yet. Imported by name, and not told in params: what is
     # checked makes no checkpoint, and so must not adopt again.
     import_module("strata.start").check(checked(snakemake.config))
     table = adopt(

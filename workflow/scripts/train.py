@@ -16,7 +16,7 @@ with job(snakemake.threads):
     submitted = snakemake.config["training"]["launcher"] == "submitit"
     if not submitted:
         slurm_job.settle(training.threads)  # not snakemake.threads: fewer would change the sums
-    # Where another workflow runs Strata, nothing has been checked yet. Imported by name, and not told in params: what is
+    # Where another workflow runs Strata, nothing is checked yet. Imported by name, and not told in params: what is
     # checked makes no checkpoint, and so must not train again.
     import_module("strata.start").check(checked(snakemake.config))
     state = history.with_name("training-state") / p.digest  # other code starts afresh
