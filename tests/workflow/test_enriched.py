@@ -42,6 +42,6 @@ def test_a_share_of_its_own_probes_again_and_nothing_else(probed):
 
 def test_known_factors_are_probed_in_the_images_that_there_are(fresh):
     """They come from no class: nothing of a dictionary is asked for."""
-    shapes = {**ENRICHED, "data.source": "shapes", "data.shapes": {"images": 400}}
+    shapes = {**ENRICHED, "jobs": "many", "data.source": "shapes", "data.shapes": {"images": 400}}
     assert "dictionary" not in fresh.plan(probes("factors"), changes=shapes)
     assert "dictionary" in fresh.plan(probes("own"), changes=shapes)
