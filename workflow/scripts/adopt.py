@@ -5,7 +5,7 @@ from strata.config.keys import Model
 from strata.job import job
 from strata.networks.adopt import adopt
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     table = adopt(
         Model(**p.model),
