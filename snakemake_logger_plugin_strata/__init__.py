@@ -1,4 +1,4 @@
-"""A logger of Snakemake, which finds it by this name, that shows runs in Strata's words (`logger: strata` in a profile).
+"""A logger of Snakemake that shows runs in Strata's words (`logger: strata` in a profile); it is found by its name.
 
 It hands Snakemake's events over to `strata.console`; with `--verbose` it shows what Snakemake itself would.
 """
@@ -7,7 +7,8 @@ import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Any
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
@@ -37,7 +38,7 @@ class LogHandler(LogHandlerBase):
         self._reasons: dict[str, str] = {}
         self._why = ""
         self._remote = self._in_a_run = False
-        self._hear: Mapping[str, Callable[[logging.LogRecord], None]] = {
+        self._hear: dict[str | None, Callable[[Any], None]] = {
             LogEvent.WORKFLOW_STARTED: self._started,
             LogEvent.RESOURCES_INFO: self._provided,
             LogEvent.RUN_INFO: self._counted,
@@ -67,35 +68,34 @@ class LogHandler(LogHandlerBase):
         self._jobs = {}
         super().close()
 
-    def _started(self, record: logging.LogRecord) -> None:
+    def _started(self, record: Any) -> None:
         self._in_a_run = True
 
-    def _provided(self, record: logging.LogRecord) -> None:
+    def _provided(self, record: Any) -> None:
         self._remote = self._remote or hasattr(record, "nodes")  # jobs go to a queue
 
-    def _counted(self, record: logging.LogRecord) -> None:
+    def _counted(self, record: Any) -> None:
         # The target `all` is no job that does anything.
         self._jobs = {rule: count for rule, count in record.stats.items() if rule not in ("all", "total")}
         if not self.common_settings.dryrun:
             self._console.planned(self._jobs, record.created)
 
-    def _begun(self, record: logging.LogRecord) -> None:
+    def _begun(self, record: Any) -> None:
         self._reasons.setdefault(record.rule_name, record.reason)
         self._console.has_page([*record.input, *record.output])
         if record.rule_name in self._jobs and not self.common_settings.dryrun:
             job = Begun(record.rule_name, record.rule_msg or record.rule_name, record.created)
             self._console.begins(record.jobid, job, queued=self._remote and not record.local)
 
-    def _failed(self, record: logging.LogRecord) -> None:
+    def _failed(self, record: Any) -> None:
         self._console.fails(record.jobid, record.created, logs=record.log, why=record.rule_msg or self._why)
 
-    def _other(self, record: logging.LogRecord) -> None:
+    def _other(self, record: Any) -> None:
         """Show what is of no event that Strata has words for, where a user needs it."""
         said = record.getMessage()
-        if getattr(record, "exception", "") == "RuleException" and "CalledProcessError" in said:
-            self._why = re.sub(
-                r"(?s).*(?=(died with|returned non-zero))", "", said
-            ).strip()  # what follows tells the job
+        ended = re.search(r"(died with|returned non-zero) .*", said)
+        if getattr(record, "exception", "") == "RuleException" and ended:
+            self._why = ended[0]  # of the job that is told of next
         elif said.startswith(DROPPED):
             return
         elif "is not valid JSON or YAML" in said:

@@ -25,6 +25,6 @@ with job(snakemake.threads, snakemake.log[0]), tempfile.TemporaryDirectory() as 
     command += ["--report", str(unfinished), "--", *snakemake.input]
     if subprocess.run(command).returncode:
         raise StrataError(
-            f"{snakemake.output[0]}: Snakemake could not write its report; its own words are in {snakemake.log[0]}"
+            f"{snakemake.output[0]}: Snakemake could not write its report; {snakemake.log[0]} has its words"
         )
     store.write_bytes(snakemake.output[0], unfinished.read_bytes())
