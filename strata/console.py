@@ -206,7 +206,7 @@ def last_error(logs: Iterable[str], since: float) -> str:
     told = [line for line in lines if line.startswith(SAID)]
     if told:
         return told[-1]
-    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception|Interrupt)\b", line)]
+    raised = [line for line in lines if re.match(r"[\w.]*(Error|Exception): \S", line)]
     return f"{SAID}{raised[-1]}" if raised else ""
 
 

@@ -11,6 +11,7 @@ T = TypeVar("T")
 terminal: TextIO | None = None
 """Where bars go; None for standard error, where that is one."""
 _MINUTE = 60.0
+_DELAY = 1.0  # what takes but a moment shows no bar
 
 
 def progress(items: Iterable[T], what: str, *, total: int | None = None, initial: int = 0) -> Iterable[T]:
@@ -30,8 +31,9 @@ def progress(items: Iterable[T], what: str, *, total: int | None = None, initial
     screen = terminal or sys.stderr
     if not screen.isatty():
         return _told(items, what, total=total, initial=initial)
-    # What takes but a moment shows none.
-    return tqdm(items, desc=what, total=total, initial=initial, file=screen, delay=1, leave=False, dynamic_ncols=True)
+    return tqdm(
+        items, desc=what, total=total, initial=initial, file=screen, delay=_DELAY, leave=False, dynamic_ncols=True
+    )
 
 
 def _told(items: Iterable[T], what: str, *, total: int | None, initial: int) -> Iterator[T]:
