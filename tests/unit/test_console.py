@@ -1,10 +1,15 @@
 """What a run says: with clocks of its own, so that every line is known."""
 
+import io
+import logging
 import os
+import sys
 from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 
+from snakemake_logger_plugin_strata import LogHandler
 from strata.console import Begun, Console, broken_yaml, last_error, lasting, plan
 
 NOON = datetime(2026, 1, 1, 12).timestamp()
@@ -124,3 +129,12 @@ def test_the_line_of_broken_yaml_is_named(tmp_path):
         f"Error: {bad}, line 4, is no YAML"
     )
     assert broken_yaml([str(good)]) == ""
+
+
+def test_on_a_terminal_a_line_takes_the_place_of_a_bar(monkeypatch):
+    screen = io.StringIO()
+    monkeypatch.setattr(screen, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", screen)
+    handler = LogHandler(SimpleNamespace(stdout=False, dryrun=False, verbose=False), None)
+    handler.emit(logging.makeLogRecord({"msg": "Careful", "levelno": logging.WARNING}))
+    assert screen.getvalue() == "\r\033[KCareful\n"
