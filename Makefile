@@ -19,7 +19,7 @@ PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check --con
 	touch $@
 
 demo: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason
+	$(BIN)/snakemake --cores $(CORES)
 	@echo
 	@cat results/digits/findings.md
 	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
@@ -49,8 +49,8 @@ lint: .venv/installed-test
 
 # The pictures of the README, from the committed configurations.
 gallery: .venv/installed
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason --configfile config/shapes.yaml
+	$(BIN)/snakemake --cores $(CORES)
+	$(BIN)/snakemake --cores $(CORES) --configfile config/shapes.yaml
 	cp $(addprefix results/digits/figures/,q1_spectrum.png q1_meta_features.png q2_emergence.png q4_importance.png q4_support.png nulls.png confounds.png) docs/
 	cp results/shapes/figures/ground_truth.png docs/
 
@@ -58,7 +58,7 @@ gallery: .venv/installed
 example-pretrained: .venv/installed
 	$(PIP) '.[example]'
 	$(BIN)/python examples/pretrained/prepare.py data/pretrained
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason --configfile examples/pretrained/config.yaml
+	$(BIN)/snakemake --cores $(CORES) --configfile examples/pretrained/config.yaml
 	@cat results/pretrained/findings.md
 
 # The peers that Strata is measured beside are no dependencies of it.

@@ -135,7 +135,7 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
 
 
 def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -> str:
-    """Return the estimate as a page for a terminal: one table, hours for every device whose rates are known.
+    """Return the estimate as a page for a terminal: one table, the time on every device whose rates are known.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -
     first = next(iter(tables.values()))
     shown = pd.DataFrame({"rule": first["rule"], "jobs": first["jobs"], "disk": first["disk"].map(_bytes)})
     for device, table in tables.items():
-        shown[f"hours, {device}"] = table["hours"].map(_hours)
+        shown[f"time, {device}"] = table["hours"].map(_time)
     shown["peak memory of a job"] = first["memory"].map(_bytes)
     about = (
         f"{config.run}: {shape.images:,} images of {shape.classes:,} classes, {config.model.source} with "
@@ -375,5 +375,5 @@ def _bytes(value: float) -> str:
     return f"{value / 1024:.0f} KiB" if value else "–"
 
 
-def _hours(value: float) -> str:
-    return f"{value:,.1f}" if value >= 1 else f"{value * 60:.1f} min"
+def _time(hours: float) -> str:
+    return f"{hours:,.1f} h" if hours >= 1 else f"{hours * 60:.1f} min"

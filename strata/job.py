@@ -2,33 +2,64 @@
 
 import os
 import sys
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from itertools import islice
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from strata.errors import one_line
+from strata import progress
+from strata.errors import StrataError
 
 K = TypeVar("K")
 
 
 @contextmanager
-def job(threads: int) -> Iterator[None]:
-    """Give a job its threads, and end it with one line where a user has something to mend.
+def job(threads: int, log: str) -> Iterator[None]:
+    """Give a job its threads and its log; where a user has something to mend, that ends with one line.
 
     Parameters
     ----------
     threads
         Of the processor, for every library that computes: another number sums in another order.
+    log
+        File for all that is said meanwhile, so that jobs that run at once do not mix. What ends the job stands last.
     """
     for library in ("OMP", "MKL", "OPENBLAS"):  # of those that are imported later
         os.environ[f"{library}_NUM_THREADS"] = str(threads)
-    with one_line(), threadpool_limits(threads):
+    with _said_in(log), threadpool_limits(threads):
         if torch := sys.modules.get("torch"):  # where the job computes with it
             torch.set_num_threads(threads)
         yield
+
+
+@contextmanager
+def _said_in(log: str) -> Iterator[None]:
+    """Write what this process and those that it starts say to a file, and what ends it; bars stay on a terminal."""
+    kept = {fd: os.dup(fd) for fd in (1, 2)}
+    with open(log, "w", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+        progress.terminal = os.fdopen(kept[2], "w", closefd=False)
+        for fd in kept:
+            os.dup2(file.fileno(), fd)
+        try:
+            yield
+        except StrataError as error:
+            sys.exit(_last(f"Error: {error}"))
+        except BaseException:
+            sys.exit(_last(traceback.format_exc()))
+        finally:
+            progress.terminal = None
+            for fd, before in kept.items():
+                os.dup2(before, fd)
+                os.close(before)
+
+
+def _last(text: str) -> int:
+    """Say why a job ends, on standard error; return its exit status."""
+    print(text, file=sys.stderr)
+    return 1
 
 
 def split(files: Sequence[str], among: Iterable[K]) -> dict[K, list[str]]:

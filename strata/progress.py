@@ -1,16 +1,21 @@
-"""Progress bars on standard error: alive on a terminal, a line now and then in a log."""
+"""Progress of a job: a bar on the terminal that it was started from, else a line a minute in its log."""
 
 import sys
-from collections.abc import Iterable
-from typing import TypeVar
+import time
+from collections.abc import Iterable, Iterator
+from typing import TextIO, TypeVar
 
 from tqdm import tqdm
 
 T = TypeVar("T")
+terminal: TextIO | None = None
+"""Where bars go; None for standard error, where that is one."""
+_MINUTE = 60.0
+_DELAY = 1.0  # what takes but a moment shows no bar
 
 
 def progress(items: Iterable[T], what: str, *, total: int | None = None, initial: int = 0) -> Iterable[T]:
-    """Return the items while a bar shows how many of them are done, `initial` of them before.
+    """Return the items while a user is told how many of them are done, `initial` of them before.
 
     Parameters
     ----------
@@ -23,5 +28,19 @@ def progress(items: Iterable[T], what: str, *, total: int | None = None, initial
     initial
         How many are done before the first.
     """
-    interval = 0.1 if sys.stderr.isatty() else 10.0
-    return tqdm(items, desc=what, total=total, initial=initial, mininterval=interval, leave=False, dynamic_ncols=True)
+    screen = terminal or sys.stderr
+    if not screen.isatty():
+        return _told(items, what, total=total, initial=initial)
+    return tqdm(
+        items, desc=what, total=total, initial=initial, file=screen, delay=_DELAY, leave=False, dynamic_ncols=True
+    )
+
+
+def _told(items: Iterable[T], what: str, *, total: int | None, initial: int) -> Iterator[T]:
+    of = total if total is not None else getattr(items, "__len__", lambda: "?")()
+    said = time.monotonic()
+    for done, item in enumerate(items, initial):
+        if time.monotonic() - said >= _MINUTE:
+            print(f"{what}: {done} of {of}", file=sys.stderr, flush=True)
+            said = time.monotonic()
+        yield item

@@ -76,7 +76,7 @@ def cache(
     inner = extractor(network, layers, pool=caching.pool, tokens=caching.tokens, head=model.head)
     result: dict[str, np.ndarray] = {}
     starts = range(0, len(images), caching.batch_size)
-    for start in progress(starts, "caching activations"):
+    for start in progress(starts, "passing images through the network"):
         batch = torch.from_numpy(images[start : start + caching.batch_size]).to(device)
         outputs = inner(normalised(batch, model))
         for layer in layers:

@@ -82,9 +82,9 @@ def test_a_killed_snakemake_is_gone_on_with(finished, again, probes, cluster):
     running = again.start(*QUICK, "--", *probes)
     cluster.job("rule_probe")
     with drained():  # of three jobs on two CPUs the third stays in the queue
-        wait_for(lambda: "Finished jobid" in again.said, "the end of a job")
+        wait_for(lambda: "  done  " in again.said, "the end of a job")
         again.kill_when(lambda: True, running)
-        ended = len(re.findall(r"Finished jobid: \d+ \(Rule: probe\)", again.said))
+        ended = len(re.findall(r"  done +Probing: ", again.said))
         cluster.cancel()
     locked = again.snakemake(*QUICK, "--", *probes)
     assert locked.code != 0
@@ -116,8 +116,7 @@ def test_a_shard_damaged_between_two_rules_is_named(again, probes, cluster):
     hit = [name for name in probes if "/epoch-001/" in name]
     done = again.snakemake(*QUICK, "--retries", "0", "--", *hit)
     assert done.code != 0
-    logs = [log.read_text() for log in again.path(".snakemake/slurm_logs").glob("rule_probe/**/*.log")]
-    told = [line for text in [done.output, *logs] for line in text.splitlines() if line.startswith("Error: ")]
-    assert any("activations/epoch-001/block-01/shard-001.h5" in line for line in told), done.output
+    assert "activations/epoch-001/block-01/shard-001.h5" in done.output.splitlines()[-1], done.output
+    assert done.errors == done.output.splitlines()[-1:]
     assert not any(again.path(name).exists() for name in hit)
     assert again.temporary() == []

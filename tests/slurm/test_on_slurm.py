@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from cluster import QUICK, Cluster
-from workplace import REPOSITORY, RUN, Workplace, differing, planned
+from workplace import REPOSITORY, RUN, Workplace, differing
 
 pytestmark = pytest.mark.slurm
 
@@ -31,14 +31,15 @@ def locally(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Run all on Slurm; every script tells at its end which devices it saw. Returns place, cluster, output."""
+    """Run all on Slurm; every script tells at its end which devices it saw. Returns place, cluster, plan."""
     place = Workplace.new(tmp_path_factory.mktemp("whole") / "place")
     for script in place.path("workflow/scripts").glob("*.py"):
         place.append(f"workflow/scripts/{script.name}", TELL)
     cluster = Cluster(tmp_path_factory.getbasetemp())
+    plan = place.plan(changes={**SMALL, "jobs": "many"})
     done = place.snakemake(*QUICK, "--slurm-keep-successful-logs", changes={**SMALL, "jobs": "many"})
     assert done.code == 0, done.output
-    return place, cluster, done.output
+    return place, cluster, plan
 
 
 def rule_of(job):
@@ -81,12 +82,11 @@ def test_comments_tell_rule_and_wildcards(whole):
 
 
 def test_wide_rules_are_arrays(whole):
-    _, cluster, output = whole
+    _, cluster, plan = whole
     arrays = {rule_of(job) for job in cluster.ended() if "_" in job.number}
     assert {"cache", "codes", "probe"} <= arrays
     submissions = {job.number.split("_")[0] for job in cluster.ended()}
     assert len(submissions) < len(cluster.ended())
-    plan = planned(output)
     # What takes a second runs where Snakemake does.
     here = sum(plan[rule] for rule in ("dictionary", "control_directions", "gather", "nulls"))
     assert sum(plan.values()) - here == len(cluster.ended())

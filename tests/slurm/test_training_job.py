@@ -46,9 +46,9 @@ def start(place, changes=SHORT):
 
 
 def number(place):
-    """Return the number of the job that Snakemake has told."""
+    """Return the number of the job that its rule has told in its log."""
     pattern = r"(?:submitted )?Slurm job (\d+) \(train-tiny-seed-0"
-    return wait_for(lambda: next(iter(re.findall(pattern, place.said)), ""), "a training job")
+    return wait_for(lambda: next(iter(re.findall(pattern, place.logs)), ""), "a training job")
 
 
 def epochs(place):
@@ -82,7 +82,7 @@ def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(fin
     assert running.wait(LIMIT) == 0, place.said
     assert locally.wait(LIMIT) == 0, other.said
     assert cluster.starts(number(place)) >= 2
-    assert "more steps" in place.said  # it went on within an epoch, or after one
+    assert "more steps" in place.logs  # it went on within an epoch, or after one
     same(place, other)
 
 
@@ -108,8 +108,8 @@ def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, refere
     assert place.snakemake(*QUICK, "--unlock", changes=SHORT | JOB).code == 0
     again = start(place)
     assert again.wait(LIMIT) == 0, place.said
-    assert f"Slurm job {job} " in place.said
-    assert "is at it already" in place.said
+    assert f"Slurm job {job} " in place.logs
+    assert "is at it already" in place.logs
     assert {own.number for own in cluster.ended()} == {job}
     assert cluster.starts(job) == 1
     same(place, reference)

@@ -9,12 +9,15 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
+PACKAGES = ("strata", "snakemake_logger_plugin_strata")
+
 
 @pytest.fixture(scope="module")
 def wheel(root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"  # a copy: what an earlier build left here would come in too
-    shutil.copytree(root / "strata", source / "strata", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in PACKAGES:
+        shutil.copytree(root / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(root / name, source)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
@@ -25,7 +28,7 @@ def wheel(root, tmp_path_factory):
 
 def test_it_holds_every_module_and_what_they_read(root, wheel):
     packed = set(zipfile.ZipFile(wheel).namelist())
-    own = {str(path.relative_to(root)) for path in (root / "strata").rglob("*.py")}
+    own = {str(path.relative_to(root)) for package in PACKAGES for path in (root / package).rglob("*.py")}
     assert {*own, "strata/py.typed", "strata/rates.json"} <= packed
     assert not any(name.startswith("tests") for name in packed)
 

@@ -69,5 +69,5 @@ def test_checkpoints_of_the_other_workflow_are_found_where_it_has_them(theirs):
     theirs.path("net-001.pt").touch()
     theirs.path("mine.yaml").write_text(yaml.safe_dump({"strata": tiny({"model.checkpoints": ["net-{epoch}.pt"]})}))
     target = f"vision/{SEED}/checkpoints/epoch-001.pt"
-    done = theirs.snakemake("--dry-run", "--", target, configfile="mine.yaml")
+    done = theirs.snakemake("--dry-run", "--logger", "strata", "--", target, configfile="mine.yaml")
     assert planned(done.output) == {"strata_index": 1, "strata_decode": 1, "strata_adopt": 1}

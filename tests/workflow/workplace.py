@@ -18,7 +18,7 @@ import yaml
 from filelock import FileLock
 
 REPOSITORY = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config", "workflow", "profiles", "strata", "slurm")
+PARTS = ("Snakefile", "config", "workflow", "profiles", "strata", "snakemake_logger_plugin_strata", "slurm")
 RUN = "results/tiny"
 SEED = f"{RUN}/seed-0"
 CHECKPOINTS = ("epoch-000", "epoch-001", "epoch-002")
@@ -138,6 +138,11 @@ class Workplace:
         """What the last Snakemake has said so far."""
         return self.path("said.txt").read_text()
 
+    @property
+    def logs(self) -> str:
+        """What the jobs of the run have said so far."""
+        return "".join(path.read_text() for path in sorted(self.path(f"{RUN}/logs").rglob("*.log")))
+
     def make(self, *targets: str, changes: dict[str, Any] | None = None, force: bool = False) -> Done:
         """Run Snakemake on two cores."""
         forced = ["--force"] if force else []
@@ -184,13 +189,13 @@ def made_once(folder: Path, *targets: str, changes: dict[str, Any] | None = None
 
 
 def planned(output: str) -> dict[str, int]:
-    """Read the first table of jobs that Snakemake printed; no table, no jobs."""
-    if "Job stats:" not in output:
-        assert "Nothing to be done" in output, output
+    """Read the table of a plan; no table, no jobs."""
+    if "Nothing to be done" in output:
         return {}
-    table = output.split("Job stats:", 1)[1].split("\n\n", 1)[0]
-    rows = re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)
-    return {rule: int(count) for rule, count in rows if rule not in ("all", "total")}
+    title = re.search(r"^rule +jobs ", output, re.MULTILINE)
+    assert title, output
+    rows = re.findall(r"^(\w+) +(\d+)(?: .*)?$", output[title.start() :], re.MULTILINE)
+    return {rule: int(count) for rule, count in rows if rule != "total"}
 
 
 def differing(one: Workplace, other: Workplace, patterns: Sequence[str]) -> list[str]:

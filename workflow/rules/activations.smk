@@ -24,6 +24,8 @@ rule cache:
                 CACHED,
             )
         ),
+    log:
+        log_of("cache", "seed", each=["checkpoint", "shard"]),
     priority: -1  # what uses those that there are comes first, so that they can go
     params:
         layers=names.cached_layers(LAYERS),

@@ -14,6 +14,8 @@ rule adopt:
             allow_missing=True,
         ),
         history=f"{SEED}/training.csv",
+    log:
+        log_of("adopt", "seed"),
     params:
         model=config["model"],
         files=FILES,

@@ -10,6 +10,8 @@ rule findings:
     output:
         f"{RUN}/findings.json",
         f"{RUN}/findings.md",
+    log:
+        log_of("findings"),
     params:
         run=CONFIG.run,
         left_out=LEFT_OUT,

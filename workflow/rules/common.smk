@@ -136,6 +136,12 @@ def counted(wanted, files):
     ]
 
 
+def log_of(rule, *named, each=()):
+    """Where a job writes what it says, by its wildcards; a job of a run of few jobs is of all there is of `each`."""
+    own = [*named, *(each if CONFIG.jobs == "many" else [])]
+    return "/".join([f"{RUN}/logs", rule, *(f"{{{name}}}" for name in own)]) + ".log"
+
+
 def for_each(**told):
     """In the message of a rule, what a job is of: its wildcards, or all there is of each."""
     if CONFIG.jobs == "many":

@@ -26,6 +26,8 @@ rule compare:
             name=["scorecard", "spectra", "matched"],
             kind=["svg", "png"],
         ),
+    log:
+        f"{COMPARED}/compare.log",
     localrule: True
     params:
         runs=compared_runs,

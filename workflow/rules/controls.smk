@@ -8,6 +8,8 @@ rule control_directions:
         lambda w: [f"{SEED}/features/{own.checkpoint}.h5" for own in made_by(w, OF_CHECKPOINTS)],
     output:
         of_a_job(f"{SEED}/features/{{control}}-{{checkpoint}}.h5", OF_CHECKPOINTS),
+    log:
+        log_of("control_directions", "seed", "control", each=["checkpoint"]),
     wildcard_constraints:
         control="|".join(DIRECTIONS),
     localrule: True
@@ -25,6 +27,8 @@ rule control_codes:
         lambda w: [f"{SEED}/codes/{LAST}/{own.shard}.h5" for own in made_by(w, OF_SHARDS)],
     output:
         of_a_job(f"{SEED}/codes/{{control}}/{{shard}}.h5", OF_SHARDS),
+    log:
+        log_of("control_codes", "seed", "control", each=["shard"]),
     wildcard_constraints:
         control="|".join(control.name for control in CONTROLS.values() if control.codes),
     params:

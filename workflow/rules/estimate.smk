@@ -2,6 +2,8 @@
 
 
 rule estimate:
+    log:
+        ".snakemake/strata/estimate.log",
     localrule: True
     message:
         "Estimating jobs, disk, time and memory"

@@ -14,6 +14,8 @@ rule discovery:
         images(),
     output:
         f"{RUN}/images/discovery/{{classes}}.h5",
+    log:
+        log_of("discovery", "classes"),
     params:
         **keys("features", "images_per_class", "crops", "jobs"),
         digest=source_digest("discovery.py"),
@@ -31,6 +33,8 @@ rule class_features:
         ],
     output:
         of_a_job(f"{SEED}/features/{{features}}/{{classes}}.h5", DISCOVERED),
+    log:
+        log_of("class_features", "seed", "classes", each=["features"]),
     wildcard_constraints:
         features=A_DICTIONARY,
     params:
@@ -57,6 +61,8 @@ rule dictionary:
         ],
     output:
         of_a_job(f"{SEED}/features/{{features}}.h5", DISCOVERED),
+    log:
+        log_of("dictionary", "seed", each=["features"]),
     wildcard_constraints:
         features=A_DICTIONARY,
     localrule: True
@@ -77,6 +83,8 @@ rule codes:
         ],
     output:
         of_a_job(f"{SEED}/codes/{{features}}/{{shard}}.h5", ENCODED),
+    log:
+        log_of("codes", "seed", each=["features", "shard"]),
     wildcard_constraints:
         features="|".join([A_DICTIONARY, *MADE]),
     params:
@@ -98,6 +106,8 @@ rule projections:
         ],
     output:
         of_a_job(f"{SEED}/codes/projections/{{shard}}.h5", OF_SHARDS),
+    log:
+        log_of("projections", "seed", each=["shard"]),
     params:
         digest=source_digest("projections.py"),
     message:

@@ -36,6 +36,8 @@ rule draw:
         **{drawn.name: figure(drawn) for drawn in DRAWN},
         png=expand(f"{RUN}/figures/{{name}}.png", name=[drawn.name for drawn in DRAWN]),
         tables=expand(f"{RUN}/tables/{{name}}.csv", name=[drawn.name for drawn in DRAWN]),
+    log:
+        log_of("draw"),
     params:
         settings={
             drawn.name: {argument: at(path) for argument, path in drawn.settings.items()}

@@ -7,6 +7,8 @@ rule factor_codes:
     output:
         factors=of_a_job(f"{SEED}/codes/factors/{{shard}}.h5", OF_SHARDS),
         calibration=of_a_job(f"{SEED}/codes/calibration/{{shard}}.h5", OF_SHARDS),
+    log:
+        log_of("factor_codes", "seed", each=["shard"]),
     params:
         digest=source_digest("factor_codes.py"),
     message:
@@ -21,6 +23,8 @@ rule interventions:
         checkpoints=in_every_checkpoint(lambda checkpoint: [f"{SEED}/checkpoints/{checkpoint}.pt"]),
     output:
         f"{SEED}/interventions.csv",
+    log:
+        log_of("interventions", "seed"),
     params:
         **keys("data", "size", "seed"),
         model=config["model"],
@@ -42,6 +46,8 @@ rule ground_truth:
         factor_errors=f"{SEED}/tables/factor_errors.csv",
         calibration_errors=f"{SEED}/tables/calibration_errors.csv",
         interventions=f"{SEED}/tables/interventions.csv",
+    log:
+        log_of("ground_truth", "seed"),
     params:
         epochs=EPOCHS,
         layers=LAYERS,

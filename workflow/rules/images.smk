@@ -6,6 +6,8 @@ DECODED = combined(shard=SHARDS)
 rule index:
     output:
         f"{RUN}/images/index.csv",
+    log:
+        log_of("index"),
     params:
         **keys("data", "test_fraction", "shards", "seed"),
         given=keys("data", "source", "path", "labels"),
@@ -23,6 +25,8 @@ rule superclasses:
         table=local(CONFIG.data.superclasses or []),  # no prefix for files of the user's
     output:
         f"{RUN}/images/superclasses.csv",
+    log:
+        log_of("superclasses"),
     params:
         digest=source_digest("superclasses.py"),
     message:
@@ -37,6 +41,8 @@ rule decode:
     output:
         shards=of_a_job(f"{RUN}/images/{{shard}}.h5", DECODED),
         skipped=of_a_job(f"{RUN}/images/{{shard}}-skipped.csv", DECODED),
+    log:
+        log_of("decode", each=["shard"]),
     params:
         **keys("data", "size", "resize", "on_bad_image"),
         shards=lambda w: [SHARDS.index(own.shard) for own in made_by(w, DECODED)],

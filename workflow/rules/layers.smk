@@ -2,6 +2,8 @@
 
 
 rule layers:
+    log:
+        ".snakemake/strata/layers.log",
     localrule: True
     message:
         "Tracing the network"

@@ -70,6 +70,8 @@ for measure in MEASURES.values():
             of_a_job(
                 [f"{SEED}/measured/{{population}}/{table}.csv" for table in measure.tables], wanted
             ),
+        log:
+            log_of(measure.name, "seed", each=["population"]),
         wildcard_constraints:
             population="|".join(own["population"] for own in wanted),
         params:
@@ -142,6 +144,8 @@ rule measurements:
             name: of_a_job(f"{SEED}/tables/{{population}}/{name}.csv", OF_POPULATIONS)
             for name in ["features", *TABLES]
         },
+    log:
+        log_of("measurements", "seed", each=["population"]),
     wildcard_constraints:
         population="|".join(POPULATIONS),
     params:
@@ -182,6 +186,8 @@ rule support:
         **joined(OF_POPULATIONS, SUPPORT_FILES),
     output:
         of_a_job(f"{SEED}/tables/{{population}}/support.csv", OF_POPULATIONS),
+    log:
+        log_of("support", "seed", each=["population"]),
     wildcard_constraints:
         population="|".join(POPULATIONS),
     params:
@@ -207,6 +213,8 @@ if len(SEEDS) > 1:
             codes=[path for seed in SEEDS for path in expand(codes(LAST), seed=seed)],
         output:
             f"{RUN}/tables/stability_seeds.csv",
+        log:
+            log_of("seed_stability"),
         params:
             seeds=SEEDS,
             digest=source_digest("seed_stability.py"),
@@ -226,6 +234,8 @@ rule gather:
         [path for name in OF_FACTORS for path in each_seed(f"{SEED}/tables/{name}.csv")],
     output:
         **{name: gathered(name) for name in [*GATHERED, *OF_FACTORS]},
+    log:
+        log_of("gather"),
     localrule: True
     params:
         digest=source_digest("gather.py"),
@@ -251,6 +261,8 @@ rule nulls:
         [path for name in OF_NULLS for null in OTHERS for path in of_null(null, name)],
     output:
         **{f"null_{name}": f"{RUN}/tables/null_{name}.csv" for name in OF_NULLS},
+    log:
+        log_of("nulls"),
     localrule: True
     params:
         nulls=OTHERS,
@@ -269,6 +281,8 @@ rule decoded:
         codes=codes(LAST),
     output:
         f"{SEED}/decoded.h5",
+    log:
+        log_of("decoded", "seed"),
     params:
         **keys("probes", "folds", "penalties", "seed"),
         studied=CONFIG.questions.images,
@@ -289,6 +303,8 @@ rule visualise:
         images=images(STUDIED),
     output:
         f"{SEED}/pictures.h5",
+    log:
+        log_of("visualise", "seed"),
     params:
         **keys("activations", "pool", "tokens"),
         steps=CONFIG.questions.visualise_steps,

@@ -5,6 +5,8 @@ ALONE = {"preflight", "estimate", "layers", "compare"}
 
 
 rule preflight:
+    log:
+        ".snakemake/strata/preflight.log",
     localrule: True
     message:
         "Checking images, network, memory and disk"

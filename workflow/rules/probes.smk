@@ -80,6 +80,8 @@ rule probe:
         **joined(PROBED, PROBE_FILES),
     output:
         of_a_job(f"{SEED}/vinfo/{{asked}}/{{checkpoint}}/{{family}}/{{chunk}}.h5", PROBED),
+    log:
+        log_of("probe", "seed", each=["asked", "checkpoint", "family", "chunk"]),
     params:
         files=counted(PROBED, PROBE_FILES),
         probed=lambda w: [

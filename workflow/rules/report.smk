@@ -11,6 +11,8 @@ rule report:
         rules.draw.output,
     output:
         f"{RUN}/report.html",
+    log:
+        log_of("report"),
     params:
         snakefile=os.path.relpath(REPORTED),
         prefix=lambda w, output: output[0].removesuffix(f"{RUN}/report.html"),

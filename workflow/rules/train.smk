@@ -13,6 +13,8 @@ rule train:
             allow_missing=True,
         ),
         history=f"{SEED}/training.csv",
+    log:
+        log_of("train", "seed"),
     localrule: SUBMITTED  # it only waits
     threads: 1 if SUBMITTED else CONFIG.training.threads
     params:

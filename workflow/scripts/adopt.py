@@ -8,7 +8,7 @@ from strata.config.keys import Model
 from strata.job import job
 from strata.networks.adopt import adopt
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     # Where another workflow runs Strata, nothing is checked yet. Imported by name, and not told in params: what is
     # checked makes no checkpoint, and so must not adopt again.

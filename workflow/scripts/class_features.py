@@ -5,7 +5,7 @@ from strata.config.keys import Model
 from strata.features.class_features import discover_checkpoint
 from strata.job import job, seed_of
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, images = snakemake.params, snakemake.input.images
     for checkpoint, half, output in zip(snakemake.input.checkpoints, p.halves, snakemake.output, strict=True):
         discover_checkpoint(

@@ -6,7 +6,7 @@ from strata.comparison.compare import compare
 from strata.config.keys import Questions
 from strata.job import job
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     folders = {name: folder for name, (folder, _) in p.runs.items()}
     folder = Path(snakemake.output[0]).parent

@@ -6,7 +6,7 @@ from strata.images.decode import write_shard
 from strata.images.sources import Given
 from strata.job import job
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     images = tables.read(snakemake.input[0])
     classes = list(images.drop_duplicates("label").sort_values("label")["class"])

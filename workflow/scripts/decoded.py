@@ -4,7 +4,7 @@ from strata import tables
 from strata.job import job, split
 from strata.measures.decoded import decode_examples
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, i = snakemake.params, snakemake.input
     decode_examples(
         split(i.activations, p.layers),

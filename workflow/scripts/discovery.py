@@ -3,7 +3,7 @@
 from strata.features.discovery import write_images
 from strata.job import job
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     write_images(
         snakemake.input,

@@ -9,7 +9,7 @@ from strata.claims import findings
 from strata.config.keys import Questions, Shapes
 from strata.job import job
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, i = snakemake.params, snakemake.input
     found = {name: tables.read(path) for name, path in i.items() if name not in ("history", "skipped")}
     found["history"] = tables.read_together(i.history, seed=p.seeds)

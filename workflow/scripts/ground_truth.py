@@ -4,7 +4,7 @@ from strata import layers, tables
 from strata.claims.ground_truth import tables_of_seed
 from strata.job import job, split
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, i = snakemake.params, snakemake.input
     vinfo = split(i.vinfo, p.epochs)
     found = tables_of_seed(

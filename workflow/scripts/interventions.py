@@ -5,7 +5,7 @@ from strata.claims.interventions import intervene
 from strata.config.keys import Model
 from strata.job import job
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     checkpoints = dict(zip(p.epochs, snakemake.input.checkpoints, strict=True))
     table = intervene(snakemake.input.images, checkpoints, model=Model(**p.model), size=p.size, seed=p.seed)

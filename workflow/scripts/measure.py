@@ -3,7 +3,7 @@
 from strata.job import job, parts, split
 from strata.measures.measure import measure
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     outputs = split(snakemake.output, range(len(p.files)))
     for files, epochs, own in zip(parts(snakemake.input, p.files), p.epochs, outputs.values(), strict=True):

@@ -5,7 +5,7 @@ from strata.job import job, parts, seed_of, split
 from strata.measures.catalogue import MEASURES
 from strata.measures.measurements import Files, tables_of_population
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, seed = snakemake.params, seed_of(snakemake.wildcards.seed)
     for n, (population, given) in enumerate(zip(p.populations, parts(snakemake.input, p.files), strict=True)):
         made = [measure for measure in MEASURES.values() if measure.of_nulls or population["name"] == "learned"]

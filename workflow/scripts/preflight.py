@@ -4,5 +4,6 @@ from strata.config.check import checked
 from strata.job import job
 from strata.preflight import page
 
-with job(snakemake.threads):
-    print(page(checked(snakemake.config)))
+with job(snakemake.threads, snakemake.log[0]):
+    told = page(checked(snakemake.config))
+print(told)

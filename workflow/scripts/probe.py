@@ -4,7 +4,7 @@ from strata.config.keys import typed
 from strata.job import job, parts, split
 from strata.probes.probe import probe_layers
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     for own, files, output in zip(p.probed, parts(snakemake.input, p.files), snakemake.output, strict=True):
         weighted = {}

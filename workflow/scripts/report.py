@@ -15,7 +15,7 @@ from strata import store
 from strata.errors import StrataError
 from strata.job import job
 
-with job(snakemake.threads), tempfile.TemporaryDirectory() as folder:
+with job(snakemake.threads, snakemake.log[0]), tempfile.TemporaryDirectory() as folder:
     p = snakemake.params
     given = Path(folder) / "config.yaml"
     given.write_text(yaml.safe_dump({"strata": snakemake.config, "prefix": p.prefix}))
@@ -24,5 +24,7 @@ with job(snakemake.threads), tempfile.TemporaryDirectory() as folder:
     command += ["--configfile", str(given), "--cores", "1", "--nolock", "--quiet", "all"]
     command += ["--report", str(unfinished), "--", *snakemake.input]
     if subprocess.run(command).returncode:
-        raise StrataError(f"{snakemake.output[0]}: Snakemake could not write its report; its own words are above")
+        raise StrataError(
+            f"{snakemake.output[0]}: Snakemake could not write its report; {snakemake.log[0]} has its words"
+        )
     store.write_bytes(snakemake.output[0], unfinished.read_bytes())

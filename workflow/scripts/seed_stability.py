@@ -4,7 +4,7 @@ from strata import tables
 from strata.job import job, split
 from strata.measures.stability import between_seeds
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     i = snakemake.input
     table = between_seeds(i.dictionary, split(i.codes, snakemake.params.seeds))
     tables.write(snakemake.output[0], table)

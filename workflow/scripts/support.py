@@ -4,7 +4,7 @@ from strata import tables
 from strata.job import job, parts, seed_of
 from strata.measures.support import support_of_seed
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, seed = snakemake.params, seed_of(snakemake.wildcards.seed)
     for files, output in zip(parts(snakemake.input, p.files), snakemake.output, strict=True):
         table = support_of_seed(

@@ -10,7 +10,7 @@ from strata.config.keys import Model, Training
 from strata.job import job, seed_of
 from strata.networks import slurm_job, train
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, wildcards = snakemake.params, snakemake.wildcards
     training, history = Training(**p.training), Path(snakemake.output.history)
     submitted = snakemake.config["training"]["launcher"] == "submitit"

@@ -5,7 +5,7 @@ from strata.config.keys import Model
 from strata.job import job
 from strata.measures.visualise import write_pictures
 
-with job(snakemake.threads):
+with job(snakemake.threads, snakemake.log[0]):
     p, i = snakemake.params, snakemake.input
     write_pictures(
         tables.read(i.features),
