@@ -116,9 +116,9 @@ def _network(config: Config, *, classes: int) -> nn.Module:
     if not trained_here(model):
         named = files(model.checkpoints) if model.checkpoints else {}
         for path in named.values():
-            adopt.fit(network, adopt.read(path), path)
+            adopt.fit(network, adopt.read(path), source=path)
         if not named:
-            adopt.fit(network, published(model), f"config key model.weights: {model.weights}")
+            adopt.fit(network, published(model), source=f"config key model.weights: {model.weights}")
     return network.to(compute_device()).eval()
 
 
@@ -126,8 +126,13 @@ def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> dict[str, 
     """Run the network on a few images; return the units of every cached layer."""
     model, section, method = config.model, config.activations, config.features.method
     data = config.data
-    how = {"size": data.size, "resize": data.resize, "on_bad_image": data.on_bad_image}
-    read = decoded(images.head(LOOKED_AT), given=_given(config), **how)
+    read = decoded(
+        images.head(LOOKED_AT),
+        given=_given(config),
+        size=data.size,
+        resize=data.resize,
+        on_bad_image=data.on_bad_image,
+    )
     some = np.stack([image for image in read if not isinstance(image, StrataError)])
     caching = Caching(section.pool, section.tokens, section.batch_size)
     cached = cache(

@@ -68,7 +68,7 @@ def adopt(
         if epoch in files or (epoch and not files):
             weights = read(files[epoch]) if files else published(model)
             source = files[epoch] if files else f"config key model.weights: {model.weights}"
-            fit(network, weights, source)
+            fit(network, weights, source=source)
         checkpoints.save(output, network, epoch=epoch)
         tested = {}
         if len(head_of(network, model.head).weight) == classes:
@@ -122,7 +122,7 @@ def _state_dict(content: Any) -> dict[str, Tensor] | None:
     return next((found for key in _NESTED if (found := _state_dict(content.get(key))) is not None), None)
 
 
-def fit(network: nn.Module, weights: dict[str, Tensor], source: str) -> None:
+def fit(network: nn.Module, weights: dict[str, Tensor], *, source: str) -> None:
     """Load weights into a network, which is changed in place.
 
     Parameters
