@@ -105,7 +105,8 @@ def test_weights_that_cannot_be_had_are_told(given, monkeypatch, tmp_path):
         preflight.page(given(model__source="torchvision:resnet18", model__weights="IMAGENET1K_V1", model__arguments={}))
 
 
-def test_a_full_disk_is_told(given, monkeypatch):
+def test_a_full_disk_is_told(given, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # where nothing of the run is there
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
     with pytest.raises(StrataError, match=r"results/digits takes 0\.\d GiB by the estimate .* and 0\.0 GiB is free"):
         preflight.page(given())
