@@ -14,4 +14,5 @@ rule preflight:
 
 onstart:
     if {job.rule.name for job in workflow.dag.needrun_jobs()} - ALONE:
+        start.tidy(RUN)
         start.check(CONFIG, code=source_digest("preflight.py"))
