@@ -85,10 +85,15 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise StrataError(
-            f"{path}: could not be written ({error.strerror}); free some space or mend the path, and rerun; "
-            "nothing half-written was kept"
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: str | Path, error: OSError) -> StrataError:
+    """Return what to tell of a file that the disk refuses."""
+    return StrataError(
+        f"{path}: could not be written ({error.strerror}); free some space or mend the path, and rerun; "
+        "nothing half-written was kept"
+    )
 
 
 def abandoned(folder: str | Path) -> Iterator[Path]:
