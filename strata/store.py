@@ -89,7 +89,15 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
 
 
 def unwritable(path: str | Path, error: OSError) -> StrataError:
-    """Return what to tell of a file that the disk refuses."""
+    """Return what to tell of a file that the disk refuses.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    error
+        What the system said.
+    """
     return StrataError(
         f"{path}: could not be written ({error.strerror}); free some space or mend the path, and rerun; "
         "nothing half-written was kept"
