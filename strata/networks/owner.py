@@ -105,25 +105,27 @@ def owned(folder: str | Path) -> Iterator[None]:
 def _take(lock: Path, own: Owner) -> None:
     """Create a lock, or take it over from an owner that is dead."""
     content = json.dumps(asdict(own)).encode()
-    if _created(lock, content):
-        return
-    while _owner(lock) != own:
-        _refuse_living(lock, own)
-        store.write_bytes(lock, content)
-        time.sleep(_SETTLE)  # of several that take it over, the last one has it
-
-
-def _created(lock: Path, content: bytes) -> bool:
-    """Create a lock; False if there is one."""
     try:
         lock.parent.mkdir(parents=True, exist_ok=True)
-        with open(lock, "xb") as file:
-            file.write(content)
-    except FileExistsError:
-        return False
+        try:
+            with open(lock, "xb") as file:
+                file.write(content)
+        except FileExistsError:
+            _take_over(lock, own, content)
     except OSError as error:
         raise store.unwritable(lock, error) from error
-    return True
+
+
+def _take_over(lock: Path, own: Owner, content: bytes) -> None:
+    ready = lock.with_name(f".{lock.name}.{own.pid}@{own.host}.tmp")  # a name that the next run tidies up
+    try:
+        while _owner(lock) != own:
+            ready.write_bytes(content)  # before the look at the owner, so that nothing slow comes after it
+            _refuse_living(lock, own)
+            os.replace(ready, lock)
+            time.sleep(_SETTLE)  # of several that take it over, the last one has it
+    finally:
+        ready.unlink(missing_ok=True)
 
 
 def _refuse_living(lock: Path, own: Owner) -> None:
@@ -135,7 +137,10 @@ def _refuse_living(lock: Path, own: Owner) -> None:
     if owner is None:  # it is being written, or its writer was killed
         if silence > _SILENCE:
             return
-        raise StrataError(f"{lock.parent} was taken by another process just now; wait until that has ended, and rerun")
+        raise StrataError(
+            f"{lock.parent} was taken by a process that has not said which; wait until that has ended, or "
+            f"{_SILENCE // 60} minutes, and rerun"
+        )
     if owner.dead(silence=silence, seen_from=own):
         return
     here = owner.host == own.host

@@ -119,7 +119,7 @@ def test_a_slurm_job_that_is_started_again_follows_itself(tmp_path, lock, monkey
 def test_a_lock_that_cannot_be_read_counts_until_it_is_old(tmp_path, lock, content):
     path = lock()
     path.write_text(content)
-    assert "was taken by another process just now" in refused(tmp_path)
+    assert "was taken by a process that has not said which" in refused(tmp_path)
     os.utime(path, (time.time() - 700,) * 2)
     assert refused(tmp_path) == ""
 
