@@ -1,9 +1,13 @@
-"""What happens before the first job of a run, on the machine that submits: the preflight, once a configuration."""
+"""What happens before the first job of a run, on the machine that submits.
+
+What killed jobs were writing is removed, and the preflight is done, once a configuration.
+"""
 
 import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from strata import dependencies, store
@@ -13,6 +17,19 @@ from strata.networks.epochs import files
 PREFLIGHT = Path(__file__).with_name("preflight.py")
 PASSED = Path(".snakemake/strata/preflight.json")
 """Digests of what has been checked, and was well."""
+
+
+def tidy(folder: str | Path) -> None:
+    """Remove what killed jobs of earlier runs were writing.
+
+    Parameters
+    ----------
+    folder
+        The run's results.
+    """
+    for path in store.abandoned(folder):
+        with suppress(OSError):  # another user's, perhaps: it is in nobody's way
+            path.unlink()
 
 
 def check(config: Config) -> None:

@@ -9,7 +9,9 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +20,13 @@ from typing import Any
 import h5py
 import numpy as np
 
+from strata import processes
 from strata.errors import StrataError
 
 FORMAT = 1
 _CHUNK_BYTES = 1 << 20
+_TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>[^@/]+)\.tmp")
+_ABANDONED = 24 * 3600  # seconds after which nobody on another machine, whose processes are not seen here, still writes
 
 
 def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any) -> None:
@@ -69,7 +74,7 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
         If the disk refuses the file; nothing is left behind.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}@{processes.HOST}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
@@ -80,10 +85,41 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise StrataError(
-            f"{path}: could not be written ({error.strerror}); free some space or mend the path, and rerun; "
-            "nothing half-written was kept"
-        ) from error
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: str | Path, error: OSError) -> StrataError:
+    """Return what to tell of a file that the disk refuses.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    error
+        What the system said.
+    """
+    return StrataError(
+        f"{path}: could not be written ({error.strerror}); free some space or mend the path, and rerun; "
+        "nothing half-written was kept"
+    )
+
+
+def abandoned(folder: str | Path) -> Iterator[Path]:
+    """Yield the temporary files below a folder that nobody will finish: those of processes that were killed.
+
+    Parameters
+    ----------
+    folder
+        Where to look. Other machines, which share its disk, may be writing there: of a file of theirs, only its age
+        tells.
+    """
+    for path in Path(folder).rglob(".*.tmp"):
+        if writer := _TEMPORARY.fullmatch(path.name):
+            with suppress(FileNotFoundError):  # finished meanwhile
+                here = writer["host"] == processes.HOST
+                old = time.time() - path.stat().st_mtime > _ABANDONED
+                if not processes.alive(int(writer["pid"])) if here else old:
+                    yield path
 
 
 def digest(content: bytes | Iterable[str]) -> str:

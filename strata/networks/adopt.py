@@ -1,5 +1,6 @@
 """Networks that were trained elsewhere: files of weights, or published ones, made checkpoints of Strata."""
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -89,21 +90,17 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
     Nothing but tensors and plain data is unpickled. A prefix that wrapping gave to all names is taken off.
 
+    Parameters
+    ----------
+    path
+        Of the file.
+
     Raises
     ------
     StrataError
-        If there is no state dict in it.
+        If it is damaged, holds other objects, or there is no state dict in it.
     """
-    try:
-        if Path(path).suffix == ".safetensors":
-            content: Any = load_file(path)
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # both raise nearly anything on a damaged file
-        reason = str(error).splitlines()[0]
-        raise StrataError(
-            f"{path} cannot be read as weights alone ({reason}); save model.state_dict() by itself, or as safetensors"
-        ) from error
+    content = _content(Path(path))
     weights = _state_dict(content)
     if weights is None:
         keys = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
@@ -112,6 +109,27 @@ def read(path: str | Path) -> dict[str, Tensor]:
         if all(name.startswith(prefix) for name in weights):
             weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
     return weights
+
+
+def _content(path: Path) -> Any:
+    """Return what is in a file of weights."""
+    try:
+        with open(path, "rb") as file:
+            if zipfile.is_zipfile(file):  # what torch writes, but for its old versions
+                checkpoints.whole(path)
+    except OSError as error:
+        raise StrataError(f"{path} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise StrataError(f"{error}; copy it again from where it comes") from error
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # both raise nearly anything; torch also advises to run the code in a file
+        raise StrataError(
+            f"{path} cannot be read as weights alone: it is damaged, or holds objects that are no tensors; "
+            "save model.state_dict() by itself, or as safetensors"
+        ) from error
 
 
 def _state_dict(content: Any) -> dict[str, Tensor] | None:

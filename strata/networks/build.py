@@ -2,12 +2,13 @@
 
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from torch import nn
@@ -33,7 +34,7 @@ def build(model: Model, classes: int, *, seed: int = 0) -> nn.Module:
     Raises
     ------
     StrataError
-        If there is no such network, or it refuses the arguments.
+        If there is no such network, it refuses the arguments, or one's own factory fails.
     """
     source, arguments = model.source, model.arguments
     place, name = source.split(":", 1)
@@ -45,6 +46,11 @@ def build(model: Model, classes: int, *, seed: int = 0) -> nn.Module:
         network = make(**arguments)
     except Exception as error:  # a constructor raises nearly anything on arguments that it was not made for
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if place == "python" and _binds(make, arguments):
+            raise StrataError(
+                f"config key model.source: {source} failed {_raised_at(error)}, given {_told(arguments)}: "
+                f"{type(error).__name__}: {reason}"
+            ) from error
         raise StrataError(f"config key model.arguments: {source} refuses them ({reason})") from error
     if not isinstance(network, nn.Module):
         raise StrataError(f"config key model.source: {source} must return a torch.nn.Module; found {type(network)}")
@@ -77,7 +83,9 @@ def _imported(name: str) -> Callable[..., nn.Module]:
     module, _, function = name.partition(":")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(import_module(module), function)
+        make = getattr(import_module(module), function)
+        inspect.signature(make)  # what cannot be called has none
+        return make
     except Exception as error:  # importing runs the module's own code
         raise StrataError(
             f"config key model.source: {function or 'the function'} of the module {module} cannot be imported ({error})"
@@ -89,6 +97,26 @@ def _imported(name: str) -> Callable[..., nn.Module]:
 def _takes_classes(make: Callable[..., nn.Module]) -> bool:
     parameters = inspect.signature(make).parameters.values()
     return any(p.name == "num_classes" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
+def _binds(make: Callable[..., nn.Module], arguments: dict[str, Any]) -> bool:
+    """Say whether a factory takes such arguments, so that what it raises is its own error."""
+    try:
+        inspect.signature(make).bind(**arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def _raised_at(error: Exception) -> str:
+    """Return where a factory failed: the last line of its own file that was reached."""
+    call, *frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename == frames[0].filename] or [call]
+    return f"at {own[-1].filename}:{own[-1].lineno}"
+
+
+def _told(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in arguments.items()) or "no arguments"
 
 
 def _unknown(place: str, name: str, known: Sequence[str]) -> NoReturn:

@@ -14,6 +14,8 @@ from strata.device import compute_device
 from strata.errors import StrataError
 from strata.networks.build import build
 
+_FOLDER = 0x10  # the attribute of a folder, in a zip file
+
 
 def save(path: str | Path, model: nn.Module, *, epoch: int) -> None:
     """Write a checkpoint; the same weights give the same bytes.
@@ -35,6 +37,36 @@ def packed(content: dict[str, Any]) -> memoryview:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getbuffer()
+
+
+def unpacked(content: bytes) -> Any:
+    """Return what was packed, of which nothing but tensors and plain data is unpickled."""
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def whole(path: str | Path) -> bytes:
+    """Return the bytes of a file that torch.save wrote, after a look at its checksums: torch takes none.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    content = Path(path).read_bytes()
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        damaged = archive.testzip()
+    except Exception as error:  # zipfile raises nearly anything on a damaged structure
+        raise ValueError(f"{path} is damaged") from error
+    # What counts as a folder, torch takes for empty, and fills its tensors with whatever is in memory.
+    if damaged or any(part.external_attr & _FOLDER for part in archive.infolist()):
+        raise ValueError(f"{path} is damaged (a checksum or a header is wrong)")
+    return content
 
 
 def load(path: str | Path, model: nn.Module) -> str:
@@ -59,10 +91,8 @@ def load(path: str | Path, model: nn.Module) -> str:
     """
     rebuild = store.rebuild(path)
     try:
-        content = Path(path).read_bytes()
-        if zipfile.ZipFile(io.BytesIO(content)).testzip():  # torch does not look at the checksums
-            raise ValueError("a checksum differs")
-        weights = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)["model"]
+        content = whole(path)
+        weights = unpacked(content)["model"]
         if not all(isinstance(tensor, Tensor) for tensor in weights.values()):
             raise ValueError("not all weights are tensors")
     except Exception as error:  # torch.load raises nearly anything on a damaged file

@@ -7,6 +7,7 @@ and all of them hold the same weights.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from strata.device import compute_device
 from strata.errors import StrataError
 from strata.networks import checkpoints
 from strata.networks.build import build
+from strata.networks.owner import owned
 from strata.networks.preemption import Postponed
 from strata.networks.preprocessing import normalised
 from strata.progress import progress
@@ -54,20 +56,34 @@ def train(
         Of weights, order and augmentation.
     state
         A folder for checkpoints, as epoch-<epoch>.pt, and for what an interrupted run needs to go on. Of several
-        processes the first one writes it.
+        processes the first one writes it, and owns it meanwhile.
     postponed
         Signals that wait for the end of a step: the state is saved, then they are handed on.
 
     Returns
     -------
     DataFrame
-        One row an epoch: epoch, loss and accuracy (both on test images), learning_rate, seconds.
+        One row an epoch: epoch, loss and accuracy (both on test images), learning_rate.
 
     Raises
     ------
     StrataError
-        If training diverges, or a batch has fewer images than there are processes.
+        If training diverges, a batch has fewer images than there are processes, or another training owns the state.
     """
+    with _owned(Path(state)):
+        return _trained(shards, model, training, epochs_kept, seed, Path(state), postponed)
+
+
+def _trained(
+    shards: Sequence[str | Path],
+    model: Model,
+    training: Training,
+    epochs_kept: Sequence[int],
+    seed: int,
+    state: Path,
+    postponed: Postponed | None,
+) -> pd.DataFrame:
+    """Train; see `train`."""
     device, first = compute_device(), _rank() == 0
     classes, steps, images = _census(shards, training.batch_size)
     labels = shuffled_labels(shards, seed) if training.shuffle_labels else None
@@ -84,14 +100,14 @@ def train(
     scaler = torch.amp.GradScaler(device.type, enabled=device.type == "cuda")
     parts: dict[str, Any] = {"model": network, "optimiser": optimiser, "schedule": schedule, "scaler": scaler}
     identity = store.digest([repr(model), repr(training), repr(list(epochs_kept)), str(seed), *images])
-    history, taken = _resume(Path(state), identity, parts)
+    history, taken = _resume(state, identity, parts, epochs_kept)
     replica = DistributedDataParallel(network) if _processes() > 1 else network
 
     def save(taken: int) -> None:
         if first:
             saved = {name: part.state_dict() for name, part in parts.items()}
             content = {"identity": identity, "history": history, "taken": taken, **saved}
-            store.write_bytes(Path(state) / "last.pt", checkpoints.packed(content))
+            store.write_bytes(state / "last.pt", checkpoints.packed(content))
 
     def update(x: Tensor, target: Tensor, whole: int) -> None:
         """Take one step; `whole` is the size of the batch of which these images are this process's share."""
@@ -123,29 +139,55 @@ def train(
                 "loss": loss,
                 "accuracy": accuracy,
                 "learning_rate": optimiser.param_groups[0]["lr"],
-                "seconds": time.perf_counter() - began,
             }
         )
         if epoch in epochs_kept and first:
-            checkpoints.save(Path(state) / f"epoch-{epoch:03d}.pt", network, epoch=epoch)
+            checkpoints.save(_checkpoint(state, epoch), network, epoch=epoch)
         save(taken)
         if first:
-            print(f"epoch {epoch:3d}  test loss {loss:.4f}  test accuracy {accuracy:.4f}", flush=True)
+            spent = time.perf_counter() - began
+            print(f"epoch {epoch:3d}  test loss {loss:.4f}  test accuracy {accuracy:.4f}  {spent:.1f} s", flush=True)
     return pd.DataFrame(history)
 
 
-def publish(state: str | Path, checkpoints: Sequence[str | Path]) -> None:
+@contextmanager
+def _owned(state: Path) -> Iterator[None]:
+    """Own the state; of several processes the first one does, and all end if it cannot."""
+    with ExitStack() as held:
+        told: list[str | None] = [None]
+        if _rank() == 0:
+            try:
+                held.enter_context(owned(state))
+            except StrataError as error:
+                told = [str(error)]
+        if _processes() > 1:
+            distributed.broadcast_object_list(told)
+        if told[0]:
+            raise StrataError(told[0])
+        yield
+
+
+def publish(state: str | Path, paths: Sequence[str | Path]) -> None:
     """Write the checkpoints of a training that has ended to where they belong.
 
     Parameters
     ----------
     state
         The folder that training kept them in.
-    checkpoints
+    paths
         Where they belong; each has the same name in `state`.
+
+    Raises
+    ------
+    StrataError
+        If one of them is damaged.
     """
-    for path in checkpoints:
-        store.write_bytes(path, (Path(state) / Path(path).name).read_bytes())
+    for path in paths:
+        try:
+            content = checkpoints.whole(Path(state) / Path(path).name)
+        except (OSError, ValueError) as error:
+            raise StrataError(f"{error}; rerun, and training starts again from the first epoch") from error
+        store.write_bytes(path, content)
 
 
 @torch.no_grad()
@@ -314,22 +356,31 @@ def _schedule(optimiser: torch.optim.Optimizer, training: Training, steps: int) 
     )
 
 
-def _resume(state: Path, identity: str, parts: dict[str, Any]) -> tuple[list[dict[str, float]], int]:
-    """Load the last saved state if it belongs to this very training.
+def _checkpoint(state: Path, epoch: int) -> Path:
+    return state / f"epoch-{epoch:03d}.pt"
+
+
+def _resume(
+    state: Path, identity: str, parts: dict[str, Any], epochs_kept: Sequence[int]
+) -> tuple[list[dict[str, float]], int]:
+    """Load the last saved state if it belongs to this very training, and is whole with all that was kept before.
 
     Returns
     -------
     history, taken
         Of the epochs that have ended, and how many steps of the next one have been taken.
     """
+    if not (state / "last.pt").exists():
+        return [], 0
     try:
-        saved = torch.load(state / "last.pt", map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        return [], 0
-    except Exception as error:  # torch.load raises nearly anything on a damaged file
-        print(f"{state / 'last.pt'} is damaged ({error}); starting from the first epoch", flush=True)
-        return [], 0
-    if saved["identity"] != identity:
+        saved = checkpoints.unpacked(checkpoints.whole(state / "last.pt"))
+        if saved["identity"] != identity:
+            return [], 0
+        for epoch in range(len(saved["history"])):
+            if epoch in epochs_kept:
+                checkpoints.whole(_checkpoint(state, epoch))
+    except Exception:  # torch.load raises nearly anything on a damaged file
+        print(f"what was saved in {state} is damaged; starting from the first epoch", flush=True)
         return [], 0
     for name, part in parts.items():
         part.load_state_dict(saved[name])

@@ -15,7 +15,6 @@ HISTORY = f"{SEED}/training.csv"
 LONG = {"training.epochs": 240, "training.checkpoints": [80, 160], "training.threads": 1}  # more than a minute
 SHORT = {"training.epochs": 75, "training.checkpoints": [25, 50], "training.threads": 1}  # time enough to interrupt it
 JOB = {"training.launcher": "submitit"}
-LEARNED = ["epoch", "loss", "accuracy", "learning_rate"]
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +63,7 @@ def wait_for_epochs(place, count):
 
 def same(place, reference):
     assert len(reference.files("seed-0/checkpoints/*.pt")) == 4
-    assert differing(place, reference, ["seed-0/checkpoints/*.pt"]) == []
-    own, other = (pd.read_csv(p.path(HISTORY))[LEARNED] for p in (place, reference))
-    pd.testing.assert_frame_equal(own, other, check_exact=True)
+    assert differing(place, reference, ["seed-0/checkpoints/*.pt", "seed-0/training.csv"]) == []
     assert not place.path(f"{SEED}/training-state").exists()
 
 

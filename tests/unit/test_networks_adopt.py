@@ -51,6 +51,7 @@ class Evil:
 @pytest.mark.parametrize(
     ("save", "said"),
     [
+        (lambda path: path.mkdir(), "cannot be read (Is a directory)"),
         (lambda path: path.write_text("no weights"), "cannot be read as weights alone"),
         (lambda path: torch.save({"model": nn.Linear(2, 2)}, path), "cannot be read as weights alone"),
         (lambda path: torch.save({"args": argparse.Namespace(a=1)}, path), "cannot be read as weights alone"),
@@ -58,7 +59,7 @@ class Evil:
         (lambda path: torch.save([torch.zeros(2)], path), "found: list"),
         (lambda path: torch.save({"evil": Evil()}, path), "cannot be read as weights alone"),
     ],
-    ids=["text", "module", "namespace", "empty", "list", "code"],
+    ids=["folder", "text", "module", "namespace", "empty", "list", "code"],
 )
 def test_what_holds_no_weights_is_told_and_no_code_of_it_is_run(tmp_path, capsys, save, said):
     path = tmp_path / "epoch-3.pt"
@@ -69,6 +70,38 @@ def test_what_holds_no_weights_is_told_and_no_code_of_it_is_run(tmp_path, capsys
     assert said in str(error.value)
     assert "\n" not in str(error.value)
     assert "unpickled" not in capsys.readouterr().out
+    assert "weights_only" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.pt", "a.safetensors"])
+def test_a_damaged_file_is_told_and_nobody_advised_to_run_what_is_in_it(network, tmp_path, name):
+    path = tmp_path / name
+    if name == "a.pt":
+        torch.save(network.state_dict(), path)
+    else:
+        save_file(network.state_dict(), path)
+    whole = path.read_bytes()
+    for content in (b"", whole[:10], whole[:100], whole[: len(whole) // 2], whole[:-30], b"\0" * len(whole)):
+        path.write_bytes(content)
+        with pytest.raises(StrataError, match=f"{name} .*damaged") as error:
+            read(path)
+        assert "\n" not in str(error.value)
+        assert "weights_only" not in str(error.value)
+
+
+def test_a_flipped_bit_in_a_file_of_torch_is_told(network, tmp_path):
+    path = tmp_path / "a.pt"
+    torch.save(network.state_dict(), path)
+    whole = path.read_bytes()
+    place = whole.index(network.state_dict()["head.weight"].numpy().tobytes())
+    path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+    with pytest.raises(StrataError, match=r"a\.pt is damaged .*; copy it again from where it comes"):
+        read(path)
+
+
+def test_a_file_of_an_old_version_of_torch_is_read(network, tmp_path):
+    torch.save(network.state_dict(), tmp_path / "a.pt", _use_new_zipfile_serialization=False)
+    assert checkpoints.misfits(read(tmp_path / "a.pt"), network) == []
 
 
 def adopted(model_config, shards, folder, files, epochs=(0, 1)):

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -107,3 +109,92 @@ def number(): return 3
     for name, said in (("number", "must return a torch.nn.Module"), ("none", "cannot be imported")):
         with pytest.raises(StrataError, match=rf"config key model\.source: .*{said}"):
             build(Model(source=f"python:factories:{name}"), 7)
+
+
+FACTORIES = """
+import torch
+from torch import nn
+
+def narrow(num_classes, width):
+    return nn.Sequential(nn.Linear(width, num_classes))
+
+def broken(num_classes, width=4):
+    return wide(width)
+
+def wide(width):
+    raise ValueError(f"{width} is not\\nwide enough")
+
+def too_deep(num_classes):
+    return nn.Conv2d(3, 4, 3, groups=2)
+
+def silent():
+    raise AssertionError
+
+def passed_on(**arguments):
+    return narrow(**arguments)
+
+class Net(nn.Module):
+    def __init__(self, num_classes):
+        self.head = nn.Linear(4, num_classes)
+
+number = 3
+"""
+
+
+def refusal(folder, name, **arguments):
+    """Return what is told of a factory."""
+    (folder / "failing.py").write_text(FACTORIES)
+    with pytest.raises(StrataError) as error:
+        build(Model(source=f"python:failing:{name}", arguments=arguments), 7)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def line(text):
+    """Return the number of the line in which some text stands."""
+    return next(i for i, own in enumerate(FACTORIES.splitlines(), 1) if text in own)
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
+    sys.modules.pop("failing", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "reason"),
+    [
+        ("narrow", {}, "missing 1 required positional argument: 'width'"),
+        ("narrow", {"width": 4, "depth": 2}, "unexpected keyword argument 'depth'"),
+        ("Net", {"width": 4}, "unexpected keyword argument 'width'"),
+    ],
+)
+def test_arguments_that_a_factory_does_not_take_are_told(beside, name, arguments, reason):
+    told = refusal(beside, name, **arguments)
+    assert told.startswith(f"config key model.arguments: python:failing:{name} refuses them")
+    assert reason in told
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "at", "said"),
+    [
+        ("broken", {}, "raise ValueError", "given num_classes=7: ValueError: 4 is not"),
+        ("broken", {"width": "x"}, "raise ValueError", "given num_classes=7, width='x': ValueError: x is not"),
+        ("too_deep", {}, "groups=2", "ValueError: in_channels must be divisible by groups"),
+        ("silent", {}, "raise AssertionError", "given no arguments: AssertionError"),
+        ("passed_on", {}, "return narrow", "TypeError: narrow() missing 1 required positional argument: 'width'"),
+        ("Net", {}, "self.head", "AttributeError: cannot assign module before Module.__init__() call"),
+    ],
+)
+def test_a_factory_that_fails_is_told_with_its_line_and_no_argument_is_blamed(beside, name, arguments, at, said):
+    told = refusal(beside, name, **arguments)
+    assert told.startswith(f"config key model.source: python:failing:{name} failed at {beside}/failing.py:{line(at)}, ")
+    assert said in told
+    assert "model.arguments" not in told
+
+
+def test_what_cannot_be_called_is_no_factory(beside):
+    assert "model.source: number of the module failing cannot be imported (3 is not a callable" in refusal(
+        beside, "number"
+    )

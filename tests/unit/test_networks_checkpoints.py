@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 from torch import nn
@@ -90,3 +92,41 @@ def test_a_flipped_bit_in_the_weights_is_told(tmp_path):
     path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
     with pytest.raises(StrataError, match="damaged"):
         checkpoints.load(path, small())
+
+
+def same(found, expected):
+    """Say whether two nested contents are equal, whatever lies in them."""
+    if isinstance(expected, torch.Tensor):
+        return isinstance(found, torch.Tensor) and found.dtype == expected.dtype and torch.equal(found, expected)
+    if isinstance(expected, dict):
+        return (
+            isinstance(found, dict)
+            and list(found) == list(expected)
+            and all(map(same, found.values(), expected.values()))
+        )
+    return type(found) is type(expected) and found == expected
+
+
+@pytest.mark.slow
+def test_no_bit_that_is_flipped_gives_other_content(tmp_path):
+    """Every bit of a file: of tensors, of what names them, of the headers and the directory of its parts."""
+    content = {"identity": "abc", "taken": 3, "model": {"weight": torch.arange(6.0), "steps": torch.tensor(7)}}
+    path = tmp_path / "last.pt"
+    path.write_bytes(checkpoints.packed(content))
+    whole = path.read_bytes()
+    padding = whole.count(b"Z")  # torch aligns tensors by it
+    wrong, told = [], 0
+    with open(path, "r+b", buffering=0) as file:
+        for place in (place for place, byte in enumerate(whole) if byte != ord("Z")):
+            for bit in range(8):
+                os.pwrite(file.fileno(), bytes([whole[place] ^ 1 << bit]), place)
+                try:
+                    found = checkpoints.unpacked(checkpoints.whole(path))
+                    if not same(found, content):
+                        wrong.append((place, bit))
+                except Exception:
+                    told += 1
+            os.pwrite(file.fileno(), whole[place : place + 1], place)
+    assert wrong == []
+    assert told > 4 * (len(whole) - padding)
+    assert same(checkpoints.unpacked(checkpoints.whole(path)), content)

@@ -56,9 +56,8 @@ def test_the_loss_falls_and_the_digits_are_learned(run):
 
 def test_the_history_has_a_row_an_epoch_and_a_checkpoint_is_kept_of_each_listed_one(run, digit_shards, model_config):
     history, kept = run("a", epochs_kept=[0, 3, 4])
-    assert list(history.columns) == ["epoch", "loss", "accuracy", "learning_rate", "seconds"]
+    assert list(history.columns) == ["epoch", "loss", "accuracy", "learning_rate"]
     assert list(history["epoch"]) == EPOCHS
-    assert (history["seconds"] > 0).all()
     assert list(kept) == ["epoch-000.pt", "epoch-003.pt", "epoch-004.pt"]
     assert len(set(kept.values())) == 3
 
@@ -137,31 +136,76 @@ def test_a_stopped_training_goes_on_to_the_same_bits(run, stop_after, monkeypatc
     history, found = run("part", schedule=schedule)
     assert f"resuming after epoch {sum(evaluations) - 1} and 0 more steps" in capsys.readouterr().out
     assert found == expected
-    columns = ["epoch", "loss", "accuracy", "learning_rate"]
-    assert history[columns].equals(whole[columns])
+    assert history.equals(whole)
 
 
-def test_a_killed_process_goes_on_to_the_same_bits(run, digit_shards, model_config, training_config, tmp_path):
-    _, expected = run("whole")
-    program = f"""
-import os, signal, torch
+@pytest.fixture
+def elsewhere(digit_shards, model_config, training_config, tmp_path):
+    """Start the training "part" in a process of its own, which runs some code in its ninth step, in the third epoch."""
+
+    def elsewhere(code):
+        program = f"""
+import os, signal, sys, torch
 from strata.config.keys import Augment, Model, Training
 from strata.networks import train as training
 torch.set_num_threads(1)
 step, steps = training.augmented, []
-def killed(*arguments, **more):
+def watched(*arguments, **more):
     steps.append(1)
-    if len(steps) == 9:  # in the third epoch
-        os.kill(os.getpid(), signal.SIGKILL)
+    if len(steps) == 9:
+        {code}
     return step(*arguments, **more)
-training.augmented = killed
+training.augmented = watched
 training.train({[str(p) for p in digit_shards]}, {model_config!r}, training={training_config!r},
                epochs_kept={EPOCHS}, seed=0, state={str(tmp_path / "part-state")!r})
 """
-    killed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+        return subprocess.Popen(
+            [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    return elsewhere
+
+
+def test_a_killed_process_goes_on_to_the_same_bits(run, elsewhere, tmp_path):
+    _, expected = run("whole")
+    killed = elsewhere("os.kill(os.getpid(), signal.SIGKILL)")
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
     assert "last.pt" in os.listdir(tmp_path / "part-state")
     assert run("part")[1] == expected
+
+
+def paused(elsewhere):
+    """Return a training that waits in its third epoch until it is told to go on."""
+    process = elsewhere("print('in the middle', flush=True); sys.stdin.readline()")
+    while process.stdout.readline() not in ("in the middle\n", ""):
+        pass
+    return process
+
+
+def test_a_second_training_is_told_who_trains_and_follows_when_that_one_is_killed(run, elsewhere, tmp_path, capsys):
+    _, expected = run("whole")
+    first = paused(elsewhere)
+    before = kept_in(tmp_path / "part-state")
+    with pytest.raises(StrataError, match=rf"part-state belongs to process {first.pid} on .* since .*kill {first.pid}"):
+        run("part")
+    assert kept_in(tmp_path / "part-state") == before
+    first.kill()
+    first.wait()
+    capsys.readouterr()
+    assert run("part")[1] == expected
+    assert "resuming after epoch 2 " in capsys.readouterr().out
+
+
+def test_a_training_beside_which_another_was_refused_ends_with_the_same_bits(run, elsewhere, tmp_path):
+    _, expected = run("whole")
+    first = paused(elsewhere)
+    with pytest.raises(StrataError, match=f"process {first.pid}"):
+        run("part")
+    first.communicate("go on\n")
+    assert first.returncode == 0
+    assert {name: kept_in(tmp_path / "part-state")[name] for name in expected} == expected
+    assert "owner.json" not in kept_in(tmp_path / "part-state")
 
 
 @pytest.fixture
@@ -252,16 +296,54 @@ def test_the_state_of_another_training_is_not_used(run, stop_after, monkeypatch,
     assert "resuming" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("keep", [0, 100, -100])
-def test_a_damaged_state_is_not_used(run, stop_after, monkeypatch, tmp_path, keep):
-    expected = run("whole")[1]
-    stop_after(3)
+def cut(keep):
+    return lambda content: content[:keep]
+
+
+def flipped(place):
+    """Flip a bit of some byte; a place below 1 is a share of the file."""
+
+    def flipped(content):
+        where = int(place * len(content)) if isinstance(place, float) else place % len(content)
+        return content[:where] + bytes([content[where] ^ 8]) + content[where + 1 :]
+
+    return flipped
+
+
+DAMAGES = {
+    "empty": cut(0),
+    "cut early": cut(100),
+    "cut late": cut(-100),
+    **{f"bit at {place}": flipped(place) for place in (0.1, 0.3, 0.5, 0.7, -22)},  # -22: where its directory is told
+}
+
+
+@pytest.mark.parametrize("name", ["last.pt", "epoch-001.pt"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_state_is_not_used(run, stop_after, monkeypatch, tmp_path, capsys, damage, name):
+    short = {"epochs": 2, "epochs_kept": [0, 1, 2]}
+    expected = run("whole", **short)[1]
+    stop_after(2)
     with pytest.raises(KeyboardInterrupt):
-        run("part")
+        run("part", **short)
     monkeypatch.undo()
-    state = tmp_path / "part-state" / "last.pt"
-    state.write_bytes(state.read_bytes()[:keep])
-    assert run("part")[1] == expected
+    state = tmp_path / "part-state" / name
+    state.write_bytes(DAMAGES[damage](state.read_bytes()))
+    capsys.readouterr()
+    assert run("part", **short)[1] == expected
+    said = capsys.readouterr().out
+    assert f"{tmp_path / 'part-state'} is damaged; starting from the first epoch" in said
+    assert "resuming" not in said
+
+
+def test_a_damaged_checkpoint_is_not_published_and_made_again(run, tmp_path):
+    expected = run("a")[1]
+    kept = tmp_path / "a-state" / "epoch-003.pt"
+    kept.write_bytes(flipped(0.5)(kept.read_bytes()))
+    with pytest.raises(StrataError, match=r"epoch-003\.pt is damaged.*; rerun, and training starts again"):
+        training.publish(kept.parent, [tmp_path / "again" / kept.name])
+    assert kept_in(tmp_path / "again") == {}
+    assert run("a")[1] == expected
 
 
 def test_a_training_that_diverges_is_told_and_leaves_no_checkpoints(run, tmp_path):

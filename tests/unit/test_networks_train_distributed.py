@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
+from strata.networks.owner import owned
+
 pytestmark = pytest.mark.slow
 
 PROGRAM = """
@@ -52,7 +54,7 @@ def train(digit_shards, training_config, tmp_path):
             for rank in range(processes)
         ]
         told = [process.communicate()[1] for process in running]
-        assert all(process.returncode == 0 for process in running), told
+        assert all(process.returncode == 0 for process in running), "".join(told)
         weights = torch.load(f"{state}/last.pt", weights_only=True)["model"]
         return [pd.read_csv(f"{state}-{rank}.csv") for rank in range(processes)], weights
 
@@ -65,9 +67,8 @@ def test_two_processes_train_as_one_does(train, model_config):
     uneven = {"batch_size": 13}  # 36 images in two shards: batches of 9, an odd number
     (one,), weights = train(model, 1, "one", **uneven)
     two, shared = train(model, 2, "two", **uneven)
-    columns = ["epoch", "loss", "accuracy", "learning_rate"]
-    pd.testing.assert_frame_equal(two[0][columns], two[1][columns])
-    pd.testing.assert_frame_equal(two[0][columns], one[columns], rtol=1e-3)
+    pd.testing.assert_frame_equal(two[0], two[1])
+    pd.testing.assert_frame_equal(two[0], one, rtol=1e-3)
     for name, tensor in weights.items():
         torch.testing.assert_close(shared[name], tensor, rtol=0.01, atol=1e-3)
 
@@ -80,6 +81,12 @@ def test_with_batch_statistics_two_processes_learn_as_much(train, model_config):
     assert two[0]["loss"].iloc[0] == pytest.approx(one["loss"].iloc[0], rel=1e-4)
     assert two[0]["loss"].tolist() == pytest.approx(one["loss"].tolist(), rel=0.02)
     assert one["loss"].iloc[-1] < 0.97 * one["loss"].iloc[0]
+
+
+def test_all_processes_are_told_that_another_training_owns_the_state(train, model_config, tmp_path):
+    with owned(tmp_path / "two"), pytest.raises(AssertionError) as told:
+        train(model_config, 2, "two")
+    assert str(told.value).count(f"two belongs to process {os.getpid()} on ") == 2
 
 
 def test_fewer_images_than_processes_are_told(train, model_config):

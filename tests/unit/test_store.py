@@ -1,13 +1,16 @@
 import os
+import re
 import resource
+import signal
 import subprocess
 import sys
+import time
 
 import h5py
 import numpy as np
 import pytest
 
-from strata import store
+from strata import processes, start, store
 from strata.errors import StrataError
 
 ARRAYS = {
@@ -236,6 +239,50 @@ def test_a_file_that_outgrows_its_limit_is_told_in_one_line_and_keeps_nothing(tm
     assert "\n" not in said
     assert said.startswith(f"Error: {path}: could not be written (File too large)")
     assert os.listdir(path.parent) == []
+
+
+@pytest.fixture
+def ended():
+    """The number of a process that was killed, and waits to be reaped."""
+    process = subprocess.Popen(["sleep", "60"])
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    yield process.pid
+    process.wait()
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path, ended):
+    def left(name, age=0.0):
+        path = tmp_path / "seed-0" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"half")
+        os.utime(path, (time.time() - age,) * 2)
+        return path
+
+    day, here, far = 24 * 3600, processes.HOST, f"not-{processes.HOST}"
+    gone = [left(f".a.h5.{ended}@{here}.tmp"), left(f".a.h5.{ended}@{far}.tmp", 1.1 * day)]
+    kept = [
+        left("a.h5"),
+        left(f".a.h5.{os.getpid()}@{here}.tmp", 2 * day),
+        left(f".b.h5.{ended}@{far}.tmp", 0.9 * day),
+        left(".mine.tmp", 2 * day),  # not ours to judge
+    ]
+    start.tidy(tmp_path)
+    assert [path for path in gone if path.exists()] == []
+    assert [path for path in kept if not path.exists()] == []
+    start.tidy(tmp_path / "of a run that has not begun")
+
+
+def test_a_process_killed_while_it_writes_leaves_what_the_next_run_removes(tmp_path):
+    program = (
+        "import os, signal, sys\nfrom strata import store\n"
+        "os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)\nstore.write_bytes(sys.argv[1], b'content')\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path / "a.h5")])
+    assert killed.returncode == -signal.SIGKILL
+    assert re.fullmatch(rf"\.a\.h5\.\d+@{processes.HOST}\.tmp", *os.listdir(tmp_path))
+    start.tidy(tmp_path)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("below", ["a.h5", "folder/a.h5"])

@@ -16,4 +16,5 @@ rule preflight:
 
 onstart:
     if {job.rule.name for job in workflow.dag.needrun_jobs()} - ALONE:
+        start.tidy(RUN)
         start.check(CONFIG)

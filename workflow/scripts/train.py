@@ -9,6 +9,7 @@ from strata.config.check import checked
 from strata.config.keys import Model, Training
 from strata.job import job, seed_of
 from strata.networks import slurm_job, train
+from strata.networks.owner import owned
 
 with job(snakemake.threads, snakemake.log[0]):
     p, wildcards = snakemake.params, snakemake.wildcards
@@ -28,11 +29,12 @@ with job(snakemake.threads, snakemake.log[0]):
         "seed": seed_of(wildcards.seed),
         "state": str(state),
     }
-    if submitted:
-        name = f"train-{snakemake.config['run']}-seed-{wildcards.seed}"
-        table = slurm_job.train_as_job(arguments, dict(snakemake.resources.items()), name=name)
-    else:
-        table = train.train(**arguments)
-    train.publish(state, snakemake.output.checkpoints)
-    tables.write(history, table)
-    shutil.rmtree(state.parent)
+    with owned(state.parent):  # until its checkpoints are where they belong
+        if submitted:
+            name = f"train-{snakemake.config['run']}-seed-{wildcards.seed}"
+            table = slurm_job.train_as_job(arguments, dict(snakemake.resources.items()), name=name)
+        else:
+            table = train.train(**arguments)
+        train.publish(state, snakemake.output.checkpoints)
+        tables.write(history, table)
+        shutil.rmtree(state.parent)
