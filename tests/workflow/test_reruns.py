@@ -213,6 +213,7 @@ REACHED = {
     "networks/resnet": TRAIN,
     "networks/slurm_job": TRAIN,
     "networks/train": TRAIN,
+    "plain": FINDINGS,
     "preflight": NOTHING,
     "probes/cka": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
     "probes/enriched": PROBE,
