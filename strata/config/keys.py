@@ -423,6 +423,9 @@ class Config(Section):
         allowed="text of letters, digits, dots, dashes and underscores, beginning with a letter or digit",
         pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$",
     )
+    overwrite: bool = _key(
+        False, "true: results of other images, or of another network, under the name of this run are made anew"
+    )
     seeds: Annotated[list[Whole], Distinct] = _key(
         [0], "one training per seed; every later stage is repeated for each", "what is new", min_length=1
     )
