@@ -212,10 +212,12 @@ def _version() -> dict[str, Any]:
 
 
 def _packages() -> dict[str, str]:
-    """Return the versions of the packages that Strata names."""
+    """Return the versions of the packages that Strata names, but for its tests."""
     found = {}
     with suppress(metadata.PackageNotFoundError):
         for line in metadata.requires("strata-vision") or []:
+            if re.search("extra == .test.", line):
+                continue
             name = re.split(r"[^\w.-]", line)[0]
             with suppress(metadata.PackageNotFoundError):  # what an extra asks for may not be here
                 found[name] = metadata.version(name)

@@ -31,7 +31,8 @@ def test_a_call_is_recorded_with_what_made_the_results(tmp_path):
     assert "overwrite" not in record["configuration"]
     (call,) = record["calls"]
     assert call["ended"] is None
-    assert call["packages"]["torch"]
+    assert {"torch", "snakemake"} <= call["packages"].keys()
+    assert "pytest" not in call["packages"]
     assert call["machine"]["cpus"] >= 1
     assert call["machine"]["memory_gib"] > 0.5
     assert call["strata"]["version"]
@@ -150,6 +151,17 @@ def test_a_copy_of_strata_tells_its_commit_and_whether_it_was_clean(tmp_path, mo
         assert len(told["commit"]) == 40
         assert told["clean"] == clean
         (root / "strata" / "new.py").touch()
+
+
+@pytest.mark.parametrize(("told", "meant"), [("true", True), ("false", False), (True, True)])
+def test_overwriting_may_be_told_in_a_command(told, meant):
+    assert checked({"overwrite": told}).overwrite is meant
+
+
+@pytest.mark.parametrize("told", ["yes", 1, None])
+def test_overwriting_is_true_or_false(told):
+    with pytest.raises(StrataError, match="overwrite must be true or false"):
+        checked({"overwrite": told})
 
 
 def test_overwriting_is_no_part_of_what_makes_results():

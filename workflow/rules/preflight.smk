@@ -17,20 +17,18 @@ rule preflight:
         "../scripts/preflight.py"
 
 
-if workflow.exec_mode != ExecMode.DEFAULT and not ALONE & {
-    target.rulename for target in workflow.dag_settings.target_jobs
-}:
+# What this Snakemake makes, once it has begun: the folder of the run.
+BEGUN = []
+
+
+if workflow.exec_mode == ExecMode.REMOTE:
     with one_line():
         provenance.check_job(CONFIG, RUN)
 
 
-def of_results():
-    """Whether this Snakemake makes results."""
-    return not ALONE >= {job.rule.name for job in workflow.dag.needrun_jobs(exclude_finished=False)}
-
-
 def times():
     """Rule, start and end of every job that made what there is."""
+    workflow.persistence.deactivate_cache()  # or it knows only what was made before
     for job in workflow.dag.jobs:
         made = workflow.persistence.metadata(job.output[0]) if job.output else None
         if made and made.starttime and made.endtime:
@@ -38,16 +36,17 @@ def times():
 
 
 def ended(outcome):
-    if of_results():
-        with one_line():
-            provenance.end(RUN, times(), outcome=outcome)
+    with one_line():
+        for folder in BEGUN:
+            provenance.end(folder, times(), outcome=outcome)
 
 
 onstart:
-    if of_results():
+    if {job.rule.name for job in workflow.dag.needrun_jobs()} - ALONE:
         start.check(CONFIG, code=source_digest("preflight.py"))
         with one_line():
             provenance.begin(CONFIG, RUN)
+        BEGUN.append(RUN)
 
 
 onsuccess:
