@@ -15,4 +15,5 @@ def one_line() -> Iterator[None]:
     try:
         yield
     except StrataError as error:
-        sys.exit(f"\nError: {error}")  # on a line of its own: the bar of another job may be on this one
+        told = str(error).replace("\n", " ")  # names of files may hold anything
+        sys.exit(f"\nError: {told}")  # on a line of its own: the bar of another job may be on this one

@@ -46,7 +46,7 @@ def check(config: Config) -> None:
         If something would; the process has told what.
     """
     code = dependencies.digest(PREFLIGHT)
-    asked = store.digest([code, config.model_dump_json(exclude={"figures"}), *map(_state, _files(config))])
+    asked = store.digest([code, config.model_dump_json(exclude={"figures", "overwrite"}), *map(_state, _files(config))])
     passed = json.loads(PASSED.read_text()) if PASSED.exists() else []
     if asked in passed:
         return

@@ -15,6 +15,7 @@ from strata.claims import ground_truth, testing
 from strata.claims.claim import CONFOUNDS
 from strata.claims.finding import QUESTIONS, Finding
 from strata.config.keys import Questions, Shapes
+from strata.plain import as_code
 
 
 def judged(
@@ -116,7 +117,7 @@ def notes(
             f"{(trusted['complexity'] - trusted['complexity_extrapolated']).mean():.3f} on average"
         )
     if len(skipped):
-        names = ", ".join(skipped["image"].head(5))
+        names = ", ".join(map(as_code, skipped["image"].head(5)))
         more = " …" if len(skipped) > 5 else ""
         said.append(f"unreadable images, skipped: {len(skipped)} ({names}{more}; all in images/*-skipped.csv)")
     return said + [f"left out: {what}" for what in left_out]

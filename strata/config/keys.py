@@ -7,7 +7,7 @@ is of a kind (sources of images, methods, predictive families) is read from its 
 
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 from strata.features.methods import METHODS
@@ -55,6 +55,11 @@ def _distinct(items: list[Any]) -> list[Any]:
 def _in_order(items: dict[str, Any]) -> dict[str, Any]:
     """Sort what a user may write in any order, or another order would change params."""
     return dict(sorted(items.items()))
+
+
+def _told_in_a_command(value: Any) -> Any:
+    """Read what `--config key=true` gives, which Snakemake hands over as text."""
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 Distinct = AfterValidator(_distinct)
@@ -422,6 +427,9 @@ class Config(Section):
         "everything, in a folder of its own",
         allowed="text of letters, digits, dots, dashes and underscores, beginning with a letter or digit",
         pattern="^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    )
+    overwrite: Annotated[bool, BeforeValidator(_told_in_a_command)] = _key(
+        False, "true: results of other images, or of another network, under the name of this run are made anew"
     )
     seeds: Annotated[list[Whole], Distinct] = _key(
         [0], "one training per seed; every later stage is repeated for each", "what is new", min_length=1

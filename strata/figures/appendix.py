@@ -20,6 +20,7 @@ from strata.figures.parts import (
     mean,
     scatter,
 )
+from strata.plain import on_one_line
 
 BANDED = 5
 """Of a decile of fewer features, a line is drawn without its band."""
@@ -188,7 +189,7 @@ def a_superclasses(features: pd.DataFrame, superclasses: pd.DataFrame, *, settin
     axes[1].scatter(table["spread"], y, color=colours, s=16)
     axes[2].hlines(y, table["ci_low"], table["ci_high"], color=colours, lw=2)
     axes[2].scatter(table["complexity"], y, color=colours, s=16)
-    names = [f"{name} ({n})" for name, n in zip(table["superclass"], table["n"], strict=True)]
+    names = [f"{on_one_line(name)} ({n})" for name, n in zip(table["superclass"], table["n"], strict=True)]
     axes[1].set_yticks(y, names, fontsize=6.5)
     axes[2].set_yticks([])
     axes[1].axvline(1, color="black", lw=0.6)

@@ -14,7 +14,7 @@ from strata.claims.claim import CONFOUNDS
 from strata.claims.controls import CONTROLS
 from strata.claims.finding import Finding
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, COLOURS, GREEN, GREY, ORANGE, VERDICTS, Drawn, band, mean
+from strata.figures.parts import BLUE, COLOURS, GREEN, GREY, ORANGE, VERDICTS, Drawn, band, mean, plain_numbers
 
 
 def findings(findings: Sequence[Finding]) -> Drawn:
@@ -159,6 +159,7 @@ def training(history: pd.DataFrame) -> Drawn:
             )
         ax.set(xlabel="epoch (0: untrained)", ylabel=f"{column} on test images")
     axes[0].set_yscale("log")
+    plain_numbers(axes[0].yaxis)
     axes[1].set_ylim(0, 1.08)
     axes[0].legend()
     return figure, history

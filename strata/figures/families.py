@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from strata.config.keys import Questions
 from strata.figures.parts import BLUE, ORANGE, Drawn, band, correlated, mean
 from strata.measures.complexity import complexity_by_family
+from strata.plain import on_one_line
 from strata.probes.families import FAMILIES, REFERENCE
 
 _LABELLED = 6  # features that move most
@@ -54,7 +55,7 @@ def _name_those_that_move(ax: Axes, table: pd.DataFrame, columns: list[str]) -> 
     chosen = table.loc[table["ranks_moved"].abs().sort_values(ascending=False, kind="stable").index[:_LABELLED]]
     several = table["seed"].nunique() > 1
     for place, row in enumerate(chosen.sort_values(columns[1]).to_dict("records")):
-        name = f"class {row['class']}, #{row['feature']}" + (f" (seed {row['seed']})" if several else "")
+        name = f"class {on_one_line(row['class'])}, #{row['feature']}" + (f" (seed {row['seed']})" if several else "")
         ax.annotate(
             f"{name}: {row['ranks_moved']:+.0f}",
             (row[columns[0]], row[columns[1]]),

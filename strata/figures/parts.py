@@ -11,7 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from strata.config.keys import Questions
 from strata.statistics import (
@@ -43,11 +45,32 @@ STYLE: dict[str, Any] = {
     "legend.fontsize": 7,
     "svg.hashsalt": "strata",
     "svg.fonttype": "none",
+    "text.parse_math": False,  # names of classes are text, whatever signs they have
     "figure.constrained_layout.use": True,
     "axes.prop_cycle": plt.cycler(color=COLOURS),
 }
 plt.switch_backend("agg")
 plt.style.use(STYLE)
+
+
+class _Plain(LogFormatter):
+    """What stands at the ticks of a logarithmic axis: plain numbers, where matplotlib's own are mathematics."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return a number, or nothing where the tick is one of many."""
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write plain numbers at the ticks of a logarithmic axis.
+
+    Parameters
+    ----------
+    axis
+        That is written at.
+    """
+    axis.set_major_formatter(_Plain())
+    axis.set_minor_formatter(_Plain())
 
 
 def scatter(

@@ -14,6 +14,7 @@ from matplotlib.figure import SubFigure
 from strata import store
 from strata.figures.parts import Drawn, draw_map, first_seed
 from strata.measures.meta_features import meta_features
+from strata.plain import on_one_line
 
 
 def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequence[str], examples: int) -> Drawn:
@@ -57,7 +58,7 @@ def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequenc
     for column, (own_images, value, name) in enumerate(shown):
         ax = figure.add_subplot(grid[1, column])
         _show(ax, [_mosaic(own_images, examples)], value)
-        ax.set_xlabel(f"K = {value:.2f}\n{textwrap.fill(f'class {name}', 12)}", fontsize=6.5)
+        ax.set_xlabel(f"K = {value:.2f}\n{textwrap.fill(f'class {on_one_line(name)}', 12)}", fontsize=6.5)
     table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
 
@@ -164,7 +165,8 @@ def q1_plate(
     widths = [1] + [parts] * len(about["layers"])
     figure = plt.figure(figsize=(7, len(own) * (7 / sum(widths) + 0.24) + 0.25))
     columns = figure.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]
-    itself = [f"{rank}, K = {k:.2f}\nclass {name}" for rank, name, k in own[["rank", "class", "complexity"]].to_numpy()]
+    told = own[["rank", "class", "complexity"]].to_numpy()
+    itself = [f"{rank}, K = {k:.2f}\nclass {on_one_line(name)}" for rank, name, k in told]
     shown, labels = largest(of_codes, images, count=examples)
     _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in shown], itself, own["complexity"])
     tables = [own.assign(source="itself", images=[" ".join(names) for names in labels])]

@@ -34,9 +34,10 @@ def index(given: Given, test_fraction: float, *, shards: int = 1, seed: int = 0)
     Raises
     ------
     StrataError
-        If the source does not exist or has no classes, or a class has fewer than 2 images.
+        If the source does not exist or has no classes, a class has fewer than 2 images, or a name is no Unicode.
     """
     images = source_of(given.source).listed(given)
+    _check_names(images["image"])
     rng = np.random.default_rng(seed)
     parts = []
     for name, rows in images.groupby("class", sort=True):
@@ -52,3 +53,14 @@ def index(given: Given, test_fraction: float, *, shards: int = 1, seed: int = 0)
     if len(dealt) < shards:
         raise StrataError(f"config key data.shards must be at most the number of images ({len(dealt)})")
     return dealt.sort_values("shard", kind="stable", ignore_index=True)
+
+
+def _check_names(names: pd.Series) -> None:
+    """Refuse names of files that are no text: no table could hold them."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise StrataError(
+                f"the image {name!r} is no UTF-8 text; give it, or the folder it is in, another name"
+            ) from error

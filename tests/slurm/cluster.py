@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class Job:
     state: str
     comment: str
     resources: str
+    nodes: str
 
 
 class Cluster:
@@ -53,7 +55,7 @@ class Cluster:
 
     def queue(self, state: str = "PENDING,RUNNING") -> list[Job]:
         """Return the jobs in the queue."""
-        return self._jobs(_lines("squeue", "--noheader", f"--states={state}", "--format=%Z|%i|%P|%T|%k|%b"))
+        return self._jobs(_lines("squeue", "--noheader", f"--states={state}", "--format=%Z|%i|%P|%T|%k|%b|%N"))
 
     def cancel(self) -> None:
         """Cancel the jobs that are left, one by one by their numbers, and wait until they are gone."""
@@ -63,7 +65,7 @@ class Cluster:
 
     def ended(self) -> list[Job]:
         """Return the jobs that have been submitted and have ended since the test began."""
-        asked = "--format=WorkDir,JobID,Partition,State,Comment,AllocTRES"
+        asked = "--format=WorkDir,JobID,Partition,State,Comment,AllocTRES,NodeList"
         since = f"--starttime={self.since}"
         return self._jobs(_lines("sacct", "-X", "--duplicates", "--noheader", "--parsable2", since, asked))
 
@@ -83,6 +85,29 @@ class Cluster:
             return next((job.number for job in self.queue(state) if job.comment.startswith(comment)), "")
 
         return wait_for(found, f"a job {comment} {state}")
+
+
+def nodes() -> list[str]:
+    """Return the names of the cluster's nodes."""
+    return sorted(set(_lines("sinfo", "--noheader", "--Node", "--format=%N")))
+
+
+def update(node: str, state: str) -> None:
+    """Set the state of a node."""
+    command = ["scontrol", "update", f"nodename={node}", f"state={state}"]
+    subprocess.run([*command, *(["reason=test"] if state != "resume" else [])], check=True)
+
+
+def pid(daemon: str, node: str = "") -> int:
+    """Return the number of the process of a daemon, Slurmctld or Slurmd."""
+    (told,) = (line for line in _lines("scontrol", "show", "config") if line.startswith(f"{daemon}PidFile"))
+    return int(Path(told.partition("=")[2].strip().replace("%n", node)).read_text())
+
+
+def end(process: int) -> None:
+    """End a daemon, and wait until it has."""
+    os.kill(process, signal.SIGTERM)
+    wait_for(lambda: not os.path.exists(f"/proc/{process}"), "the end of a daemon")
 
 
 def _lines(*command: str) -> list[str]:

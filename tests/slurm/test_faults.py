@@ -2,14 +2,12 @@
 
 import os
 import re
-import signal
 import subprocess
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from cluster import LIMIT, QUICK, wait_for
+from cluster import LIMIT, QUICK, end, nodes, pid, update, wait_for
 from workplace import SEED, differing
 
 pytestmark = pytest.mark.slurm
@@ -59,12 +57,13 @@ def test_a_job_over_its_memory_is_tried_again_with_more(finished, again, probes,
 @contextmanager
 def drained():
     """Let no job start; those that run go on."""
-    node = subprocess.run(["hostname", "-s"], capture_output=True, text=True, check=True).stdout.strip()
-    subprocess.run(["scontrol", "update", f"nodename={node}", "state=drain", "reason=test"], check=True)
+    for node in nodes():
+        update(node, "drain")
     try:
         yield
     finally:
-        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+        for node in nodes():
+            update(node, "resume")
 
 
 def test_jobs_wait_for_a_drained_node(finished, again, probes, cluster):
@@ -99,9 +98,7 @@ def test_a_killed_snakemake_is_gone_on_with(finished, again, probes, cluster):
 def test_the_controller_may_be_restarted_during_a_run(finished, again, probes, cluster):
     running = again.start(*QUICK, "--", *probes)
     cluster.job("rule_probe")
-    pid = int(Path("/run/slurm/slurmctld.pid").read_text())
-    os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the end of slurmctld")
+    end(pid("Slurmctld"))
     time.sleep(5)  # squeue and sbatch fail meanwhile
     subprocess.run(["slurmctld"], check=True)
     assert running.wait(LIMIT) == 0, again.said

@@ -27,9 +27,9 @@ def reference(finished, tmp_path_factory):
 
 
 def untrained(finished, folder):
-    """Copy the finished run's images, and no training."""
+    """Copy the finished run's images, and no training, nor what tells of one."""
     place = finished.copy(folder)
-    place.remove(SEED)
+    place.remove(SEED, f"{RUN}/provenance.json")
     return place
 
 

@@ -1,4 +1,5 @@
 import resource
+from xml.etree import ElementTree
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -83,7 +84,7 @@ def drawn(settings, walk, tmp_path):
     layers = Activations(layers=["stem", "block-01"])
     config = Config(questions=settings, figures=Figures(examples=4), activations=layers)
 
-    def drawn(name, t):
+    def drawn(name, t, **more):
         given = {
             **t,
             **of_the_appendix(t),
@@ -102,6 +103,7 @@ def drawn(settings, walk, tmp_path):
             "decoded": walk.decoded,
             "pictures": [walk.pictures],
             "stability_seeds": [],
+            **more,
         }
         figure = FIGURES[name]
         if "findings" in figure.inputs:
@@ -157,6 +159,39 @@ def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, table
     figure, table = drawn(name, t)
     figure.canvas.draw()
     assert len(table)
+
+
+# Classes and super-classes may be called anything.
+ODD = ["$x_$ <script>&amp;</script> \\frac{", 'costs $5, _a^, {x} "it\'s"', "-f two\nlines\t\x07 猫 %s `"]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_names_of_classes_are_plain_text_in_every_figure(name, tables, drawn, folder):
+    t = tables(n=40)
+    for table in (t["features"], t["by_checkpoint"]):
+        table["class"] = [ODD[int(label)] for label in table["class"]]
+    save(drawn(name, t, superclasses=pd.DataFrame({"class": ODD, "superclass": ODD})), name, folder=folder, dpi=60)
+    root = ElementTree.parse(folder / "figures" / f"{name}.svg").getroot()
+    letters = without_spaces("".join(root.itertext()))
+    assert "mathdefault" not in letters  # at ticks, what matplotlib writes as mathematics
+    numbers = pd.read_csv(folder / "tables" / f"{name}.csv")
+    told = {odd for column in {"class", "superclass"} & set(numbers) for odd in numbers[column]}
+    assert told <= set(ODD)
+    if name in ("q1_spectrum", "q1_plate", "families", "a_superclasses"):
+        assert told
+        assert [odd for odd in told if without_spaces(odd) not in letters] == []
+
+
+def without_spaces(text):
+    """Lines of a figure are broken at spaces."""
+    return "".join(letter for letter in text if letter.isprintable() and letter != " ")
+
+
+def test_a_logarithmic_axis_has_plain_numbers():
+    figure, _ = claims.training(pd.DataFrame({"seed": 0, "epoch": [0, 1], "loss": [2.0, 0.02], "accuracy": [0.1, 0.9]}))
+    figure.canvas.draw()
+    ticks = [label.get_text() for label in figure.axes[0].get_yticklabels(which="both")]
+    assert {"0.1", "1"} <= set(ticks)
 
 
 def test_a_disk_that_refuses_a_figure_is_told_in_one_line(walk, folder):

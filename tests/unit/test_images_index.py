@@ -1,9 +1,12 @@
 """The index: images of all kinds are split and dealt in one way."""
 
+import os
+
 import pandas as pd
 import pytest
 from pictures import index_of
 
+from strata import tables
 from strata.errors import StrataError
 from strata.images.index import index
 from strata.images.sources import Given
@@ -43,6 +46,27 @@ def test_ids_and_labels_do_not_depend_on_the_split():
 def test_every_class_keeps_an_image_to_train_and_one_to_test(folder, fraction, tests):
     images = index_of(folder, test_fraction=fraction)
     assert (images[images["split"] == "test"].groupby("class").size() == tests).all()
+
+
+ODD = ["-f", " a, b ", 'it\'s "x"', "two\nlines\r\t", "<script>", "{x}", "$x_^", "猫", "NA", "#1"]
+
+
+def test_classes_may_be_called_anything(tmp_path):
+    for name in ODD:
+        for i in range(2):
+            path = tmp_path / "photos" / name / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    images = index_of(tmp_path / "photos", shards=1)
+    assert list(images.drop_duplicates("label").sort_values("label")["class"]) == sorted(ODD)
+    tables.write(tmp_path / "index.csv", images)
+    pd.testing.assert_frame_equal(tables.read(tmp_path / "index.csv"), images)
+
+
+def test_a_name_that_is_no_text_is_told_in_one_line(folder):
+    os.rename(folder / "cat", os.fsencode(folder) + b"/caf\xe9")
+    with pytest.raises(StrataError, match=r"the image 'caf\\udce9/a.png' is no UTF-8 text"):
+        index_of(folder)
 
 
 def test_more_shards_than_images_are_told(folder):

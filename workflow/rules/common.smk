@@ -3,7 +3,7 @@
 from itertools import product
 from types import SimpleNamespace
 
-from strata import dependencies, start
+from strata import dependencies, provenance, start
 from strata import layers as names
 from strata.claims.controls import CONTROLS
 from strata.config.check import checked, compared

@@ -1,9 +1,10 @@
 """Let Snakemake write its report of all figures, from a Snakemake of its own.
 
 It gets the configuration of this run whole, as a file, and the prefix of its results (where Strata is a module), so
-that it plans exactly the same jobs.
+that it plans exactly the same jobs; and the record of what made the results, as it is before its own end.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,9 @@ from strata.job import job
 with job(snakemake.threads, snakemake.log[0]), tempfile.TemporaryDirectory() as folder:
     p = snakemake.params
     given = Path(folder) / "config.yaml"
-    given.write_text(yaml.safe_dump({"strata": snakemake.config, "prefix": p.prefix}))
+    record = Path(snakemake.output[0]).with_name("provenance.json")  # which a module of another workflow has not
+    made = yaml.safe_dump(json.loads(record.read_text()), sort_keys=False) if record.exists() else ""
+    given.write_text(yaml.safe_dump({"strata": snakemake.config, "prefix": p.prefix, "provenance": made}))
     unfinished = Path(folder) / "report.html"
     command = [sys.executable, "-m", "snakemake", "--snakefile", p.snakefile]
     command += ["--configfile", str(given), "--cores", "1", "--nolock", "--quiet", "all"]

@@ -1,0 +1,70 @@
+"""What made results is known afterwards, and those of two configurations do not lie beside each other unseen."""
+
+import json
+
+import pytest
+from workplace import RUN
+
+pytestmark = pytest.mark.workflow
+
+INDEX, SHARD = f"{RUN}/images/index.csv", f"{RUN}/images/shard-000.h5"
+# A cluster on which the configuration is edited while a job waits in the queue.
+SUBMIT = """
+sed -i 's/per_class: 3/per_class: 2/' tiny.yaml
+sh $1 > job.txt 2>&1
+echo 1
+"""
+
+
+def record(place):
+    return json.loads(place.path(f"{RUN}/provenance.json").read_text())
+
+
+def test_a_finished_run_tells_what_made_it_and_how_long_every_rule_took(finished):
+    told = record(finished)
+    assert told["configuration"]["run"] == "tiny"
+    assert told["configuration"]["seeds"] == [0]
+    (call,) = told["calls"]
+    assert call["outcome"] == "done"
+    assert call["started"] < call["ended"]
+    assert {"index", "decode", "train", "probe", "gather", "findings", "draw", "report"} <= told["rules"].keys()
+    assert told["rules"]["decode"]["jobs"] == 2
+    assert all(rule["seconds"] >= 0 for rule in told["rules"].values())
+
+
+def test_the_report_tells_what_made_it(finished):
+    report = finished.path(f"{RUN}/report.html").read_text()
+    host = record(finished)["calls"][0]["machine"]["host"]
+    for part in ("Provenance.", f"host: {host}", "per_class: 3"):
+        assert part in report, part
+
+
+def test_results_of_other_images_are_kept_unless_they_are_to_be_overwritten(fresh):
+    done = fresh.make(INDEX)
+    assert done.code == 0, done.output
+    assert list(record(fresh)["rules"]) == ["index"]
+    before = fresh.path(INDEX).read_bytes()
+    done = fresh.make(INDEX, changes={"data.seed": 1})
+    assert done.code != 0
+    (line,) = done.errors
+    for part in (f"{RUN} holds results of other images", "data.seed was 0 and is 1", "--config overwrite=true"):
+        assert part in line
+    assert fresh.path(INDEX).read_bytes() == before
+    assert fresh.make(INDEX, changes={"data.test_fraction": 0.2}).code == 0  # the default, written out
+    done = fresh.snakemake("--cores", "2", "--config", "overwrite=true", "--", INDEX, changes={"data.seed": 1})
+    assert done.code == 0, done.output
+    assert fresh.path(INDEX).read_bytes() != before
+    assert fresh.plan(INDEX, changes={"data.seed": 1}) == {}
+    assert [call["outcome"] for call in record(fresh)["calls"]] == ["done", "done"]
+
+
+def test_a_job_whose_configuration_was_edited_in_the_queue_stops(fresh):
+    fresh.path("submit.sh").write_text(SUBMIT)
+    engine = ("--executor", "cluster-generic", "--cluster-generic-submit-cmd", "sh submit.sh", "--jobs", "1")
+    done = fresh.snakemake(*engine, "--", INDEX)
+    assert done.code != 0
+    said = fresh.path("job.txt").read_text().splitlines()
+    (line,) = (line for line in said if line.startswith("Error: "))
+    assert f"the configuration has changed since {RUN} was started: features.per_class was 3 and is 2" in line
+    assert not fresh.path(INDEX).exists()
+    assert record(fresh)["calls"][0]["outcome"] == "failed"
