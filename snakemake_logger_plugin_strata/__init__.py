@@ -84,7 +84,9 @@ class LogHandler(LogHandlerBase):
         self._reasons.setdefault(record.rule_name, record.reason)
         self._console.has_page([*record.input, *record.output])
         if record.rule_name in self._jobs and not self.common_settings.dryrun:
-            job = Begun(record.rule_name, record.rule_msg or record.rule_name, record.created)
+            asked = {name: record.resources.get(name) for name in ("runtime", "mem_mb")}
+            numbers = {name: value for name, value in asked.items() if isinstance(value, int)}
+            job = Begun(record.rule_name, record.rule_msg or record.rule_name, record.created, numbers)
             self._console.begins(record.jobid, job, queued=self._remote and not record.local)
 
     def _failed(self, record: Any) -> None:

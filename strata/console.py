@@ -6,7 +6,7 @@ It knows nothing of Snakemake, whose events `snakemake_logger_plugin_strata` han
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from textwrap import shorten
@@ -15,6 +15,9 @@ import yaml
 
 SAID = "Error: "
 """What a line begins with that a user is meant to read."""
+
+_LIMITS = {"TIMEOUT": ("time", "runtime", "minutes"), "OUT_OF_MEMORY": ("memory", "mem_mb", "MB")}
+"""How a queue ends a job that needs more than it asked for: what, by which resource of a profile, in which unit."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,14 @@ class Begun:
         The name of its rule, and what it does, in the words of the rule.
     at : float
         Since when, in seconds.
+    asked : mapping
+        Resources that it asked a queue for, such as `runtime` and `mem_mb`.
     """
 
     rule: str
     does: str
     at: float
+    asked: Mapping[str, int] = field(default_factory=dict)
 
 
 class Console:
@@ -120,7 +126,7 @@ class Console:
         if job is None:
             return
         logs = [log for log in logs if Path(log).is_file()]
-        self._failed[number] = last_error(logs, since=job.at) or f"{SAID}{job.does}: {why}"
+        self._failed[number] = too_little(why, job) or last_error(logs, since=job.at) or f"{SAID}{job.does}: {why}"
         where = f"; log: {', '.join(logs)}" if logs else ""
         self._say(at, f"failed  {job.does} ({lasting(at - job.at)}{where})")
         self._show(self._failed[number])
@@ -189,6 +195,26 @@ def lasting(seconds: float) -> str:
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 99.5 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def too_little(why: str, job: Begun) -> str:
+    """Return what a job asked a queue for too little of, and where it is set; or nothing.
+
+    Parameters
+    ----------
+    why
+        What the queue says of its end.
+    job
+        The job.
+    """
+    for status, (what, resource, unit) in _LIMITS.items():
+        if status in why:
+            had = f" of {job.asked[resource]:,} {unit}" if resource in job.asked else ""
+            return (
+                f"{SAID}{job.does}: its {what}{had} was too little ({status}); raise {resource} of the rule {job.rule} "
+                "in the profile (slurm/config.yaml, set-resources)"
+            )
+    return ""
 
 
 def last_error(logs: Iterable[str], since: float) -> str:

@@ -138,3 +138,26 @@ def test_on_a_terminal_a_line_takes_the_place_of_a_bar(monkeypatch):
     handler = LogHandler(SimpleNamespace(stdout=False, dryrun=False, verbose=False), None)
     handler.emit(logging.makeLogRecord({"msg": "Careful", "levelno": logging.WARNING}))
     assert screen.getvalue() == "\r\033[KCareful\n"
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        (
+            "SLURM-job '7' failed, SLURM status is: 'TIMEOUT'. Detailed failure reason unavailable",
+            "Error: Doing probe: its time of 60 minutes was too little (TIMEOUT); raise runtime of the rule probe in "
+            "the profile (slurm/config.yaml, set-resources)",
+        ),
+        (
+            "SLURM-job '7' failed, SLURM status is: 'OUT_OF_MEMORY'.",
+            "Error: Doing probe: its memory was too little (OUT_OF_MEMORY); raise mem_mb of the rule probe in "
+            "the profile (slurm/config.yaml, set-resources)",
+        ),
+    ],
+)
+def test_a_limit_of_the_queue_is_told_with_the_line_that_sets_it(console, said, tmp_path, why, told):
+    log = tmp_path / "probe.log"
+    console.begins(1, Begun("probe", "Doing probe", NOON, {"runtime": 60}))
+    log.write_text("KeyboardInterrupt: stopped\n")
+    console.fails(1, NOON + 5, logs=[str(log)], why=why)
+    assert said[-1] == told
