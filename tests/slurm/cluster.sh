@@ -2,21 +2,11 @@
 # A real Slurm cluster, for the tests: Debian's Slurm with its database, a partition for CPUs and one for GPUs, of which
 # every node pretends to have two. It has one node, or several, all of them on this machine, each with a slurmd and a port
 # of its own. As root: tests/slurm/cluster.sh start [--nodes 3], and when done, tests/slurm/cluster.sh stop.
-# Beside a cluster that runs: with SLURM_CONF=<folder>/slurm.conf and PORTS=7817 (the first of its ports) in all calls,
-# and for the tests.
 set -euo pipefail
 
 HOST=$(hostname -s)
-export SLURM_CONF=${SLURM_CONF:-/etc/slurm/slurm.conf}
-PORTS=${PORTS:-6817}
-CONF=$(dirname "$SLURM_CONF")
-if [ "$CONF" = /etc/slurm ]; then
-  STATE=/var/lib/strata-slurm # databases, spools, logs
-  PIDS=/run/slurm
-else
-  STATE=$CONF/state
-  PIDS=$STATE/pid
-fi
+STATE=/var/lib/strata-slurm # databases, spools, logs
+CONF=/etc/slurm
 NODES=("$HOST")
 MARK="# Written by Strata's tests/slurm/cluster.sh"
 
@@ -35,21 +25,21 @@ main() {
 }
 
 start() {
-  if [ -e "$SLURM_CONF" ] && ! grep -qF "$MARK" "$SLURM_CONF"; then
-    fail "this machine has a Slurm of its own ($SLURM_CONF); nothing done"
+  if [ -e $CONF/slurm.conf ] && ! grep -qF "$MARK" $CONF/slurm.conf; then
+    fail "this machine has a Slurm of its own ($CONF/slurm.conf); nothing done"
   fi
   install_packages
-  mkdir -p "$STATE"/{ctld,log} "$CONF" "$PIDS" /run/{munge,mysqld}
+  mkdir -p $STATE/{ctld,log} $CONF /run/{munge,mysqld,slurm}
   configure
   # Every daemon goes to the background by itself, or is sent there; one that runs already is left alone.
   chown munge: /run/munge
   munge --no-input 2>/dev/null | unmunge &>/dev/null || runuser -u munge -- /usr/sbin/munged
   chown mysql: /run/mysqld
   if ! mysqladmin ping &>/dev/null; then
-    setsid mariadbd --user=mysql &>"$STATE/log/mariadb.log" </dev/null &
+    setsid mariadbd --user=mysql &>$STATE/log/mariadb.log </dev/null &
   fi
   wait_for "the database" mysqladmin ping
-  mysql -e "CREATE DATABASE IF NOT EXISTS $(database)"
+  mysql -e "CREATE DATABASE IF NOT EXISTS slurm_acct_db"
   running slurmdbd || slurmdbd
   wait_for "slurmdbd" sacctmgr --noheader list cluster
   sacctmgr --noheader list cluster strata | grep -q . || sacctmgr --immediate add cluster strata >/dev/null
@@ -68,11 +58,9 @@ start() {
 stop() {
   scontrol shutdown &>/dev/null || true # slurmctld and slurmd
   local file
-  for file in "$PIDS"/*.pid; do
+  for file in /run/slurm/*.pid; do
     if running "$(basename "$file" .pid)"; then kill "$(cat "$file")"; fi
   done
-  sed -i "/$(hosts_mark)/d" /etc/hosts 2>/dev/null || true
-  [ "$CONF" = /etc/slurm ] || return 0 # another cluster needs the rest
   mysqladmin shutdown &>/dev/null || true
   munged --stop &>/dev/null || true
 }
@@ -94,42 +82,42 @@ configure() {
   for i in 0 1; do # null devices that play the GPUs
     [ -e /dev/strata-gpu$i ] || mknod /dev/strata-gpu$i c 1 3
   done
-  list=$(IFS=,; echo "${NODES[*]}")
-  ports=$((PORTS + 1))
+  list=$(
+    IFS=,
+    echo "${NODES[*]}"
+  )
+  ports="[6821-$((6820 + ${#NODES[@]}))]"
   if [ ${#NODES[@]} -gt 1 ]; then
-    ports="[$((PORTS + 11))-$((PORTS + 10 + ${#NODES[@]}))]"
     # Processes of one training find each other by the names of their nodes.
-    grep -q "$(hosts_mark)" /etc/hosts || echo "127.0.0.1 ${NODES[*]} # $(hosts_mark)" >>/etc/hosts
+    grep -qF "127.0.0.1 ${NODES[*]}" /etc/hosts || echo "127.0.0.1 ${NODES[*]}" >>/etc/hosts
   fi
-  cat >"$CONF/slurmdbd.conf" <<EOF
+  cat >$CONF/slurmdbd.conf <<EOF
 $MARK
 AuthType=auth/munge
 DbdHost=$HOST
-DbdPort=$((PORTS + 2))
 SlurmUser=root
 StorageType=accounting_storage/mysql
 StorageHost=localhost
 StorageUser=root
-StorageLoc=$(database)
-PidFile=$PIDS/slurmdbd.pid
+StorageLoc=slurm_acct_db
+PidFile=/run/slurm/slurmdbd.pid
 LogFile=$STATE/log/slurmdbd.log
 EOF
-  chmod 600 "$CONF/slurmdbd.conf"
-  echo "NodeName=$list Name=gpu File=/dev/strata-gpu[0-1]" >"$CONF/gres.conf"
-  echo "CgroupAutomount=no" >"$CONF/cgroup.conf"
-  cat >"$CONF/slurm.conf" <<EOF
+  chmod 600 $CONF/slurmdbd.conf
+  echo "NodeName=$list Name=gpu File=/dev/strata-gpu[0-1]" >$CONF/gres.conf
+  echo "CgroupAutomount=no" >$CONF/cgroup.conf
+  cat >$CONF/slurm.conf <<EOF
 $MARK
 ClusterName=strata
 SlurmctldHost=$HOST
-SlurmctldPort=$PORTS
 SlurmUser=root
 AuthType=auth/munge
 # A job that goes back to the queue starts again after this many seconds; the default is 120.
 AuthInfo=cred_expire=10
 StateSaveLocation=$STATE/ctld
 SlurmdSpoolDir=$STATE/d-%n
-SlurmctldPidFile=$PIDS/slurmctld.pid
-SlurmdPidFile=$PIDS/slurmd-%n.pid
+SlurmctldPidFile=/run/slurm/slurmctld.pid
+SlurmdPidFile=/run/slurm/slurmd-%n.pid
 SlurmctldLogFile=$STATE/log/slurmctld.log
 SlurmdLogFile=$STATE/log/slurmd-%n.log
 # No control groups in a container. Memory limits are watched every second instead.
@@ -140,7 +128,6 @@ JobAcctGatherFrequency=task=1
 JobAcctGatherParams=OverMemoryKill
 AccountingStorageType=accounting_storage/slurmdbd
 AccountingStorageHost=$HOST
-AccountingStoragePort=$((PORTS + 2))
 AccountingStorageTRES=gres/gpu
 AccountingStoreFlags=job_comment
 SelectType=select/cons_tres
@@ -166,9 +153,7 @@ node_is_up() {
   [[ $state =~ ^(idle|mix|alloc)$ ]]
 }
 
-database() { echo "slurm_acct_db$([ "$PORTS" = 6817 ] || echo "_$PORTS")"; }
-hosts_mark() { echo "strata-slurm-$PORTS"; }
-pid_of() { cat "$PIDS/$1.pid" 2>/dev/null; }
+pid_of() { cat "/run/slurm/$1.pid" 2>/dev/null; }
 running() { kill -0 "$(pid_of "$1")" 2>/dev/null; }
 
 wait_for() {
