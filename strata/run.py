@@ -72,6 +72,12 @@ class Run:
         """The claims, tested."""
         return [Finding(**found) for found in json.loads((self.folder / "findings.json").read_text())]
 
+    @property
+    def history(self) -> pd.DataFrame:
+        """One row a seed and epoch: loss and accuracy on test images, missing where they are not measured."""
+        parts = [tables.read(self._seed(seed) / "training.csv").assign(seed=seed) for seed in self.seeds]
+        return pd.concat(parts, ignore_index=True)
+
     def table(self, name: str) -> pd.DataFrame:
         """Return a table, such as by_checkpoint, or the numbers behind a figure, such as q2_growth.
 

@@ -11,7 +11,7 @@ from strata.claims.finding import Finding
 from strata.errors import StrataError
 
 # What is read of every run; the last of it is written last.
-READ = ("features.csv", "findings.json", "tables/by_checkpoint.csv", "tables/training.csv")
+READ = ("features.csv", "findings.json", "tables/by_checkpoint.csv")
 COLUMNS = ("seed", "feature", "class", "complexity", "relative_complexity")
 
 
@@ -52,7 +52,8 @@ def found(names: Sequence[str], *, results: str | Path) -> dict[str, str]:
 
 def digest(folder: str | Path) -> str:
     """Return a digest of what a comparison reads of a run's tables and findings."""
-    return store.digest([Path(folder, name).read_text() for name in READ])
+    histories = sorted(Path(folder).glob("seed-*/training.csv"))
+    return store.digest([path.read_text() for path in (*(Path(folder, name) for name in READ), *histories)])
 
 
 def _check(name: str, folder: Path, results: Path) -> None:

@@ -90,7 +90,7 @@ def about(runs: Mapping[str, Run]) -> pd.DataFrame:
     """
     rows = []
     for name, run in runs.items():
-        features, history = run.features, run.table("training")
+        features, history = run.features, run.history
         accuracy = history[history["epoch"] == history["epoch"].max()]["accuracy"].mean()
         chance = chance_of(features)
         probed = [str(column) for column in features if str(column).startswith("vinfo_")]

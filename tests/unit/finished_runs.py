@@ -45,7 +45,9 @@ def write_run(folder, findings, table, *, accuracy=0.9, images=None, ids=None, c
     store.write_bytes(folder / "findings.json", json.dumps([asdict(f) for f in findings]).encode())
     epochs = pd.DataFrame({"seed": 0, "epoch": [0, 1, 2]})
     tables.write(folder / "tables" / "by_checkpoint.csv", epochs.assign(feature=0, complexity=0.5))
-    tables.write(folder / "tables" / "training.csv", epochs.assign(loss=1.0, accuracy=[0.1, 0.2, accuracy]))
+    for seed, _ in table.groupby("seed"):
+        history = epochs.drop(columns="seed").assign(loss=1.0, accuracy=[0.1, 0.2, accuracy])
+        tables.write(folder / f"seed-{seed}" / "training.csv", history)
     for i in range(shards if images is not None else 0):
         name, rows = f"shard-{i:03d}.h5", slice(i, None, shards)
         names = np.array([one.encode() for one in ids[rows]])
