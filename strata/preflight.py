@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from strata import estimate
 from strata.activations.cache import Caching, cache
@@ -60,12 +61,11 @@ def page(config: Config) -> str:
     """
     images = _images(config)
     network = _network(config, classes=images["class"].nunique())
-    units = _run(config, network, images)
-    shape = estimate.traced(config)
-    _check_memory(config, units, images)
+    shape = _run(config, network, images)
+    _check_memory(config, shape.units, images)
     costs = {device: estimate.estimate(config, shape, rates=own) for device, own in estimate.read_rates().items()}
     _check_disk(config, next(iter(costs.values())))
-    return "\n".join([*_about_images(config, images), *_about_network(config, network, units)]) + (
+    return "\n".join([*_about_images(config, images), *_about_network(config, network, shape.units)]) + (
         f"\n\n{estimate.text(config, shape, tables=costs)}"
     )
 
@@ -122,8 +122,8 @@ def _network(config: Config, *, classes: int) -> nn.Module:
     return network.to(compute_device()).eval()
 
 
-def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> dict[str, int]:
-    """Run the network on a few images; return the units of every cached layer."""
+def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> estimate.Traced:
+    """Run the network on a few images, as not every one runs without numbers; return what it and they say."""
     model, section, method = config.model, config.activations, config.features.method
     data = config.data
     read = decoded(
@@ -135,16 +135,23 @@ def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> dict[str, 
     )
     some = np.stack([image for image in read if not isinstance(image, StrataError)])
     caching = Caching(section.pool, section.tokens, section.batch_size)
-    cached = cache(
-        network, cached_layers(section.layers), images=some, model=model, caching=caching, dtype=section.dtype
-    )
+    with FlopCounterMode(display=False) as flops:
+        cached = cache(
+            network, cached_layers(section.layers), images=some, model=model, caching=caching, dtype=section.dtype
+        )
     for layer, values in cached.items():
         if not np.isfinite(values).all():
             raise StrataError(f"the network's activations are not finite (first in {layer}); its weights are broken")
     check_sign(cached[PENULTIMATE], method)
     weight, bias = head_weights(head_of(network, model.head))
     check_head(network, some, weight=weight, bias=bias, model=model, caching=caching)
-    return {layer: values.shape[1] for layer, values in cached.items()}
+    return estimate.Traced(
+        images=len(images),
+        classes=images["class"].nunique(),
+        forward=flops.get_total_flops() / len(some),
+        parameters=sum(p.numel() for p in network.parameters()),
+        units={layer: values.shape[1] for layer, values in cached.items()},
+    )
 
 
 def _check_memory(config: Config, units: dict[str, int], images: pd.DataFrame) -> None:
