@@ -52,7 +52,7 @@ gallery: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
 	$(BIN)/snakemake --cores $(CORES) --configfile config/shapes.yaml
 	cp $(addprefix results/digits/figures/,q1_spectrum.png q1_meta_features.png q2_emergence.png q4_importance.png q4_support.png nulls.png confounds.png) docs/
-	cp results/shapes/figures/ground_truth.png docs/
+	cp $(addprefix results/shapes/figures/,ground_truth.png calibration.png) docs/
 
 # A network that has seen ImageNet, studied on photographs: published weights, no training.
 example-pretrained: .venv/installed
