@@ -152,6 +152,7 @@ class Console:
             self._show("\n".join(lines))
         elif self._jobs and not self._waiting.total() and not lines and self._page:
             self._say(at, f"all of it done in {lasting(at - self._began)}; look at {self._page}")
+        self._jobs = 0  # Snakemake closes its loggers more than once
 
     def _left(self, at: float) -> float:
         """Guess the seconds that are left: a job takes what those of its rule took, else what all did."""

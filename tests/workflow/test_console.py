@@ -45,19 +45,21 @@ def test_a_job_is_two_lines_and_a_second_time_none(fresh):
 
 def test_an_error_of_a_job_is_the_last_line_and_in_its_log(fresh):
     """Without the preflight, which would tell before any job."""
-    changes = {"data.source": "folder", "data.path": "nowhere"}
+    fresh.path("empty").mkdir()
+    changes = {"data.source": "folder", "data.path": "empty"}
     done = fresh.snakemake("--cores", "1", "--no-hooks", "--", INDEX, changes=changes)
     assert done.code != 0
     failed, error = said(done)[-2:]
     assert re.fullmatch(rf"{CLOCK}failed  Listing .* \(\d+ s; log: {RUN}/logs/index.log\)", failed)
-    assert error == "Error: config key data.path: nowhere is not a directory"
+    assert error.startswith("Error: config key data.path: ")
     assert done.errors == [error]
     assert fresh.path(f"{RUN}/logs/index.log").read_text() == f"{error}\n"
 
 
 def test_without_the_logger_snakemake_names_the_log(fresh):
     fresh.remove("profiles")
-    changes = {"data.source": "folder", "data.path": "nowhere"}
+    fresh.path("empty").mkdir()
+    changes = {"data.source": "folder", "data.path": "empty"}
     done = fresh.snakemake("--cores", "1", "--no-hooks", "--", INDEX, changes=changes)
     assert done.code != 0
     assert f"log: {RUN}/logs/index.log (check log file(s) for error details)" in done.output
