@@ -23,7 +23,7 @@ from strata.config.keys import Config
 from strata.errors import StrataError
 from strata.features.class_features import IMAGES_AT_ONCE
 from strata.features.factorisation import STARTS
-from strata.images.sources import Given, source_of
+from strata.images.sources import given_by, source_of
 from strata.measures.catalogue import MEASURES
 from strata.measures.meta_features import SHOWN
 from strata.measures.stability import cost_between_seeds
@@ -175,7 +175,7 @@ def images_and_classes(config: Config) -> tuple[int, int]:
         raise StrataError(
             f"config key costs.images and costs.classes must tell the size of {data.path}, which is not here"
         )
-    return source.counted(Given(data.source, data.path, data.labels, data.shapes, data.seed))
+    return source.counted(given_by(data))
 
 
 def _scale(config: Config, shape: Traced, rates: Mapping[str, float]) -> Scale:
@@ -328,10 +328,9 @@ def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
 
 
 def _of_measures(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
-    seeds = len(config.seeds)
+    seeds, networks = len(config.seeds), _networks(config)
     for measure in MEASURES.values():
         seconds, memory = measure.cost(scale, measure.given(config))
-        networks = _networks(config)
         times = _populations(config) if measure.of_nulls else networks
         yield Cost(measure.name, _jobs(config, times, networks), times * seconds, 0, memory)
     if seeds > 1:

@@ -23,14 +23,14 @@ from strata.errors import StrataError, one_line
 from strata.features.class_features import check_counts, check_head, check_sign
 from strata.features.discovery import classes_of
 from strata.images.decode import decoded
-from strata.images.index import index
-from strata.images.sources import Given
+from strata.images.index import classes_in, index
+from strata.images.sources import given_by
 from strata.images.superclasses import superclasses
 from strata.layers import PENULTIMATE, branches_of, cached_layers, probed_layers
 from strata.networks import adopt
 from strata.networks.build import build
 from strata.networks.epochs import epochs, files, trained_here
-from strata.networks.head import head_of, head_weights
+from strata.networks.head import head_of, head_weights, told
 from strata.networks.published import published
 from strata.probes.families import FAMILIES
 
@@ -65,21 +65,16 @@ def page(config: Config) -> str:
     _check_memory(config, shape.units, images)
     costs = {device: estimate.estimate(config, shape, rates=own) for device, own in estimate.read_rates().items()}
     _check_disk(config, next(iter(costs.values())))
-    return "\n".join([*_about_images(config, images), *_about_network(config, network, shape.units)]) + (
+    return "\n".join([*_about_images(config, images), *_about_network(config, network, shape)]) + (
         f"\n\n{estimate.text(config, shape, tables=costs)}"
     )
-
-
-def _given(config: Config) -> Given:
-    data = config.data
-    return Given(data.source, data.path, data.labels, data.shapes, data.seed)
 
 
 def _images(config: Config) -> pd.DataFrame:
     """List the images, and check that they are of two classes at least, with as many of each as features need."""
     data, how = config.data, config.features
-    images = index(_given(config), data.test_fraction, shards=data.shards, seed=data.seed)
-    classes = list(images.drop_duplicates("label").sort_values("label")["class"])
+    images = index(given_by(data), data.test_fraction, shards=data.shards, seed=data.seed)
+    classes = classes_in(images)
     if len(classes) < 2:
         raise StrataError(
             f"the images of {data.path or data.source} are of one class, {classes[0]!r}; a network needs two at least "
@@ -128,7 +123,7 @@ def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> estimate.T
     data = config.data
     read = decoded(
         images.head(LOOKED_AT),
-        given=_given(config),
+        given=given_by(data),
         size=data.size,
         resize=data.resize,
         on_bad_image=data.on_bad_image,
@@ -193,22 +188,19 @@ def _about_images(config: Config, images: pd.DataFrame) -> list[str]:
     ]
 
 
-def _about_network(config: Config, network: nn.Module, units: dict[str, int]) -> list[str]:
+def _about_network(config: Config, network: nn.Module, shape: estimate.Traced) -> list[str]:
     model, device = config.model, compute_device()
-    head = head_of(network, model.head)
-    name = next(own for own, module in network.named_modules() if module is head)
-    told = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU here, so the CPU"
+    device_name = torch.cuda.get_device_name(device) if device.type == "cuda" else "no GPU here, so the CPU"
     weights = model.weights or ", ".join(model.checkpoints or []) or "trained here"
-    size = sum(p.numel() for p in network.parameters()) / 1e6
-    layers = ", ".join(f"{layer} {units[layer]}" for layer in probed_layers(config.activations.layers))
+    layers = ", ".join(f"{layer} {shape.units[layer]}" for layer in probed_layers(config.activations.layers))
     branches = branches_of(config.activations.layers)
     return [
-        f"network     {model.source}, {size:.2f} million parameters; {weights}",
+        f"network     {model.source}, {shape.parameters / 1e6:.2f} million parameters; {weights}",
         f"layers      {layers} (units)",
         f"branches    {len(branches)}" + ("" if branches else " (no residual block is listed: question 3 is left out)"),
-        f"head        {name}, {head.weight.shape[1]} units to {head.weight.shape[0]} classes",
+        f"head        {told(network, model.head)}",
         f"checkpoints {', '.join(map(str, epochs(config)))} (epochs; 0: untrained)",
-        f"device      {told}",
+        f"device      {device_name}",
     ]
 
 

@@ -74,7 +74,7 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
         If the disk refuses the file; nothing is left behind.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}@{processes.HOST}.tmp")
+    temporary = temporary_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
@@ -86,6 +86,18 @@ def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise unwritable(path, error) from error
+
+
+def temporary_of(path: str | Path) -> Path:
+    """Return the name under which this process writes a file, and by which others know whose it is (see `abandoned`).
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    """
+    path = Path(path)
+    return path.with_name(f".{path.name}.{os.getpid()}@{processes.HOST}.tmp")
 
 
 def unwritable(path: str | Path, error: OSError) -> StrataError:

@@ -64,3 +64,14 @@ def _check_names(names: pd.Series) -> None:
             raise StrataError(
                 f"the image {name!r} is no UTF-8 text; give it, or the folder it is in, another name"
             ) from error
+
+
+def classes_in(images: pd.DataFrame) -> list[str]:
+    """Return the names of all classes, by label.
+
+    Parameters
+    ----------
+    images
+        What `index` returns.
+    """
+    return list(images.drop_duplicates("label").sort_values("label")["class"])

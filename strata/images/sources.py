@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from strata.config.keys import Shapes
+    from strata.config.keys import Data, Shapes
     from strata.errors import StrataError
 
 
@@ -157,6 +157,11 @@ SOURCES = {
         ),
     )
 }
+
+
+def given_by(data: "Data") -> Given:
+    """Return what the section `data` of a configuration tells its source."""
+    return Given(data.source, data.path, data.labels, data.shapes, data.seed)
 
 
 def source_of(name: str) -> Source:

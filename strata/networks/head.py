@@ -42,3 +42,19 @@ def head_weights(head: nn.Linear | nn.Conv2d) -> tuple[np.ndarray, np.ndarray]:
     """Return what a head multiplies by (classes × units) and adds (classes)."""
     weight = head.weight.detach().double().cpu().flatten(1).numpy()
     return weight, np.zeros(len(weight)) if head.bias is None else head.bias.detach().double().cpu().numpy()
+
+
+def told(model: nn.Module, name: str | None = None) -> str:
+    """Return the name and the size of a head, for a person to read.
+
+    Parameters
+    ----------
+    model
+        The network.
+    name
+        See `head_of`.
+    """
+    head = head_of(model, name)
+    own = next(own for own, module in model.named_modules() if module is head)
+    classes, units = head.weight.shape[:2]
+    return f"{own}, {units} units to {classes} classes"

@@ -117,7 +117,7 @@ def _take(lock: Path, own: Owner) -> None:
 
 
 def _take_over(lock: Path, own: Owner, content: bytes) -> None:
-    ready = lock.with_name(f".{lock.name}.{own.pid}@{own.host}.tmp")  # a name that the next run tidies up
+    ready = store.temporary_of(lock)
     try:
         while _owner(lock) != own:
             ready.write_bytes(content)  # before the look at the owner, so that nothing slow comes after it

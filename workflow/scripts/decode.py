@@ -3,13 +3,14 @@
 from strata import tables
 from strata.config.keys import Shapes
 from strata.images.decode import write_shard
+from strata.images.index import classes_in
 from strata.images.sources import Given
 from strata.job import job
 
 with job(snakemake.threads, snakemake.log[0]):
     p = snakemake.params
     images = tables.read(snakemake.input[0])
-    classes = list(images.drop_duplicates("label").sort_values("label")["class"])
+    classes = classes_in(images)
     for shard, output, skipped in zip(p.shards, snakemake.output.shards, snakemake.output.skipped, strict=True):
         unreadable = write_shard(
             images[images["shard"] == shard],

@@ -4,19 +4,17 @@ from strata.activations import layers
 from strata.config.check import checked
 from strata.estimate import images_and_classes
 from strata.job import job
+from strata.networks import head
 from strata.networks.build import build
-from strata.networks.head import head_of
 
 with job(snakemake.threads, snakemake.log[0]):
     config = checked(snakemake.config)
     model, size = config.model, config.data.size
     network = build(model, images_and_classes(config)[1]).to("meta")  # shapes without numbers
     table = layers.described(network, model.head, size=size)
-    head = head_of(network, model.head)
-    classes, units = head.weight.shape[:2]
-    name = next(own for own, module in network.named_modules() if module is head)
+    told = head.told(network, model.head)
     blocks = [layer for layer in table["layer"] if layer.count("-") < 2 and layer != "penultimate"]
 print(f"{model.source}, images of {size} × {size}\n")
 print(table.to_string(index=False, justify="left"))
-print(f"\nhead: {name}, {units} units to {classes} classes (config key model.head)")
+print(f"\nhead: {told} (config key model.head)")
 print(f"for activations.layers: [{', '.join(blocks)}], or any other node or module by its name")
