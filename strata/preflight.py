@@ -27,11 +27,11 @@ from strata.images.index import classes_in, index
 from strata.images.sources import given_by
 from strata.images.superclasses import superclasses
 from strata.layers import PENULTIMATE, branches_of, cached_layers, probed_layers
-from strata.networks import adopt
 from strata.networks.build import build
 from strata.networks.epochs import epochs, files, trained_here
 from strata.networks.head import head_of, head_weights, told
 from strata.networks.published import published
+from strata.networks.state_dicts import fit, read
 from strata.probes.families import FAMILIES
 
 LOOKED_AT = 8
@@ -85,23 +85,28 @@ def _images(config: Config) -> pd.DataFrame:
     classes_of(0, how.jobs, classes=len(classes))
     most = how.images_per_class or counts.max()
     check_counts(classes, counts.clip(max=most) * (how.crops or 1), per_class=how.per_class, method=how.method)
-    studied = images[images["shard"] < config.studied_shards]
-    if studied["class"].nunique() < len(classes):
-        absent = sorted(set(classes) - set(studied["class"]))
+    absent = sorted(set(classes) - set(images.loc[images["shard"] < config.studied_shards, "class"]))
+    if absent:
         raise StrataError(
             f"config key activations.shards: {config.studied_shards} of {data.shards} shards hold no image of "
             f"{len(absent)} classes ({absent[0]!r} first); study more of them"
         )
-    if config.questions.images == "test":
-        studied = studied[studied["split"] == "test"]
-    if len(studied) < config.probes.folds * 2:
+    if (count := len(_studied(config, images))) < config.probes.folds * 2:
         raise StrataError(
-            f"config key probes.folds: {config.probes.folds} folds of {len(studied)} images are too small; lower it, "
+            f"config key probes.folds: {config.probes.folds} folds of {count} images are too small; lower it, "
             "or study more images"
         )
     if data.superclasses:
         superclasses(data.superclasses, classes)
     return images
+
+
+def _studied(config: Config, images: pd.DataFrame) -> pd.DataFrame:
+    """Return the images that probes are of."""
+    chosen = images["shard"] < config.studied_shards
+    if config.questions.images == "test":
+        chosen &= images["split"] == "test"
+    return images[chosen]
 
 
 def _network(config: Config, *, classes: int) -> nn.Module:
@@ -111,9 +116,9 @@ def _network(config: Config, *, classes: int) -> nn.Module:
     if not trained_here(model):
         named = files(model.checkpoints) if model.checkpoints else {}
         for path in named.values():
-            adopt.fit(network, adopt.read(path), source=path)
+            fit(network, read(path), source=path)
         if not named:
-            adopt.fit(network, published(model), source=f"config key model.weights: {model.weights}")
+            fit(network, published(model), source=f"config key model.weights: {model.weights}")
     return network.to(compute_device()).eval()
 
 
@@ -150,11 +155,11 @@ def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> estimate.T
 
 
 def _check_memory(config: Config, units: dict[str, int], images: pd.DataFrame) -> None:
-    probes, studied = config.probes, images[images["shard"] < config.studied_shards]
+    probes = config.probes
     widest = max(units[layer] for layer in probed_layers(config.activations.layers))
     count = images["class"].nunique() * config.features.per_class
     FAMILIES[probes.family].of(config.activations.sample).check_memory(
-        widest, count, images=len(studied), folds=probes.folds, memory_mb=probes.memory_mb
+        widest, count, images=len(_studied(config, images)), folds=probes.folds, memory_mb=probes.memory_mb
     )
 
 

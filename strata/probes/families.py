@@ -5,12 +5,11 @@ A record names functions instead of holding them, because Snakemake reads this c
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from strata.errors import StrataError
+from strata.probes.memory import check_memory
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,12 +107,11 @@ class Family:
         StrataError
             If it is too little; says what is enough.
         """
-        needed = ceil(self._function("least_memory")(units, count, images=images, folds=folds) / 2**20)
-        if needed > memory_mb:
-            raise StrataError(
-                f"config key probes.memory_mb: {memory_mb} is too little for a {self.probe} of {units} units "
-                f"({count:,} features, {images:,} images); at least {needed}"
-            )
+        check_memory(
+            self._function("least_memory")(units, count, images=images, folds=folds),
+            memory_mb=memory_mb,
+            layer=f"{units} units, {count:,} features, {images:,} images",
+        )
 
     def own(self, probes: "Probes") -> dict[str, Any]:
         """Return the family's own settings, of the section `probes`."""

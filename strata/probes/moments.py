@@ -20,6 +20,7 @@ from torch import Tensor
 from strata import store
 from strata.device import compute_device
 from strata.errors import StrataError
+from strata.probes.memory import check_memory
 
 _ROWS = 4096  # images that are read and multiplied at a time
 _CACHED_ROWS = 1024  # images of a fold that are multiplied at a time: they stay in the processor's cache
@@ -349,9 +350,7 @@ def feature_blocks(
     fixed = least_memory(units, folds=folds) + held
     block = int((memory_mb * 2**20 - fixed) / (3 * folds * units * 8))
     if block < 1:
-        raise StrataError(
-            f"config key probes.memory_mb: {memory_mb} is too little for {units} units; at least {fixed // 2**20 + 16}"
-        )
+        check_memory(fixed + 2**24, memory_mb=memory_mb, layer=f"{units} units, {features:,} features")
     return [slice(start, min(start + block, features)) for start in range(0, features, block)]
 
 

@@ -31,8 +31,8 @@ from torch import Tensor
 from strata import store
 from strata.config.keys import Mlp
 from strata.device import compute_device
-from strata.errors import StrataError
 from strata.probes.cka import linear_cka
+from strata.probes.memory import check_memory
 from strata.probes.moments import Moments, check_folds, in_blocks, is_constant
 from strata.probes.ridge import Ridge
 from strata.probes.vinformation import VInformation
@@ -245,12 +245,11 @@ def _check_memory(
             images += rows if studied == "all" else int((~shard.read("train")).sum())
     with store.Shard(code_shards[0]) as shard:
         features = shard.shape("codes")[1]
-    needed = ceil(memory(units, features, images=images, folds=folds) / 2**20)
-    if needed > memory_mb:
-        raise StrataError(
-            f"config key probes.memory_mb: {memory_mb} is too little for the perceptrons of {units} units, "
-            f"{features} features and {images} images; at least {needed}"
-        )
+    check_memory(
+        memory(units, features, images=images, folds=folds),
+        memory_mb=memory_mb,
+        layer=f"{units} units, {features:,} features, {images:,} images",
+    )
 
 
 def _epochs(

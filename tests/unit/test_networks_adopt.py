@@ -9,8 +9,9 @@ from torch.nn.parallel import DataParallel
 from strata import store
 from strata.errors import StrataError
 from strata.networks import checkpoints
-from strata.networks.adopt import adopt, read
+from strata.networks.adopt import adopt
 from strata.networks.build import build
+from strata.networks.state_dicts import read
 from strata.networks.train import evaluate
 
 

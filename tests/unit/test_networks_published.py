@@ -1,13 +1,17 @@
 """Published weights, and images as they want them."""
 
+import hashlib
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 from strata.config.keys import Model
 from strata.errors import StrataError
+from strata.networks import published as module
 from strata.networks.build import build
 from strata.networks.preprocessing import normalised, preprocessing
-from strata.networks.published import published, torchvision_weights
+from strata.networks.published import published
 
 
 def test_images_are_scaled_to_one_and_normalised_by_channel():
@@ -19,19 +23,32 @@ def test_images_are_scaled_to_one_and_normalised_by_channel():
     torch.testing.assert_close(found.double(), expected, atol=2e-6, rtol=0)
 
 
-def test_published_weights_bring_their_head_and_preprocessing(tmp_path, monkeypatch):
+def test_published_weights_bring_their_head_and_preprocessing():
     config = Model(source="torchvision:resnet18", weights="IMAGENET1K_V1")
     assert preprocessing(config) == ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
     assert preprocessing(config.model_copy(update={"mean": [0.1, 0.2, 0.3]}))[0] == [0.1, 0.2, 0.3]
-    network = build(config, 3, seed=2)
-    assert network.fc.out_features == 1000
-    # What torch has downloaded before, it takes from its cache.
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    cache = tmp_path / "hub/checkpoints"
-    cache.mkdir(parents=True)
-    torch.save(network.state_dict(), cache / torchvision_weights(config).url.rsplit("/", 1)[1])
-    found = published(config)
-    assert all(torch.equal(found[name], tensor) for name, tensor in network.state_dict().items())
+    assert build(config, 3).fc.out_features == 1000
+
+
+def test_published_weights_are_downloaded_once_and_refused_when_they_are_damaged(tmp_path, monkeypatch):
+    weights = {"fc.weight": torch.arange(6.0).reshape(2, 3)}
+    torch.save(weights, tmp_path / "net.pth")
+    content = (tmp_path / "net.pth").read_bytes()
+    name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
+    remote = (tmp_path / "net.pth").rename(tmp_path / name)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(module, "torchvision_weights", lambda model: SimpleNamespace(url=remote.as_uri()))
+    config = Model(source="torchvision:resnet18", weights="IMAGENET1K_V1")
+    torch.testing.assert_close(published(config), weights)
+    remote.unlink()
+    torch.testing.assert_close(published(config), weights)
+    kept = tmp_path / "home/hub/checkpoints" / name
+    kept.write_bytes(content[:-9] + b"x" + content[-8:])
+    with pytest.raises(StrataError, match=rf"{name} is damaged .* remove it, and run again"):
+        published(config)
+    kept.unlink()
+    with pytest.raises(StrataError, match=r"model\.weights: IMAGENET1K_V1 of torchvision:resnet18 cannot be down"):
+        published(config)
 
 
 def test_weights_of_timm_bring_theirs():

@@ -24,7 +24,10 @@ def given(model_config):
         }
         for path, value in changes.items():
             section, _, key = path.partition("__")
-            own.setdefault(section, {})[key] = value
+            if key:
+                own.setdefault(section, {})[key] = value
+            else:
+                own[section] = value
         return checked(own)
 
     return config
@@ -69,7 +72,7 @@ def test_the_page_tells_images_network_layers_head_and_costs(given):
         ({"data__shards": 80, "activations__shards": 1, "probes__folds": 20}, "20 folds of 23 images are too small"),
         (
             {"probes__memory_mb": 64, "model__arguments": {"width": 64}},
-            r"memory_mb: 64 is too little for a ridge probe",
+            r"memory_mb: 64 is too little for a layer of",
         ),
     ],
 )
@@ -103,6 +106,14 @@ def test_weights_that_cannot_be_had_are_told(given, monkeypatch, tmp_path):
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
     with pytest.raises(StrataError, match=r"model\.weights: IMAGENET1K_V1 of torchvision:resnet18 cannot be"):
         preflight.page(given(model__source="torchvision:resnet18", model__weights="IMAGENET1K_V1", model__arguments={}))
+
+
+def test_memory_is_asked_for_the_images_that_probes_are_of(given):
+    alexnet = {"source": "torchvision:alexnet"}  # 4,096 units before its head
+    about = {"model": alexnet, "activations": {"layers": ["features.12"]}, "data__size": 64, "probes__family": "mlp"}
+    with pytest.raises(StrataError, match=r"4096 units, 100 features, 1,797 images; at least"):
+        preflight.page(given(**about, probes__memory_mb=2000))
+    assert "4096 (units)" in preflight.page(given(**about, probes__memory_mb=2000, questions__images="test"))
 
 
 def test_a_full_disk_is_told(given, monkeypatch, tmp_path):

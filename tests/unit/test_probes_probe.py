@@ -81,7 +81,7 @@ def test_little_memory_changes_no_result(walk, tmp_path):
 
 def test_too_little_memory_is_told(walk, tmp_path):
     layers = {"stem": walk.activations["stem"]}
-    with pytest.raises(StrataError, match=r"probes\.memory_mb: 0 is too little for 4 units"):
+    with pytest.raises(StrataError, match=r"probes\.memory_mb: 0 is too little for a layer of 4 units"):
         probe_layers(layers, {OWN: walk.codes}, output=tmp_path / "vinfo.h5", memory_mb=0, **HOW)
 
 
