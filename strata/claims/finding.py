@@ -39,6 +39,8 @@ class Finding:
         How many `unit` the statistic looks at.
     verdict
         supported, not supported or undecided; supported only if `alone` is, and nothing of `because` speaks against it.
+    side, bound
+        Where the claim says that it lies: above or below the bound, or within ±bound.
     p_adjusted
         After Benjamini & Hochberg over all claims but the controls, which have none.
     alone
@@ -82,6 +84,8 @@ class Finding:
     p_value: float
     n: int
     verdict: str
+    side: str = "above"
+    bound: float = 0.0
     p_adjusted: float | None = None
     alone: str = ""
     because: list[str] = field(default_factory=list)

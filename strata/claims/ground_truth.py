@@ -328,6 +328,8 @@ def _calibration(errors: pd.DataFrame, layers: Sequence[str], confidence: float)
             question="truth",
             claim=f"relative complexity does not move with {spoilt}: no code's by {MARGIN:g} from the clean one's",
             statistic="relative complexity, the largest shift from the clean code's",
+            side="below",
+            bound=MARGIN,
             n=int(errors["images"].iloc[0]),
             effect=float(raw["shift"].abs().max()),
             effect_name=f"the largest shift of complexity K itself; {relative['value'].isna().sum()} of "

@@ -106,6 +106,8 @@ def _tested(claim: Claim, networks: Networks, nulls: Mapping[str, Networks], set
         question=claim.question,
         claim=claim.claim,
         statistic=claim.statistic,
+        side=claim.side,
+        bound=claim.bound,
         n=sum(statistic.n(*_values(parts)) for parts in samples.values()),
         effect=_effect(statistic, list(samples.values())) if np.isfinite(whole.value) else None,
         effect_name=statistic.effect_name,

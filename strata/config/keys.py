@@ -398,6 +398,12 @@ class Figures(Section):
     """How figures are drawn."""
 
     dpi: int = _key(200, "of the PNG files", "draw", ge=50, le=1200)
+    width: Literal["single", "double"] = _key(
+        "double",
+        "of a journal's page: panels beside each other, or above each other in one column; what needs the page's width "
+        "(pictures, lists of claims) has it either way",
+        "draw",
+    )
     examples: Literal[4, 9, 16] = _key(9, "most activating images shown for a feature", "draw")
 
 

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import to_hex
+from matplotlib.colors import Normalize, to_hex
 
 from strata.config.keys import Questions
 from strata.figures.parts import (
@@ -14,11 +14,14 @@ from strata.figures.parts import (
     above_r,
     band,
     by_decile,
+    colour_of,
     complexity_bar,
     correlated,
     first_seed,
     mean,
+    panels,
     scatter,
+    with_interval,
 )
 from strata.plain import on_one_line
 
@@ -26,27 +29,38 @@ BANDED = 5
 """Of a decile of fewer features, a line is drawn without its band."""
 
 
-def a_redundancy(features: pd.DataFrame, settings: Questions) -> Drawn:
+def a_redundancy(features: pd.DataFrame, scale: Normalize, *, settings: Questions) -> Drawn:
     """Draw complexity against redundancy, by V-information and by linear CKA.
 
     Parameters
     ----------
     features
         One row a feature and seed.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
     columns = {"redundancy": "V-information", "redundancy_cka": "linear CKA"}
     share = f"{100 * settings.redundancy.share:g} %"
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3))
+    figure, axes = panels(2, height=3)
     for ax, (column, measure) in zip(axes, columns.items(), strict=True):
-        scatter(ax, features.dropna(subset=["complexity", column]), x="complexity", y=column, settings=settings)
+        scatter(
+            ax,
+            features.dropna(subset=["complexity", column]),
+            x="complexity",
+            y=column,
+            settings=settings,
+            colour=scale,
+        )
         ax.set(xlabel="complexity K", ylabel=f"{measure} with {share} of the units\n/ with all units", ylim=(0, None))
         above_r(ax, measure)
     return figure, features[["seed", "feature", "complexity", *columns]]
 
 
-def q1_extrapolation(features: pd.DataFrame, extrapolation: pd.DataFrame, *, settings: Questions) -> Drawn:
+def q1_extrapolation(
+    features: pd.DataFrame, extrapolation: pd.DataFrame, *, scale: Normalize, settings: Questions
+) -> Drawn:
     """Draw complexity and relative complexity against one over the number of images, by decile of complexity.
 
     Parameters
@@ -55,6 +69,8 @@ def q1_extrapolation(features: pd.DataFrame, extrapolation: pd.DataFrame, *, set
         One row a feature and seed, with complexity_extrapolated.
     extrapolation
         With ever more images: seed, feature, images, complexity, relative_complexity.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
@@ -73,11 +89,11 @@ def q1_extrapolation(features: pd.DataFrame, extrapolation: pd.DataFrame, *, set
     by_measure = {
         name: by_decile(known, long, keys=["images"], column="value", settings=settings) for name, long in shown.items()
     }
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3.2), sharey=True)
+    figure, axes = panels(2, height=3.2, sharey=True)
     every = extrapolation["images"].max()
     for ax, table in zip(axes, by_measure.values(), strict=True):
         for _, line in table.groupby("decile") if len(table) else ():
-            colour = plt.get_cmap("viridis")(line["complexity"].iloc[0])
+            colour = colour_of(line["complexity"].iloc[0], scale)
             few = line["n"] < BANDED  # whose intervals are wider than the figure
             line = line.assign(ci_low=line["ci_low"].mask(few), ci_high=line["ci_high"].mask(few))
             band(ax, every / line["images"], table=line, column="value", colour=to_hex(colour))
@@ -92,11 +108,11 @@ def q1_extrapolation(features: pd.DataFrame, extrapolation: pd.DataFrame, *, set
     axes[0].set_title(f"complexity K, {len(trusted)} features of {len(known)}")
     told = shown["relative_complexity"][key].drop_duplicates()
     axes[1].set_title(f"relative complexity, {len(told)} features of {len(known)}")
-    complexity_bar(figure, axes[1])
+    complexity_bar(axes[1], scale)
     return figure, pd.concat(table.assign(measure=name) for name, table in by_measure.items())
 
 
-def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: Questions) -> Drawn:
+def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, scale: Normalize, settings: Questions) -> Drawn:
     """Draw complexity against mean robustness, and the robustness of each of its deciles, a line a noise level.
 
     Parameters
@@ -105,6 +121,8 @@ def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: 
         One row a feature and seed.
     robustness
         At every noise level: seed, level, feature, robustness.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
@@ -114,14 +132,16 @@ def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: 
     table = by_decile(known, robustness.dropna(), keys=["level"], column="robustness", settings=settings).merge(
         pd.DataFrame(related)
     )
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3))
-    scatter(axes[0], known.dropna(subset=["robustness"]), x="complexity", y="robustness", settings=settings)
+    figure, axes = panels(2, height=3)
+    scatter(
+        axes[0], known.dropna(subset=["robustness"]), x="complexity", y="robustness", settings=settings, colour=scale
+    )
     axes[0].set(xlabel="complexity K", ylabel="mean robustness over levels")
     above_r(axes[0], "all levels")
     lines = list(table.groupby("level"))
     for i, (level, line) in enumerate(lines):
         colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, len(lines) - 1))))
-        r = "ρ = {r:+.2f} [{r_low:+.2f}, {r_high:+.2f}]".format(**line.iloc[0])
+        r = f"ρ = {with_interval(*line[['r', 'r_low', 'r_high']].iloc[0])}"
         band(axes[1], line["complexity"], table=line, column="robustness", colour=colour, label=f"σ = {level:g}: {r}")
     size = table["n"].mean()
     axes[1].set(xlabel=f"mean complexity K of a decile (n ≈ {size:.0f} features)", ylabel="mean robustness")
@@ -129,23 +149,32 @@ def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, settings: 
     return figure, table
 
 
-def a_local(features: pd.DataFrame, settings: Questions) -> Drawn:
+def a_local(features: pd.DataFrame, scale: Normalize, *, settings: Questions) -> Drawn:
     """Draw the distribution of Hoyer sparsity, and complexity against it.
 
     Parameters
     ----------
     features
         One row a feature and seed.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
     sparsity = features["hoyer"].dropna()
-    figure, axes = plt.subplots(1, 2, figsize=(7, 2.9))
-    axes[0].hist(sparsity, bins=np.linspace(0, 1, 41), color=BLUE)
+    figure, axes = panels(2, height=2.9)
+    axes[0].hist(sparsity, bins=np.linspace(0, 1, 41).tolist(), color=BLUE)
     axes[0].axvline(sparsity.median(), color="black", lw=0.8)
     axes[0].set(xlim=(0, 1), xlabel="Hoyer sparsity (0 distributed, 1 local)", ylabel="features")
     axes[0].set_title(f"median {sparsity.median():.2f}, n = {len(sparsity)}", loc="right", fontsize=7.5)
-    scatter(axes[1], features.dropna(subset=["complexity", "hoyer"]), x="complexity", y="hoyer", settings=settings)
+    scatter(
+        axes[1],
+        features.dropna(subset=["complexity", "hoyer"]),
+        x="complexity",
+        y="hoyer",
+        settings=settings,
+        colour=scale,
+    )
     axes[1].set(xlabel="complexity K", ylabel="Hoyer sparsity")
     return figure, features[["seed", "feature", "complexity", "hoyer"]]
 

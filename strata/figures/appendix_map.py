@@ -2,38 +2,39 @@
 
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, PowerNorm
 
 from strata.config.keys import Questions
-from strata.figures.parts import Drawn, draw_map, first_seed
+from strata.figures.parts import Drawn, bar_below, draw_map, first_seed, panels, with_interval
 from strata.statistics import Rows, groups_of, mean_change, over_groups
 
 # What a feature is coloured by: its label, and the colours.
 SCALARS = {"complexity": ("complexity K", "viridis"), "importance": ("importance Γ (logits)", "cividis")}
 
 
-def a_map(features: pd.DataFrame) -> Drawn:
+def a_map(features: pd.DataFrame, scale: Normalize) -> Drawn:
     """Draw the map of the first seed's features, coloured by complexity and by importance.
 
     Parameters
     ----------
     features
         One row a feature and seed.
+    scale
+        Of complexity.
     """
     own = first_seed(features)
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3))
-    scales: list[dict[str, Any]] = [{}, {"norm": PowerNorm(0.5)}]  # a few features hold most of the importance
-    for ax, (column, (label, colours)), scale in zip(axes, SCALARS.items(), scales, strict=True):
-        draw_map(ax, own, column=column, label=label, colours=colours, **scale)
+    figure, axes = panels(2, height=3.5)
+    norms = [scale, PowerNorm(0.5)]  # a few features hold most of the importance
+    for ax, (column, (label, colours)), norm in zip(axes, SCALARS.items(), norms, strict=True):
+        draw_map(ax, own, column=column, label=label, colours=colours, norm=norm)
     axes[0].set_title(f"{len(own)} features")
     return figure, own[["seed", "feature", "complexity", "importance", "umap_x", "umap_y"]]
 
 
-def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questions) -> Drawn:
+def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, scale: Normalize, settings: Questions) -> Drawn:
     """Draw the uppermost splits of the tree of the first seed's features, by complexity and by importance.
 
     Parameters
@@ -42,6 +43,8 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questi
         One row a feature and seed, with `branch`.
     tree
         Its nodes: branch, height, features (see `strata.measures.feature_map.tree`).
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
@@ -50,9 +53,10 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questi
     for column in SCALARS:
         nodes[column] = [own.loc[own["branch"].str.startswith(branch), column].mean() for branch in nodes.index]
     places = _places(nodes)
-    figure, axes = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
-    for ax, (column, (label, colours)) in zip(axes, SCALARS.items(), strict=True):
-        paint = ScalarMappable(Normalize(nodes[column].min(), nodes[column].max()), colours)
+    figure, axes = panels(2, height=3.3, sharey=True)
+    norms = [scale, Normalize(nodes["importance"].min(), nodes["importance"].max())]
+    for ax, (column, (label, colours)), norm in zip(axes, SCALARS.items(), norms, strict=True):
+        paint = ScalarMappable(norm, colours)
         for branch in nodes.index[1:]:
             _draw_branch(ax, nodes, places, branch, paint.to_rgba(nodes.loc[branch, column]))
         leaves = [branch for branch in nodes.index if f"{branch}L" not in nodes.index]
@@ -60,7 +64,7 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, settings: Questi
         ax.tick_params(axis="x", length=0)
         ax.set_xlabel("features in the branch")
         ax.set_title(_first_split(own, nodes, column, settings), fontsize=7.5)
-        figure.colorbar(paint, ax=ax, label=f"mean {label}")
+        bar_below(ax, paint, f"mean {label}")
     axes[0].set_ylabel("Ward's distance")
     axes[0].set_ylim(0, None)
     return figure, nodes.reset_index().assign(place=[places[b] for b in nodes.index])
@@ -101,4 +105,4 @@ def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, setti
     parts = [Rows(half[[column]].to_numpy(float), groups_of(half["class"])) for half in halves]
     e = over_groups(mean_change, parts, null=0.0, confidence=settings.confidence)
     symbol = {"complexity": "K", "importance": "Γ"}[column]
-    return f"first split, right − left: mean {symbol} {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}]"
+    return f"first split, right − left: mean {symbol} {with_interval(e.value, e.low, e.high)}"

@@ -45,7 +45,8 @@ class Figure:
         What it is drawn from: tables by their names (`strata.measures.measurements`, and support, tree, superclasses,
         history, factor_errors, calibration_errors, interventions), `findings`, and files: `images`, `codes` (of the
         last features of the first seed; both a shard each), `decoded`, `pictures` (a list, empty where none are made),
-        and `stability_seeds`, a table, or an empty list where there is one seed alone.
+        and `stability_seeds`, a table, or an empty list where there is one seed alone. `scale` is that of complexity
+        in all figures of the run.
     settings : mapping
         Argument to the key of the configuration that it is given.
     needs : str
@@ -91,9 +92,10 @@ FIGURES = {
 Every claim that this run tests, as the value of its statistic with a {{ "%g" % (100 *
 snakemake.config["questions"]["confidence"]) }} % interval: of one network over its features, a class left out at a
 time (jackknife); of several, over networks (Student's t). The colour is the verdict: *supported* where the interval
-lies within what the claim names, the adjusted p-value agrees, and no null shows as much; *not supported* where all of
-it lies outside; *undecided* otherwise. A thin line above is the interval over images (jackknife over the held-out
-folds), where the statistic is one of images; circles below are the values of single seeds, where there are several.
+lies within what the claim names (shaded, up to the threshold), the adjusted p-value agrees, and no null shows as much
+(ticks below: the same statistic where there is nothing to find); *not supported* where all of it lies outside;
+*undecided* otherwise, with the reason beside it. A thin line above is the interval over images (jackknife over the
+held-out folds), where the statistic is one of images; circles are the values of single seeds, where there are several.
 Wording, p-values, effect sizes and what was held fixed are in findings.md and findings.json.
 """,
         ),
@@ -144,7 +146,7 @@ One line a seed. The other figures look at the checkpoints kept of these epochs.
             function="strata.figures.what:q1_spectrum",
             question=WHAT,
             title="The spectrum of complexity",
-            inputs=("features", "images", "codes"),
+            inputs=("features", "images", "codes", "scale"),
             settings={"examples": "figures.examples"},
             caption="""
 Above, the complexity K of every feature of the last checkpoint. K is one minus the mean, over the layers {{
@@ -161,7 +163,7 @@ discovered.
             function="strata.figures.what:q1_map",
             question=WHAT,
             title="The map of features",
-            inputs=("features",),
+            inputs=("features", "scale"),
             caption="""
 The features of the last checkpoint (of the first seed) as directions in the penultimate layer, laid out by UMAP from
 the angles between them: near ones point nearly the same way; axes and larger distances mean little. Colour is
@@ -175,7 +177,7 @@ A grey ring is a feature whose code is constant.
             function="strata.figures.what:q1_meta_features",
             question=WHAT,
             title="Meta-features, simple to complex",
-            inputs=("features", "images", "codes", "pictures"),
+            inputs=("features", "images", "codes", "pictures", "scale"),
             settings={"examples": "figures.examples"},
             caption="""
 Meta-features, k-means clusters of the directions of the first seed's features, from the simplest to the most complex;
@@ -191,7 +193,7 @@ K of its features, which is also the colour of the frame.
             function="strata.figures.what:q1_plate",
             question=WHAT,
             title="Three features, decoded from three blocks",
-            inputs=("features", "decoded", "images", "codes", "pictures"),
+            inputs=("features", "decoded", "images", "codes", "pictures", "scale"),
             settings={"examples": "figures.examples"},
             caption="""
 A simple, a middling and a complex feature (5, 50 and 95 % of the ranks of complexity, rows). On the left, the images
@@ -207,7 +209,7 @@ complex feature is made out of something simpler by the early blocks, and the im
             function="strata.figures.when:q2_emergence",
             question=WHEN,
             title="Complexity against temporal decoding score",
-            inputs=("features",),
+            inputs=("features", "scale"),
             settings=_QUESTIONS,
             needs="checkpoints",
             caption="""
@@ -223,7 +225,7 @@ relation: simple features are learned first.
             function="strata.figures.when:q2_deciles",
             question=WHEN,
             title="V-information by epoch, simple to complex",
-            inputs=("features", "decoding"),
+            inputs=("features", "decoding", "scale"),
             settings=_QUESTIONS,
             needs="checkpoints",
             caption="""
@@ -269,7 +271,7 @@ the bright area reaches down to earlier layers, the important features have sett
             function="strata.figures.where:q3_flow",
             question=WHERE,
             title="Skip and main branch, simple to complex",
-            inputs=("features", "branch_cka"),
+            inputs=("features", "branch_cka", "scale"),
             settings=_QUESTIONS,
             needs="branches",
             caption="""
@@ -284,7 +286,7 @@ whole from an early block on, while both branches build complex ones up step by 
             function="strata.figures.where:q3_teleport",
             question=WHERE,
             title="The skip branch's share, and where each branch has it",
-            inputs=("features", "branch_cka"),
+            inputs=("features", "branch_cka", "scale"),
             settings=_QUESTIONS,
             needs="branches",
             caption="""
@@ -301,14 +303,15 @@ complex ones, and the main branch does not alike. Above stands Spearman's ρ wit
             function="strata.figures.how_much:q4_importance",
             question=HOW_MUCH,
             title="First and last epoch",
-            inputs=("by_checkpoint",),
+            inputs=("by_checkpoint", "scale"),
             settings=_QUESTIONS,
             caption="""
-Complexity against importance, for the features discovered at the first epoch (left) and at the last (right).
-Importance Γ is gradient × input on the code, the mean over images of how much of the predicted class's logit rests on
-the feature; the head is linear, so it is exact. Titles give Spearman's ρ with its interval. The paper finds
-no clear relation at first, and a strong negative one in the end: the network comes to rely on what is simple. Ringed
-features inhibit: their mean signed importance is negative.
+Complexity against importance, for the features discovered at the first epoch and at the last, on a logarithmic axis
+(what is 0 lies at half of the smallest other value; the line is fitted to logarithms). Importance Γ is gradient ×
+input on the code, the mean over images of how much of the predicted class's logit rests on the feature; the head is
+linear, so it is exact. Titles give Spearman's ρ with its interval. The paper finds no clear relation at first, and a
+strong negative one in the end: the network comes to rely on what is simple. Ringed features inhibit: their mean
+signed importance is negative.
 """,
         ),
         Figure(
@@ -316,12 +319,12 @@ features inhibit: their mean signed importance is negative.
             function="strata.figures.how_much:q4_targets",
             question=HOW_MUCH,
             title="For other classes",
-            inputs=("features", "importance_targets"),
+            inputs=("features", "importance_targets", "scale"),
             settings=_QUESTIONS,
             caption="""
 Complexity against importance at the last epoch, where importance explains the logit of the class that the network
-predicts, of the class in the label, or of all classes (the mean over them). Ringed features inhibit: their mean
-signed importance is negative.
+predicts, of the class in the label, or of all classes (the mean over them); on logarithmic axes, as in *First and last
+epoch*. Ringed features inhibit: their mean signed importance is negative.
 """,
         ),
         Figure(
@@ -330,13 +333,15 @@ signed importance is negative.
             question=HOW_MUCH,
             title="Accuracy and loss without some features",
             inputs=("support",),
+            settings=_QUESTIONS,
             caption="""
 Accuracy (left) and cross-entropy (right) of the head on the reconstruction z D of test images when features are
-removed: the most complex first, the most simple first, the most important first, or at random (mean and range over ten
-orders). Two points are compared: without the more complex half of the features, and without random features that
-together have the same importance (mean and range of ten draws). Complex features are the support of the network where
-more is lost without them than without others that weigh as much one by one. Near its ceiling accuracy cannot tell;
-loss can.
+removed: the most complex first, the most simple first, the most important first, or at random (the mean over ten
+orders); bands are {{ "%g" % (100 * snakemake.config["questions"]["confidence"]) }} % intervals over groups of images,
+of several seeds over networks. Two points are compared: without the more complex half of the features, and without
+random features that together have the same importance (the mean of ten draws). Complex features are the support of
+the network where more is lost without them than without others that weigh as much one by one. Near its ceiling
+accuracy cannot tell; loss can.
 """,
         ),
         Figure(
@@ -360,7 +365,7 @@ features.
             function="strata.figures.appendix:q1_extrapolation",
             question=APPENDIX,
             title="Complexity with few images, and with images without number",
-            inputs=("features", "extrapolation"),
+            inputs=("features", "extrapolation", "scale"),
             settings=_QUESTIONS,
             caption="""
 Probes that are fitted to few images find less, so that complexity is too high, by about as much as there are fewer
@@ -378,7 +383,7 @@ intervals of the mean, over classes or, with several networks, over these, of de
             function="strata.figures.appendix_map:a_map",
             question=APPENDIX,
             title="The map, by complexity and by importance",
-            inputs=("features",),
+            inputs=("features", "scale"),
             caption="""
 The map of question 1 (UMAP of the first seed's features, by the angles between their directions), coloured by
 complexity on the left and by importance on the right. The paper finds that both change smoothly over it.
@@ -389,7 +394,7 @@ complexity on the left and by importance on the right. The paper finds that both
             function="strata.figures.appendix_map:a_dendrogram",
             question=APPENDIX,
             title="The tree, by complexity and by importance",
-            inputs=("features", "tree"),
+            inputs=("features", "tree", "scale"),
             settings=_QUESTIONS,
             caption="""
 The four uppermost splits of the tree of the first seed's features (Ward's method on the directions, which have unit
@@ -405,7 +410,7 @@ that the first split already separates simple from complex, and important from u
             function="strata.figures.appendix:a_redundancy",
             question=APPENDIX,
             title="Complexity against redundancy",
-            inputs=("features",),
+            inputs=("features", "scale"),
             settings=_QUESTIONS,
             caption="""
 Complexity against redundancy: how much of a feature random subsets of {{ "%g" % (100 *
@@ -420,7 +425,7 @@ interval; lines are least-squares fits. The paper finds that complex features ar
             function="strata.figures.appendix:a_robustness",
             question=APPENDIX,
             title="Complexity against robustness to noise",
-            inputs=("features", "robustness"),
+            inputs=("features", "robustness", "scale"),
             settings=_QUESTIONS,
             caption="""
 Gaussian noise is put on at most {{ snakemake.config["questions"]["noise_images"] }} of the studied images, the
@@ -436,7 +441,7 @@ deviation on images in [0, 1]), with intervals. The paper finds that complex fea
             function="strata.figures.appendix:a_local",
             question=APPENDIX,
             title="Complexity against Hoyer sparsity",
-            inputs=("features",),
+            inputs=("features", "scale"),
             settings=_QUESTIONS,
             caption="""
 Hoyer sparsity of every feature's direction: 1, the direction is a single unit (local); 0, it uses all units alike
@@ -449,7 +454,7 @@ paper finds no clear relation.
             function="strata.figures.stability:a_stability",
             question=APPENDIX,
             title="Stability: found again in half of the images",
-            inputs=("features", "stability_seeds"),
+            inputs=("features", "stability_seeds", "scale"),
             settings=_QUESTIONS,
             caption="""
 The images in which features were discovered are dealt into two halves, class by class, and the features of the last

@@ -14,43 +14,80 @@ from strata.claims.claim import CONFOUNDS
 from strata.claims.controls import CONTROLS
 from strata.claims.finding import Finding
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, COLOURS, GREEN, GREY, ORANGE, VERDICTS, Drawn, band, mean, plain_numbers
+from strata.figures.parts import (
+    BLUE,
+    COLOURS,
+    GREEN,
+    GREY,
+    ORANGE,
+    SHAPES,
+    VERDICTS,
+    WIDTHS,
+    Drawn,
+    band,
+    mean,
+    panels,
+    plain_numbers,
+    with_interval,
+)
 
 
 def findings(findings: Sequence[Finding]) -> Drawn:
-    """Draw every claim as a value with its interval, coloured by its verdict; each seed's value as a small mark."""
-    figure, ax = plt.subplots(figsize=(7, 0.34 * len(findings) + 1))
+    """Draw every claim: its value with an interval, where it has to lie, its nulls, its verdict and the reason for it.
+
+    Parameters
+    ----------
+    findings
+        The claims, tested.
+    """
+    figure, ax = plt.subplots(figsize=(WIDTHS["double"], 0.42 * len(findings) + 1))
     rows = np.arange(len(findings))[::-1]
+    known = [x for f in findings for x in (f.value, f.ci_low, f.ci_high, f.bound) if _known(x)]
+    low, high = min([-1, *known]) - 0.05, max([1, *known]) + 0.05
     for row, f in zip(rows, findings, strict=True):
-        colour = VERDICTS[f.verdict]
-        if not _known(f.value):
-            ax.annotate("not defined", (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
-            continue
-        _interval(ax, row, (f.value, f.ci_low, f.ci_high), colour, "o")
+        _where_it_lies(ax, row, f, low, high)
+        text = "not defined"
+        if _known(f.value):
+            _interval(ax, row, (f.value, f.ci_low, f.ci_high), f.verdict)
+            text = with_interval(f.value, f.ci_low, f.ci_high)
+        for null in f.nulls:
+            ax.plot(null["value"], row - 0.24, "|", color="black", ms=4, mew=0.8)
         if f.images_low is not None:
-            ax.plot(np.array([f.images_low, f.images_high], float), [row + 0.25] * 2, "|-", color="black", lw=0.7, ms=4)
+            ax.plot(np.array([f.images_low, f.images_high], float), [row + 0.24] * 2, "|-", color="black", lw=0.7, ms=4)
         if len(f.by_seed) > 1:
             values = [seed["value"] for seed in f.by_seed if seed["value"] is not None]
-            ax.plot(values, [row - 0.25] * len(values), "o", mfc="none", mec="black", mew=0.6, ms=3)
-        text = f"{f.value:+.2f} [{f.ci_low:+.2f}, {f.ci_high:+.2f}]"
-        ax.annotate(text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=6)
+            ax.plot(values, [row - 0.12] * len(values), "o", mfc="none", mec="black", mew=0.6, ms=3)
+        why = textwrap.shorten("; ".join(f.because), 84, placeholder=" …")
+        told = "\n".join([f"{text}  {f.verdict}", *textwrap.wrap(why, 44)])
+        ax.annotate(told, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=5.5)
     for above, row in zip(findings[:-1], rows[:-1], strict=True):
         if above.question != findings[len(findings) - row].question:
             ax.axhline(row - 0.5, color="#cccccc", lw=0.5)
-    ax.axvline(0, color="black", lw=0.6)
-    ax.set_yticks(rows, [f"{f.id}\n{textwrap.fill(f.statistic, 60)}" for f in findings], fontsize=6)
+    ax.set_yticks(rows, [textwrap.fill(f"{f.claim} ({f.id})", 52) for f in findings], fontsize=5.5)
     ax.set(
+        xlim=(low, high),
         ylim=(-0.6, len(findings) - 0.4),
-        xlabel="ρ, or a difference in complexity, V-information or loss, or a ratio (no units)",
+        xlabel="ρ, or a difference in complexity,\nV-information or loss, or a ratio (no units)",
     )
     for verdict, colour in VERDICTS.items():
-        ax.plot([], [], "o-", color=colour, label=verdict)
+        ax.plot([], [], lw=2, color=colour, **SHAPES[verdict], label=verdict)
+    ax.plot([], [], lw=6, color=_LIES, label="where the claim has to lie")
+    if any(f.nulls for f in findings):
+        ax.plot([], [], "|", color="black", ms=4, mew=0.8, label="a null")
     if any(f.images_low is not None for f in findings):
         ax.plot([], [], "|-", color="black", lw=0.7, ms=4, label="interval over images")
     if any(len(f.by_seed) > 1 for f in findings):
         ax.plot([], [], "o", mfc="none", mec="black", mew=0.6, ms=3, label="one seed")
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=5, columnspacing=1, handlelength=1.5)
+    figure.legend(loc="outside upper center", ncols=4, columnspacing=1, handlelength=1.5)
     return figure, pd.DataFrame([_numbers(f) for f in findings])
+
+
+def _where_it_lies(ax: Axes, row: float, f: Finding, low: float, high: float) -> None:
+    """Shade where a claim's statistic has to lie, and draw the threshold."""
+    ends = {"above": (f.bound, high), "below": (low, f.bound), "within": (-f.bound, f.bound)}[f.side]
+    ax.fill_between(ends, row - 0.36, row + 0.36, color=_LIES, lw=0, zorder=0)
+    for bound in {end for end in ends if end not in (low, high)}:
+        ax.plot([bound, bound], [row - 0.36, row + 0.36], color="black", lw=0.6)
 
 
 def _numbers(f: Finding) -> dict[str, Any]:
@@ -76,20 +113,20 @@ def nulls(findings: Sequence[Finding]) -> Drawn:
     rows = np.arange(len(shown))[::-1]
     table = []
     for row, f in zip(rows, shown, strict=True):
-        _interval(ax, row, (f.value, f.ci_low, f.ci_high), VERDICTS[f.verdict], "o")
+        _interval(ax, row, (f.value, f.ci_low, f.ci_high), f.verdict)
         table.append({"id": f.id, "of": "this run", "value": f.value, "beaten": ""})
         for null in f.nulls:
             place = names.index(null["null"])
             ax.plot(null["value"], row - 0.13 * (place + 1), _MARKS[place], color=COLOURS[place + 3], ms=4)
             table.append({"id": f.id, "of": null["null"], "value": null["value"], "beaten": null["beaten"]})
     ax.axvline(0, color="black", lw=0.6)
-    ax.set_yticks(rows, [f"{f.id}\n{textwrap.fill(f.statistic, 60)}" for f in shown], fontsize=6)
+    ax.set_yticks(rows, [textwrap.fill(f"{f.claim} ({f.id})", 60) for f in shown], fontsize=6)
     ax.set(ylim=(-0.8, len(shown) - 0.5), xlabel="ρ, or a difference in complexity or loss (no units)")
     for verdict, colour in VERDICTS.items():
-        ax.plot([], [], "o-", color=colour, label=f"this run: {verdict}")
+        ax.plot([], [], lw=2, color=colour, **SHAPES[verdict], label=f"this run: {verdict}")
     for place, name in enumerate(names):
         ax.plot([], [], _MARKS[place], color=COLOURS[place + 3], ms=4, label=name)
-    ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, columnspacing=1, handlelength=1.5)
+    figure.legend(loc="outside upper center", ncols=3, columnspacing=1, handlelength=1.5)
     return figure, pd.DataFrame(table, columns=["id", "of", "value", "beaten"])
 
 
@@ -112,29 +149,33 @@ def confounds(findings: Sequence[Finding]) -> Drawn:
             for told in [raw, *f.given]:
                 if told["given"] == way and _known(told["value"]):
                     ends = (told["value"], told["ci_low"], told["ci_high"])
-                    _interval(ax, row, ends, VERDICTS[told["verdict"]], "o")
+                    _interval(ax, row, ends, told["verdict"])
                     table.append({"id": f.id, **told})
         ax.axvline(0, color="black", lw=0.6)
         ax.set_title(textwrap.fill(f"given {way}" if way in CONFOUNDS else way, 17), fontsize=7)
         ax.tick_params(axis="y", length=0)
     axes[0].set_yticks(rows, [f.id for f in shown], fontsize=6.5)
     axes[0].set(xlim=(-1.05, 1.05), ylim=(-0.6, len(shown) - 0.4))
-    figure.supxlabel("Spearman ρ; colour: what it alone would decide", fontsize=7.5)
+    figure.supxlabel("Spearman ρ; colour and shape: what it alone would decide", fontsize=7.5)
+    for verdict, colour in VERDICTS.items():
+        axes[0].plot([], [], lw=2, color=colour, **SHAPES[verdict], label=verdict)
+    figure.legend(loc="outside upper center", ncols=3, columnspacing=1, handlelength=1.5)
     return figure, pd.DataFrame(table)
 
 
-_MARKS = ("s", "D", "^", "v")
+_MARKS = ("s", "^", "v", "<")
+_LIES = "#e8eef5"
 
 
 def _known(value: float | None) -> bool:
     return value is not None and value == value
 
 
-def _interval(ax: Axes, row: float, told: tuple[float, float, float], colour: str, mark: str) -> None:
-    """Draw a value with its interval."""
+def _interval(ax: Axes, row: float, told: tuple[float, float, float], verdict: str) -> None:
+    """Draw a value with its interval, as its verdict has it."""
     value, low, high = told
-    ax.plot([low, high], [row, row], color=colour, lw=2, solid_capstyle="butt")
-    ax.plot(value, row, mark, color=colour, ms=4.5)
+    ax.plot([low, high], [row, row], color=VERDICTS[verdict], lw=2, solid_capstyle="butt")
+    ax.plot(value, row, color=VERDICTS[verdict], **SHAPES[verdict])
 
 
 def training(history: pd.DataFrame) -> Drawn:
@@ -145,7 +186,7 @@ def training(history: pd.DataFrame) -> Drawn:
     history
         One row a seed and epoch: seed, epoch, loss, accuracy.
     """
-    figure, axes = plt.subplots(1, 2, figsize=(7, 2.4))
+    figure, axes = panels(2, height=2.4)
     for ax, column in zip(axes, ("loss", "accuracy"), strict=True):
         for seed, rows in history.groupby("seed"):
             ax.plot(rows["epoch"], rows[column], "o-", ms=3, label=f"seed {seed}")
@@ -189,7 +230,7 @@ def controls(features: pd.DataFrame, control_vinfo: pd.DataFrame, *, settings: Q
             rows.append({"layer": layer, "group": label, **mean(values, "vinfo", settings=settings)})
     table = pd.DataFrame(rows)
     colours = dict(zip(dict.fromkeys(table["group"]), (BLUE, GREY, ORANGE, GREEN, *COLOURS[3:]), strict=False))
-    figure, ax = plt.subplots(figsize=(5, 3))
+    figure, (ax,) = panels(1, height=3.2)
     for group, line in table.groupby("group", sort=False):
         x = np.arange(len(line))
         band(ax, x, table=line, column="vinfo", colour=colours[str(group)], label=f"{group}, n = {line['n'].iloc[0]}")

@@ -14,7 +14,7 @@ from strata import store, tables
 from strata.claims.finding import Finding
 from strata.config.keys import typed
 from strata.figures.catalogue import FIGURES
-from strata.figures.parts import Drawn
+from strata.figures.parts import WIDTHS, Drawn, complexity_scale
 from strata.progress import progress
 
 
@@ -24,9 +24,10 @@ def draw(
     settings: Mapping[str, Mapping[str, Any]],
     seeds: Sequence[int],
     dpi: int,
+    width: str,
     run: str | Path,
 ) -> None:
-    """Draw figures, and write `figures/<name>.svg` and `.png`, and `tables/<name>.csv`.
+    """Draw figures, and write `figures/<name>.svg`, `.pdf` and `.png`, and `tables/<name>.csv`.
 
     Parameters
     ----------
@@ -38,14 +39,18 @@ def draw(
         Of tables that there are one a seed of, in their order.
     dpi
         Resolution of the PNG files.
+    width
+        That panels are laid out for: single (a journal's column) or double.
     run
         The folder of the run.
     """
     given = {name: _read(name, files[name], seeds) for name in files}
-    for name, values in progress(settings.items(), "drawing figures", total=len(settings)):
-        figure = FIGURES[name]
-        own = {argument: typed(figure.settings[argument], value) for argument, value in values.items()}
-        save(figure.drawn(given, own), name, folder=run, dpi=dpi)
+    given["scale"] = complexity_scale(given["features"])
+    with plt.rc_context({"figure.figsize": (WIDTHS[width], 3)}):
+        for name, values in progress(settings.items(), "drawing figures", total=len(settings)):
+            figure = FIGURES[name]
+            own = {argument: typed(figure.settings[argument], value) for argument, value in values.items()}
+            save(figure.drawn(given, own), name, folder=run, dpi=dpi)
 
 
 def _read(name: str, found: Any, seeds: Sequence[int]) -> Any:
@@ -60,7 +65,7 @@ def _read(name: str, found: Any, seeds: Sequence[int]) -> Any:
 
 
 def save(drawn: Drawn, name: str, *, folder: str | Path, dpi: int) -> None:
-    """Write figures/<name>.svg and .png, and tables/<name>.csv, under a run's folder.
+    """Write figures/<name>.svg, .pdf and .png, and tables/<name>.csv, under a run's folder.
 
     Parameters
     ----------
@@ -79,7 +84,7 @@ def save(drawn: Drawn, name: str, *, folder: str | Path, dpi: int) -> None:
 
 
 def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
-    """Write a figure as SVG and PNG, and close it.
+    """Write a figure as SVG, PDF and PNG, and close it.
 
     Parameters
     ----------
@@ -92,7 +97,7 @@ def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
     """
     figure.set_dpi(dpi)  # letters are not as wide at another resolution
     _settle(figure)
-    for kind, metadata in (("svg", {"Date": None}), ("png", {})):
+    for kind, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None}), ("png", {})):
         drawing = io.BytesIO()
         figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
         store.write_bytes(path.with_name(f"{path.name}.{kind}"), drawing.getbuffer())

@@ -1,12 +1,11 @@
 """Appendix: whether complexity depends on the predictive family."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, ORANGE, Drawn, band, correlated, mean
+from strata.figures.parts import BLUE, ORANGE, Drawn, band, correlated, mean, panels, with_interval
 from strata.measures.complexity import complexity_by_family
 from strata.plain import on_one_line
 from strata.probes.families import FAMILIES, REFERENCE
@@ -30,7 +29,7 @@ def families(by_family: pd.DataFrame, features: pd.DataFrame, *, settings: Quest
     other = next(family for family in by_family["family"].unique() if family != REFERENCE)
     columns = [f"complexity_{family}" for family in (REFERENCE, other)]
     table["ranks_moved"] = table[columns[1]].rank() - table[columns[0]].rank()
-    figure, axes = plt.subplots(1, 2, figsize=(7, 3.3), width_ratios=[1, 1.05])
+    figure, axes = panels(2, height=3.3)
     _scatter(axes[0], table, columns, settings)
     _by_layer(axes[1], by_family, settings)
     return figure, table
@@ -42,7 +41,7 @@ def _scatter(ax: Axes, table: pd.DataFrame, columns: list[str], settings: Questi
     xs, ys = pairs.T
     ax.scatter(xs, ys, s=10, color=BLUE, alpha=0.7, lw=0, rasterized=len(pairs) > 2000)
     e = correlated(table, x=columns[0], y=columns[1], settings=settings)
-    ax.set_title(f"ρ = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}", loc="right", fontsize=7.5)
+    ax.set_title(f"ρ = {with_interval(e.value, e.low, e.high)}, n = {len(pairs)}", loc="right", fontsize=7.5)
     xlabel, ylabel = (f"complexity K, {_probes(column.removeprefix('complexity_'))}" for column in columns)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1), ylim=(0, 1))
     ax.set_aspect("equal")
@@ -56,8 +55,9 @@ def _name_those_that_move(ax: Axes, table: pd.DataFrame, columns: list[str]) -> 
     several = table["seed"].nunique() > 1
     for place, row in enumerate(chosen.sort_values(columns[1]).to_dict("records")):
         name = f"class {on_one_line(row['class'])}, #{row['feature']}" + (f" (seed {row['seed']})" if several else "")
+        moved = f"{row['ranks_moved']:+.0f}".replace("-", "−")
         ax.annotate(
-            f"{name}: {row['ranks_moved']:+.0f}",
+            f"{name}: {moved}",
             (row[columns[0]], row[columns[1]]),
             xytext=(0.99, 0.03 + 0.055 * place),
             ha="right",

@@ -1,16 +1,19 @@
 """Question 4: how complexity relates to importance."""
 
-import matplotlib.pyplot as plt
+from typing import Any
+
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, Drawn, above_r, scatter
+from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, Drawn, above_r, estimated, panels, scatter
 
 TARGETS = {"predicted": "predicted class", "label": "class of the label", "all": "all classes"}
 
 
-def q4_importance(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
+def q4_importance(by_checkpoint: pd.DataFrame, scale: Normalize, *, settings: Questions) -> Drawn:
     """Draw complexity against importance at the first and the last trained epoch, inhibiting features marked.
 
     A network of which there is one trained checkpoint alone has one panel.
@@ -19,29 +22,28 @@ def q4_importance(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
     ----------
     by_checkpoint
         One row a seed, epoch and feature discovered at it: complexity, importance, signed_importance.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
     known = by_checkpoint.dropna(subset=["complexity"])
     epochs = [e for e in sorted(known["epoch"].unique()) if e > 0]
     shown = {epochs[0]: "first", epochs[-1]: "last"}
-    figure, row = plt.subplots(1, len(shown), squeeze=False, figsize=(3.5 * len(shown), 3))
-    axes = row[0]
+    figure, axes = panels(len(shown), height=3)
     for ax, (epoch, name) in zip(axes, shown.items(), strict=True):
         own = known[known["epoch"] == epoch]
-        scatter(ax, own, x="complexity", y="importance", settings=settings)
+        scatter(ax, own, x="complexity", y="importance", settings=settings, colour=scale, log=True)
         _mark_inhibiting(ax, own)
-        ax.set(
-            xlabel="complexity K",
-            ylabel="importance Γ (mean |z ∂y/∂z|, logits)",
-            ylim=(0, 1.15 * own["importance"].max()),
-        )
+        ax.set(xlabel="complexity K", ylabel="importance Γ (mean |z ∂y/∂z|, logits)")
         above_r(ax, f"{name} epoch ({epoch})" if len(shown) > 1 else "trained network")
-    axes[0].legend(loc="upper right")
+        ax.legend(loc="lower left", fontsize=6)
     return figure, known[known["epoch"].isin(list(shown))]
 
 
-def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, *, settings: Questions) -> Drawn:
+def q4_targets(
+    features: pd.DataFrame, importance_targets: pd.DataFrame, *, scale: Normalize, settings: Questions
+) -> Drawn:
     """Draw complexity against importance for the predicted class, the class of the label, and all classes.
 
     Parameters
@@ -50,48 +52,52 @@ def q4_targets(features: pd.DataFrame, importance_targets: pd.DataFrame, *, sett
         One row a feature and seed.
     importance_targets
         Importance for every target: seed, target, feature, importance, signed_importance.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
     known = features.dropna(subset=["complexity"])[["seed", "feature", "class", "complexity"]]
     table = importance_targets.merge(known, on=["seed", "feature"])
     shown = [target for target in TARGETS if target in set(table["target"])]
-    figure, axes = plt.subplots(1, len(shown), figsize=(7, 2.6))
+    figure, axes = panels(len(shown), height=2.8)
     for ax, target in zip(axes, shown, strict=True):
         own = table[table["target"] == target]
-        scatter(ax, own, x="complexity", y="importance", settings=settings)
+        scatter(ax, own, x="complexity", y="importance", settings=settings, colour=scale, log=True)
         _mark_inhibiting(ax, own)
-        ax.set(xlabel="complexity K", ylim=(0, 1.15 * own["importance"].max()))
+        ax.set(xlabel="complexity K")
         above_r(ax, TARGETS[target])
+        ax.legend(loc="lower left", fontsize=6)
     axes[0].set_ylabel("importance Γ (mean |z ∂y/∂z|, logits)")
-    axes[-1].legend(loc="upper right")
     return figure, table
 
 
-def q4_support(support: pd.DataFrame) -> Drawn:
+def q4_support(support: pd.DataFrame, settings: Questions) -> Drawn:
     """Draw accuracy and loss of the head on z D against the share of features kept, by the order of removal.
 
     Parameters
     ----------
     support
         What `strata.measures.support.support_of_seed` tells: seed, order, draw, share_kept, group, accuracy, loss, n.
+    settings
+        The section `questions` of the configuration.
     """
-    table = _over_groups(support)
+    table = _over_groups(support, settings)
     colours = {"complex first": ORANGE, "simple first": BLUE, "important first": GREEN, "random": GREY}
     points = {"complex half": ("D", ORANGE), "random, same importance": ("s", GREY)}
-    figure, axes = plt.subplots(1, 2, figsize=(7.2, 3))
+    figure, axes = panels(2, height=3)
     for ax, measure in zip(axes, ("accuracy", "loss"), strict=True):
         shown = table[table["measure"] == measure]
         for order, colour in colours.items():
             own = shown[shown["order"] == order]
-            draws = own["size"].iloc[0]
+            draws = own["draws"].iloc[0]
             label = f"at random ({draws} draws)" if order == "random" else f"the most {order.removesuffix(' first')}"
             ax.plot(own["share_kept"], own["mean"], "o-", ms=2.5, color=colour, label=label)
-            ax.fill_between(own["share_kept"], own["min"], own["max"], color=colour, alpha=0.2, lw=0)
+            ax.fill_between(own["share_kept"], own["ci_low"], own["ci_high"], color=colour, alpha=0.2, lw=0)
         for order, (marker, colour) in points.items():
             own = shown[shown["order"] == order]
-            reach = own["mean"] - own["min"], own["max"] - own["mean"]
-            style = {"color": colour, "mec": "black", "ms": 5, "elinewidth": 1.2, "zorder": 3}
+            reach = own["mean"] - own["ci_low"], own["ci_high"] - own["mean"]
+            style: dict[str, Any] = {"color": colour, "mec": "black", "ms": 5, "elinewidth": 1.2, "zorder": 3}
             label = "the complex half" if order == "complex half" else order
             ax.errorbar(own["share_kept"], own["mean"], reach, fmt=marker, **style, label=label)
         ax.set(xlabel="share of features kept", xlim=(1.01, -0.01))
@@ -102,25 +108,39 @@ def q4_support(support: pd.DataFrame) -> Drawn:
     return figure, table
 
 
-def _over_groups(support: pd.DataFrame) -> pd.DataFrame:
-    """Return means over all test images, and their range over draws and seeds: order, share_kept, measure, ….
+def _over_groups(support: pd.DataFrame, settings: Questions) -> pd.DataFrame:
+    """Return means over all test images, with intervals over groups of them, or over networks if there are several.
 
     The single points of random orders lie at a share of their own each; they are told at the mean of these.
+
+    Returns
+    -------
+    DataFrame
+        measure, order, share_kept, draws (how many random orders of a network the mean is over), mean, ci_low, ci_high.
     """
-    judged = ["accuracy", "loss"]
-    keys = ["order", "seed", "draw", "share_kept"]
-    sums = (
-        support[judged].mul(support["n"], axis=0).assign(n=support["n"]).groupby([support[key] for key in keys]).sum()
+    at = support.groupby("order")["share_kept"].transform("mean")
+    support = support.assign(share_kept=support["share_kept"].where(support["order"] != "random, same importance", at))
+    keys = ["order", "share_kept", "seed", "group"]
+    over_draws = (
+        support.groupby(keys)[["accuracy", "loss", "n"]].mean().reset_index().rename(columns={"group": "class"})
     )
-    means = sums[judged].div(sums["n"], axis=0).reset_index()
-    of_order = means.groupby("order")["share_kept"].transform("mean")
-    means["share_kept"] = means["share_kept"].where(means["order"] != "random, same importance", of_order)
-    long = means.melt(["order", "share_kept"], judged, var_name="measure")
-    return long.groupby(["measure", "order", "share_kept"])["value"].agg(["mean", "min", "max", "size"]).reset_index()
+    draws = support.groupby("order")["draw"].nunique().to_dict()
+    rows = []
+    for measure in ("accuracy", "loss"):
+        for (order, share), own in over_draws.groupby(["order", "share_kept"]):
+            e = estimated(own, [measure, "n"], statistic=_weighted, settings=settings)
+            told = {"measure": measure, "order": order, "share_kept": share, "draws": draws[order]}
+            rows.append({**told, "mean": e.value, "ci_low": e.low, "ci_high": e.high})
+    return pd.DataFrame(rows)
+
+
+def _weighted(rows: np.ndarray) -> float:
+    """Return the mean of the first column, weighed by the second."""
+    return float(np.average(rows[:, 0], weights=rows[:, 1]))
 
 
 def _mark_inhibiting(ax: Axes, table: pd.DataFrame) -> None:
     """Ring the features that on average lower the logit that they explain."""
-    own = table[table["signed_importance"] < 0]
+    own = table[(table["signed_importance"] < 0) & (table["importance"] > 0)]
     label = f"inhibiting (Γ < 0, n = {len(own)})"
     ax.scatter(own["complexity"], own["importance"], s=34, fc="none", ec=ORANGE, lw=0.9, label=label)

@@ -1,7 +1,7 @@
 """What all figures share: style, colours, and how means, bands and clouds of points are drawn.
 
 Colours are those of Okabe & Ito (2008), which colour-blind readers can tell apart; complexity is always shown in
-viridis.
+viridis, over what the run spans. Numbers are written with a true minus sign.
 """
 
 from collections.abc import Callable
@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from strata.config.keys import Questions
 from strata.statistics import (
@@ -31,8 +33,16 @@ from strata.statistics import (
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 # What is told apart in one picture: seven colours that colour-blind readers can (Okabe & Ito 2008); grey is the rest's.
 COLOURS = [BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-VERDICTS = {"supported": GREEN, "not supported": ORANGE, "undecided": GREY}
 Drawn = tuple[Figure, pd.DataFrame]
+VERDICTS = {"supported": GREEN, "not supported": ORANGE, "undecided": GREY}
+# They differ by shape too, which is what is left of them in grey, and to colour-blind readers.
+SHAPES: dict[str, dict[str, Any]] = {
+    "supported": {"marker": "o", "ms": 5},
+    "not supported": {"marker": "X", "ms": 6},
+    "undecided": {"marker": "D", "ms": 4.5, "mfc": "white"},
+}
+WIDTHS = {"single": 3.5, "double": 7.2}
+"""Of a column, of a page of two columns (inches)."""
 
 STYLE: dict[str, Any] = {
     "font.size": 8,
@@ -73,6 +83,73 @@ def plain_numbers(axis: Axis) -> None:
     axis.set_minor_formatter(_Plain())
 
 
+def signed(value: float) -> str:
+    """Return a number with its sign, to two digits.
+
+    Parameters
+    ----------
+    value
+        The number.
+    """
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def with_interval(value: float, low: float, high: float) -> str:
+    """Return a number with its interval.
+
+    Parameters
+    ----------
+    value, low, high
+        The number, and the ends.
+    """
+    return f"{signed(value)} [{signed(low)}, {signed(high)}]"
+
+
+def panels(count: int, *, height: float, **how: Any) -> tuple[Figure, list[Axes]]:
+    """Return a figure of as many panels, beside each other on a page's width, above each other in a column's.
+
+    Parameters
+    ----------
+    count
+        How many; a single one is no wider than 4.4 inches.
+    height
+        Of a row of them (inches).
+    **how
+        See `matplotlib.pyplot.subplots`.
+    """
+    width = plt.rcParams["figure.figsize"][0]
+    rows, columns = (count, 1) if width < WIDTHS["double"] else (1, count)
+    size = (width if count > 1 else min(width, 4.4), rows * height)
+    figure, axes = plt.subplots(rows, columns, squeeze=False, figsize=size, **how)
+    return figure, list(axes.ravel())
+
+
+def complexity_scale(features: pd.DataFrame) -> Normalize:
+    """Return the scale of complexity in all figures of a run: what its features span, in steps of 0.05.
+
+    Parameters
+    ----------
+    features
+        One row a feature and seed: complexity.
+    """
+    known = features["complexity"].dropna()
+    low, high = (np.floor(known.min() * 20) / 20, np.ceil(known.max() * 20) / 20) if len(known) else (0, 1)
+    return Normalize(float(low), float(max(high, low + 0.05)), clip=True)
+
+
+def colour_of(complexity: Any, scale: Normalize) -> Any:
+    """Return the colour of a complexity, or an array of them.
+
+    Parameters
+    ----------
+    complexity
+        One value or more.
+    scale
+        See `complexity_scale`.
+    """
+    return plt.get_cmap("viridis")(scale(complexity))
+
+
 def scatter(
     ax: Axes,
     table: pd.DataFrame,
@@ -80,34 +157,43 @@ def scatter(
     x: str,
     y: str,
     settings: Questions,
+    colour: Normalize | str,
     jitter: float = 0,
-    colour: str | None = None,
+    log: bool = False,
 ) -> None:
     """Draw points with a linear fit, and Spearman's ρ with its interval as the title.
 
-    Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen.
+    Where y is a whole number, `jitter` moves points that far up or down at most, so that they are all seen. On a
+    logarithmic axis, what is 0 lies at half of the smallest other value, and the fit is of logarithms.
 
     Parameters
     ----------
     ax
         That is drawn on.
     table
-        One row a point: the columns x and y, and complexity, which colours it unless `colour` does.
+        One row a point: the columns x and y, and complexity, if that colours it.
     x, y
         Names of the columns.
     settings
         The section `questions` of the configuration.
+    colour
+        The scale of complexity, by which points are coloured; or one colour, where several are drawn on the same axes.
     jitter
         In units of y; 0 for none.
-    colour
-        Of points and line, where several are drawn on the same axes; None for complexity's.
+    log
+        Whether y is drawn on a logarithmic axis.
     """
     pairs = table[[x, y]].to_numpy(float)
     xs, ys = pairs.T
+    if log and (ys > 0).any():
+        ys = np.maximum(ys, ys[ys > 0].min() / 2)
+        ax.set_yscale("log")
+        plain_numbers(ax.yaxis)
+    one = isinstance(colour, str)
     ax.scatter(
         xs,
         ys + jitter * np.random.default_rng(0).uniform(-1, 1, len(ys)),
-        **({"c": table["complexity"], "cmap": "viridis", "vmin": 0, "vmax": 1} if colour is None else {"c": colour}),
+        **({"c": colour} if one else {"c": table["complexity"], "cmap": "viridis", "norm": colour}),
         s=14,
         lw=0.3,
         edgecolors="white",
@@ -115,10 +201,12 @@ def scatter(
     )
     if len(pairs) > 2 and np.ptp(xs) > 0:
         ends = np.array([xs.min(), xs.max()])
-        ax.plot(ends, np.polyval(np.polyfit(xs, ys, 1), ends), color=colour or "black", lw=1)
+        logarithmic = ax.get_yscale() == "log"
+        fitted = np.polyval(np.polyfit(xs, np.log(ys) if logarithmic else ys, 1), ends)
+        ax.plot(ends, np.exp(fitted) if logarithmic else fitted, color=colour if one else "black", lw=1)
     e = correlated(table, x=x, y=y, settings=settings)
     ax.set_title(
-        f"ρ = {e.value:+.2f} [{e.low:+.2f}, {e.high:+.2f}], n = {len(pairs)}",
+        f"ρ = {with_interval(e.value, e.low, e.high)}, n = {len(pairs)}",
         loc="right",
         fontsize=7.5,
     )
@@ -135,7 +223,7 @@ def first_seed(features: pd.DataFrame) -> pd.DataFrame:
     return features[features["seed"] == features["seed"].iloc[0]]
 
 
-def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colours: str, **scale: Any) -> None:
+def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colours: str, norm: Normalize) -> None:
     """Draw features where UMAP placed them, coloured by a column; rings are features where it is missing.
 
     Parameters
@@ -150,8 +238,8 @@ def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colou
         Of the colour bar.
     colours
         Name of matplotlib's map of colours.
-    **scale
-        Of the colours, as matplotlib has it: vmin and vmax, or norm.
+    norm
+        The scale of the colours.
     """
     known = features[features[column].notna()]
     missing = features[features[column].isna()]
@@ -164,11 +252,11 @@ def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colou
         lw=0.3,
         edgecolors="white" if len(features) < 1000 else "none",
         rasterized=len(features) > 2000,
-        **scale,
+        norm=norm,
     )
     ax.scatter(missing["umap_x"], missing["umap_y"], s=14, facecolors="none", edgecolors=GREY, lw=0.6)
     ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
-    ax.figure.colorbar(points, ax=ax, label=label, shrink=0.8)
+    bar_below(ax, points, label)
 
 
 def above_r(ax: Axes, title: str) -> None:
@@ -303,15 +391,32 @@ def by_decile(
     return pd.DataFrame(rows)
 
 
-def complexity_bar(figure: Figure, ax: Axes) -> None:
-    """Draw the scale of complexity beside some axes.
+def bar_below(ax: Axes, drawn: ScalarMappable, label: str) -> None:
+    """Draw a scale of colours below some axes, where it is not taken for what the panel beside them counts.
 
     Parameters
     ----------
-    figure
-        That the axes are in.
     ax
         The axes.
+    drawn
+        What has the colours.
+    label
+        What they tell.
     """
-    scale = plt.cm.ScalarMappable(plt.Normalize(0, 1), "viridis")
-    figure.colorbar(scale, ax=ax, label="complexity K")
+    ax.figure.colorbar(
+        drawn, ax=ax, label=label, location="bottom", shrink=0.8, aspect=30, pad=0.03, ticks=MaxNLocator(5)
+    )
+
+
+def complexity_bar(ax: Axes, scale: Normalize) -> None:
+    """Draw the scale of complexity beside some axes, the last of their row.
+
+    Parameters
+    ----------
+    ax
+        The axes.
+    scale
+        See `complexity_scale`.
+    """
+    label = f"complexity K (this run: {scale.vmin:.2f} to {scale.vmax:.2f})"
+    ax.figure.colorbar(ScalarMappable(scale, "viridis"), ax=ax, label=label)

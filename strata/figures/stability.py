@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, GREEN, ORANGE, Drawn, above_r, scatter
+from strata.figures.parts import BLUE, GREEN, ORANGE, Drawn, above_r, panels, scatter
 from strata.measures.stability import STABLE
 
 
-def a_stability(features: pd.DataFrame, stability_seeds: pd.DataFrame | Sequence[str], *, settings: Questions) -> Drawn:
+def a_stability(
+    features: pd.DataFrame, stability_seeds: pd.DataFrame | Sequence[str], *, scale: Normalize, settings: Questions
+) -> Drawn:
     """Draw the distribution of stability, complexity against it, and correlations between seeds, where there are any.
 
     Parameters
@@ -22,6 +24,8 @@ def a_stability(features: pd.DataFrame, stability_seeds: pd.DataFrame | Sequence
     stability_seeds
         One row an ordered pair of seeds and feature: seed, feature, other_seed, correlation; an empty list where there
         is one seed alone.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
 
@@ -32,13 +36,12 @@ def a_stability(features: pd.DataFrame, stability_seeds: pd.DataFrame | Sequence
         with the matches in the others.
     """
     table = features[["seed", "feature", "complexity", "stability", "stability_codes"]]
-    panels = 3 if isinstance(stability_seeds, pd.DataFrame) else 2
-    figure, axes = plt.subplots(1, panels, figsize=(3.5 * panels, 3))
+    figure, axes = panels(3 if isinstance(stability_seeds, pd.DataFrame) else 2, height=3)
     shown = {"directions (cosine)": (features["stability"], BLUE)}
     _histograms(axes[0], {**shown, "codes (correlation)": (features["stability_codes"], ORANGE)})
     axes[0].set(xlabel="stability: likeness to the match in half of the images", ylabel="features")
     known = features.dropna(subset=["complexity", "stability"])
-    scatter(axes[1], known, x="complexity", y="stability", settings=settings)
+    scatter(axes[1], known, x="complexity", y="stability", settings=settings, colour=scale)
     axes[1].axhline(STABLE, color="black", lw=0.8, ls=":")
     axes[1].set(xlabel="complexity K", ylabel="stability (cosine)")
     above_r(axes[1], "complexity against stability")

@@ -9,15 +9,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 from matplotlib.figure import SubFigure
 
 from strata import store
-from strata.figures.parts import Drawn, draw_map, first_seed
+from strata.figures.parts import Drawn, colour_of, draw_map, first_seed
 from strata.measures.meta_features import meta_features
 from strata.plain import on_one_line
 
 
-def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequence[str], examples: int) -> Drawn:
+def q1_spectrum(
+    features: pd.DataFrame, images: Sequence[str], *, codes: Sequence[str], scale: Normalize, examples: int
+) -> Drawn:
     """Draw the distribution of complexity, and the most activating images of ten features along it.
 
     Parameters
@@ -26,6 +29,8 @@ def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequenc
         One row a feature and seed.
     images, codes
         Shards of images, and of the codes of the first seed's last features, in the same order.
+    scale
+        Of complexity.
     examples
         How many images stand for a feature.
     """
@@ -36,10 +41,9 @@ def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequenc
     figure = plt.figure(figsize=(7, 3.1))
     grid = figure.add_gridspec(2, len(chosen), height_ratios=[1.25, 1])
     ax = figure.add_subplot(grid[0, :])
-    colour = plt.get_cmap("viridis")
     counts, edges = np.histogram(known["complexity"], bins=np.linspace(0, 1, 41))
     middles = (edges[1:] + edges[:-1]) / 2
-    ax.bar(middles, counts, width=edges[1] - edges[0], color=colour(middles))
+    ax.bar(middles, counts, width=edges[1] - edges[0], color=colour_of(middles, scale))
     ax.set(
         xlim=(0, 1),
         xlabel="complexity K",
@@ -57,40 +61,60 @@ def q1_spectrum(features: pd.DataFrame, images: Sequence[str], *, codes: Sequenc
     shown = zip(pictures, chosen["complexity"], chosen["class"], strict=True)
     for column, (own_images, value, name) in enumerate(shown):
         ax = figure.add_subplot(grid[1, column])
-        _show(ax, [_mosaic(own_images, examples)], value)
+        _show(ax, [_mosaic(own_images, examples)], colour_of(value, scale))
         ax.set_xlabel(f"K = {value:.2f}\n{textwrap.fill(f'class {on_one_line(name)}', 12)}", fontsize=6.5)
     table = chosen[["seed", "feature", "class", "complexity"]].assign(images=[" ".join(names) for names in labels])
     return figure, table
 
 
-def q1_map(features: pd.DataFrame) -> Drawn:
+def q1_map(features: pd.DataFrame, scale: Normalize) -> Drawn:
     """Draw the map of the first seed's features by complexity, with the places of its meta-features.
 
     Parameters
     ----------
     features
         One row a feature and seed.
+    scale
+        Of complexity.
     """
     own = first_seed(features)
     shown = meta_features(own)
     figure, ax = plt.subplots(figsize=(5.2, 4.2))
-    draw_map(ax, own, column="complexity", label="complexity K", colours="viridis", vmin=0, vmax=1)
+    draw_map(ax, own, column="complexity", label="complexity K", colours="viridis", norm=scale)
     places = shown[["meta_feature", "rank", "umap_x", "umap_y"]]
     near = own.merge(places, on="meta_feature", how="left", suffixes=("", "_mean"))
     if len(own) < 1000:  # more lines than that would hide the map
         x, y = (near[[f"umap_{axis}", f"umap_{axis}_mean"]].to_numpy().T for axis in "xy")
         ax.plot(x, y, color="black", lw=0.4, alpha=0.4, zorder=0)
-    for place in shown.itertuples():
+    _number(ax, shown, own[["umap_x", "umap_y"]].to_numpy())
+    ax.set_title(f"{len(own)} features, {own['meta_feature'].nunique()} meta-features (1: the simplest)")
+    return figure, near[["seed", "feature", "class", "complexity", "meta_feature", "rank", "umap_x", "umap_y"]]
+
+
+def _number(ax: Axes, shown: pd.DataFrame, points: np.ndarray) -> None:
+    """Write the numbers of meta-features as near to their middles as covers no point and no other number.
+
+    A place is of the circles around the middle, ever wider ones; the size of a number is told in parts of the map.
+    """
+    low, high = points.min(0), points.max(0)
+    across = np.where(high > low, high - low, 1)
+    taken, size = (points - low) / across, 0.045
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    for meta in shown.itertuples():
+        middle = (np.array([meta.umap_x, meta.umap_y]) - low) / across
+        around = [middle + r * np.array([np.cos(a), np.sin(a)]) for r in np.arange(0, 1.5, size / 2) for a in angles]
+        place = next(p for p in around if np.linalg.norm(taken - p, axis=1).min() > size)
+        taken = np.vstack([taken, place])
         ax.annotate(
-            str(place.rank),
-            (place.umap_x, place.umap_y),
+            str(meta.rank),
+            middle * across + low,
+            xytext=place * across + low,
             ha="center",
             va="center",
             fontsize=7,
-            bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "lw": 0.6, "alpha": 0.85},
+            bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "black", "lw": 0.6},
+            arrowprops={"arrowstyle": "-", "lw": 0.6, "shrinkA": 0, "shrinkB": 0},
         )
-    ax.set_title(f"{len(own)} features, {own['meta_feature'].nunique()} meta-features (1: the simplest)")
-    return figure, near[["seed", "feature", "class", "complexity", "meta_feature", "rank", "umap_x", "umap_y"]]
 
 
 def q1_meta_features(
@@ -99,6 +123,7 @@ def q1_meta_features(
     *,
     codes: Sequence[str],
     pictures: Sequence[str],
+    scale: Normalize,
     examples: int,
 ) -> Drawn:
     """Draw the images on which each meta-feature is largest, simple to complex, beside its picture if there is one.
@@ -111,6 +136,8 @@ def q1_meta_features(
         Shards of images, and of the codes of the first seed's last features, in the same order.
     pictures
         The shard of pictures (see `strata.measures.visualise`), or nothing.
+    scale
+        Of complexity.
     examples
         How many images stand for a feature.
     """
@@ -126,7 +153,11 @@ def q1_meta_features(
     figure = plt.figure(figsize=(7, rows * (7 / columns / parts + 0.24)))
     for cell, row in enumerate(shown.itertuples()):
         ax = figure.add_subplot(rows, columns, cell + 1)
-        _show(ax, [_mosaic(largest_images[cell], examples), *(of_kind[cell] for of_kind in made)], row.complexity)
+        _show(
+            ax,
+            [_mosaic(largest_images[cell], examples), *(of_kind[cell] for of_kind in made)],
+            colour_of(row.complexity, scale),
+        )
         ax.set_title(f"{row.rank} · K = {row.complexity:.2f} · n = {row.n}", fontsize=7, pad=2, loc="center")
     return figure, shown.assign(images=[" ".join(names) for names in labels])
 
@@ -138,6 +169,7 @@ def q1_plate(
     images: Sequence[str],
     codes: Sequence[str],
     pictures: Sequence[str],
+    scale: Normalize,
     examples: int,
 ) -> Drawn:
     """Draw what an early, a middle and the last block tell of a simple, a middling and a complex feature.
@@ -152,6 +184,8 @@ def q1_plate(
         Shards of images, and of the codes of the first seed's last features, in the same order.
     pictures
         The shard of pictures (see `strata.measures.visualise`), or nothing.
+    scale
+        Of complexity.
     examples
         How many images stand for a feature.
     """
@@ -165,29 +199,30 @@ def q1_plate(
     widths = [1] + [parts] * len(about["layers"])
     figure = plt.figure(figsize=(7, len(own) * (7 / sum(widths) + 0.24) + 0.25))
     columns = figure.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]
+    colours = colour_of(own["complexity"].to_numpy(), scale)
     told = own[["rank", "class", "complexity"]].to_numpy()
     itself = [f"{rank}, K = {k:.2f}\nclass {on_one_line(name)}" for rank, name, k in told]
     shown, labels = largest(of_codes, images, count=examples)
-    _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in shown], itself, own["complexity"])
+    _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in shown], itself, colours)
     tables = [own.assign(source="itself", images=[" ".join(names) for names in labels])]
     for column, layer in zip(columns[1:], about["layers"], strict=True):
         parted = np.split(found[f"{layer}/prediction"], ends)
         best, labels = largest([(z, of) for z, (_, of) in zip(parted, of_codes, strict=True)], images, count=examples)
         rows = [[_mosaic(i, examples), *(m[f"{layer}/pictures"][row] for m in made)] for row, i in enumerate(best)]
         vinfo = found[f"{layer}/vinfo"]
-        _column(column, f"decoded from {layer}", rows, [f"V-information\n{v:.2f}" for v in vinfo], own["complexity"])
+        _column(column, f"decoded from {layer}", rows, [f"V-information\n{v:.2f}" for v in vinfo], colours)
         tables.append(own.assign(source=layer, vinfo=vinfo, images=[" ".join(names) for names in labels]))
     return figure, pd.concat(tables, ignore_index=True)
 
 
 def _column(
-    figure: SubFigure, title: str, shown: list[list[np.ndarray]], labels: Sequence[str], complexities: pd.Series
+    figure: SubFigure, title: str, shown: list[list[np.ndarray]], labels: Sequence[str], colours: np.ndarray
 ) -> None:
     """Show pictures in rows, each row with a label below, under one title."""
     figure.suptitle(title, fontsize=8)
     axes = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
-    for ax, pictures, label, complexity in zip(axes, shown, labels, complexities, strict=True):
-        _show(ax, pictures, complexity)
+    for ax, pictures, label, colour in zip(axes, shown, labels, colours, strict=True):
+        _show(ax, pictures, colour)
         ax.set_xlabel(label, fontsize=7, labelpad=2)
 
 
@@ -244,13 +279,13 @@ def _codes(path: str, of: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarra
         return np.where(z > 0, z, np.nan), shard.attributes["images"]
 
 
-def _show(ax: Axes, pictures: Sequence[np.ndarray], complexity: Any) -> None:
-    """Show pictures side by side, in a frame whose colour is a complexity."""
+def _show(ax: Axes, pictures: Sequence[np.ndarray], colour: Any) -> None:
+    """Show pictures side by side, in a frame of a colour."""
     for place, picture in enumerate(pictures):
         ax.imshow(picture, extent=(1.05 * place, 1.05 * place + 1, 0, 1))
     ax.set(xlim=(0, 1.05 * len(pictures) - 0.05), ylim=(0, 1), xticks=[], yticks=[])
     for spine in ax.spines.values():
-        spine.set(visible=True, color=plt.get_cmap("viridis")(complexity), linewidth=2)
+        spine.set(visible=True, color=colour, linewidth=2)
 
 
 def _mosaic(images: np.ndarray, places: int) -> np.ndarray:

@@ -1,32 +1,46 @@
 """Question 2: when features are learned."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.colors import Normalize
 
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, ORANGE, Drawn, band, by_decile, complexity_bar, mean, scatter
+from strata.figures.parts import (
+    BLUE,
+    ORANGE,
+    Drawn,
+    band,
+    bar_below,
+    by_decile,
+    colour_of,
+    complexity_bar,
+    mean,
+    panels,
+    scatter,
+)
 from strata.measures.importance import most_important
 
 
-def q2_emergence(features: pd.DataFrame, settings: Questions) -> Drawn:
+def q2_emergence(features: pd.DataFrame, scale: Normalize, *, settings: Questions) -> Drawn:
     """Draw complexity against temporal decoding score, with a linear fit.
 
     Parameters
     ----------
     features
         One row a feature and seed.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
-    figure, ax = plt.subplots(figsize=(3.6, 3.1))
+    figure, (ax,) = panels(1, height=3.1)
     table = features.dropna(subset=["complexity"])
-    scatter(ax, table, x="complexity", y="temporal_decoding_score", settings=settings)
+    scatter(ax, table, x="complexity", y="temporal_decoding_score", settings=settings, colour=scale)
     ax.set(xlabel="complexity K", ylabel="temporal decoding score Δ")
     return figure, table[["seed", "feature", "complexity", "temporal_decoding_score"]]
 
 
-def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, *, settings: Questions) -> Drawn:
+def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, *, scale: Normalize, settings: Questions) -> Drawn:
     """Draw the V-information in the penultimate layer by epoch, a line a decile of complexity.
 
     Parameters
@@ -35,18 +49,20 @@ def q2_deciles(features: pd.DataFrame, decoding: pd.DataFrame, *, settings: Ques
         One row a feature and seed.
     decoding
         V-information in the penultimate layer: seed, epoch, feature, vinfo.
+    scale
+        Of complexity.
     settings
         The section `questions` of the configuration.
     """
     table = by_decile(features, decoding, keys=["epoch"], column="vinfo", settings=settings)
-    figure, ax = plt.subplots(figsize=(4.4, 3))
+    figure, (ax,) = panels(1, height=3)
     for _, own in table.groupby("decile"):
-        band(ax, own["epoch"], table=own, column="vinfo", colour=plt.get_cmap("viridis")(own["complexity"].iloc[0]))
+        band(ax, own["epoch"], table=own, column="vinfo", colour=colour_of(own["complexity"].iloc[0], scale))
     ax.set(
         xlabel="epoch", ylabel="mean V-information in the penultimate layer", ylim=(min(0, table["ci_low"].min()), 1)
     )
     ax.set_title(f"deciles of complexity, n = {_range(table['n'])} features each", fontsize=7.5)
-    complexity_bar(figure, ax)
+    complexity_bar(ax, scale)
     return figure, table
 
 
@@ -62,7 +78,7 @@ def q2_growth(by_checkpoint: pd.DataFrame, settings: Questions) -> Drawn:
     """
     known = by_checkpoint.dropna(subset=["complexity"])
     table = _all_and_important(known, "complexity", settings)
-    figure, ax = plt.subplots(figsize=(4.4, 3))
+    figure, (ax,) = panels(1, height=3)
     for (name, own), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
         band(
             ax,
@@ -98,7 +114,7 @@ def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], *, settings
     shares = pd.DataFrame(
         {epoch: [(own <= depth).mean() for depth in depths] for epoch, own in tops.groupby("epoch")["decodable_from"]}
     )
-    figure, (left, right) = plt.subplots(1, 2, figsize=(7, 2.8), sharey=True)
+    figure, (left, right) = panels(2, height=3.2, sharey=True)
     epochs = shares.columns.to_numpy()
     drawn = left.pcolormesh(np.arange(len(epochs) + 1) - 0.5, np.arange(len(layers) + 1) + 0.5, shares, cmap="cividis")
     drawn.set_clim(0, 1)
@@ -108,7 +124,7 @@ def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], *, settings
     left.set(xlabel="epoch (0: untrained)", ylabel="layer, first to last")
     n = table[table["group"] == "most important"]["n"]
     left.set_title(f"most important features, n = {_range(n)} an epoch", fontsize=7.5)
-    figure.colorbar(drawn, ax=left, label="share decodable by this layer")
+    bar_below(left, drawn, "share decodable by this layer")
     for (name, own), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
         band(
             right,
@@ -119,7 +135,6 @@ def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], *, settings
             label=f"{name} (n = {_range(own['n'])})",
         )
     right.set(xlabel="epoch (0: untrained)")
-    right.tick_params(labelleft=False)
     right.set_title("mean layer from which on they are decodable", fontsize=7.5)
     right.legend()
     return figure, table

@@ -118,7 +118,11 @@ def test_a_comparison_writes_tables_page_and_figures(folders, tmp_path):
     compare(folders, output, settings=Questions(), dpi=50)
     assert sorted(path.name for path in output.rglob("*.*")) == sorted(
         [
-            *(f"{name}.{kind}" for name in ("scorecard", "spectra", "matched") for kind in ("csv", "svg", "png")),
+            *(
+                f"{name}.{kind}"
+                for name in ("scorecard", "spectra", "matched")
+                for kind in ("csv", "svg", "pdf", "png")
+            ),
             "scorecard.md",
         ]
     )

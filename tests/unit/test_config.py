@@ -247,7 +247,7 @@ def test_an_unknown_key_is_told_with_its_full_path_and_the_nearest(defaults, key
 
 def test_an_unknown_key_that_resembles_none_gets_the_list_alone(defaults):
     text = refusal(changed(defaults, "figures.xyzzy", 1))
-    assert text == "config key figures.xyzzy is unknown; allowed here: dpi, examples"
+    assert text == "config key figures.xyzzy is unknown; allowed here: dpi, width, examples"
 
 
 def test_a_method_that_fits_all_images_together_has_one_job(monkeypatch, defaults):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from known_factors import calibration_with, errors_with, interventions_with
+from matplotlib.colors import Normalize
 from scipy import stats
 
 from strata import store
@@ -16,7 +17,7 @@ from strata.errors import StrataError
 from strata.figures import appendix, appendix_map, claims, how_much, what, when, where
 from strata.figures.catalogue import FIGURES
 from strata.figures.draw import save
-from strata.figures.parts import VERDICTS, correlated, mean
+from strata.figures.parts import VERDICTS, complexity_scale, correlated, mean, signed
 from strata.images.shapes import VALUES
 
 
@@ -28,6 +29,9 @@ def decoding(t):
 def targets(t):
     own = t["features"][["seed", "feature", "importance", "signed_importance"]]
     return pd.concat(own.assign(target=target) for target in ("predicted", "label", "all"))
+
+
+SCALE = Normalize(0, 1)
 
 
 def support():
@@ -103,6 +107,7 @@ def drawn(settings, walk, tmp_path):
             "decoded": walk.decoded,
             "pictures": [walk.pictures],
             "stability_seeds": [],
+            "scale": complexity_scale(t["features"]),
             **more,
         }
         figure = FIGURES[name]
@@ -224,7 +229,7 @@ def test_findings_show_every_claim_with_its_interval_in_the_colour_of_its_verdic
     shown = {tuple(line.get_xdata()): line.get_color() for line in ax.lines}
     for f in found:
         assert shown[f.ci_low, f.ci_high] == VERDICTS[f.verdict]
-        assert any(text.startswith(f.id) for text in texts(figure))
+        assert any(f"({f.id})" in " ".join(text.split()) for text in texts(figure))
     assert list(table["id"]) == [f.id for f in found]
 
 
@@ -242,7 +247,7 @@ def test_findings_show_every_seed_and_the_interval_over_images_where_there_are_a
         assert f.images_low is None or (f.images_low, f.images_high) in shown
     assert any(f.images_low is not None for f in found)
     assert list(table["value_seed_1"]) == [f.by_seed[1]["value"] for f in found]
-    assert {"one seed", "interval over images"} <= {t.get_text() for t in figure.axes[0].get_legend().get_texts()}
+    assert {"one seed", "interval over images"} <= {t.get_text() for t in figure.legends[0].get_texts()}
 
 
 @pytest.fixture
@@ -275,7 +280,7 @@ def test_every_claim_is_shown_beside_its_nulls(with_nulls):
             assert any(mark == pytest.approx((null["value"], row - 0.13 * (place + 1))) for mark in marks)
     emergence = table[table["id"] == "q2.emergence"].set_index("of")["beaten"]
     assert (emergence["as much"], emergence["nothing"]) == (False, True)
-    assert {"as much", "nothing"} <= set(texts(figure))
+    assert {"as much", "nothing"} <= {t.get_text() for t in figure.legends[0].get_texts()}
 
 
 def test_what_is_left_of_every_correlation_is_shown_with_each_thing_held_fixed(with_nulls):
@@ -321,7 +326,7 @@ def test_a_finding_that_is_not_defined_is_listed_without_a_point(undefined):
     figure, table = claims.findings([finding])
     figure.canvas.draw()
     assert len(table) == 1
-    assert any(text.startswith("q9") for text in texts(figure))
+    assert any("(q9)" in text for text in texts(figure))
 
 
 @pytest.mark.parametrize("undefined", [None, float("nan")])
@@ -361,7 +366,7 @@ def test_images_of_another_run_are_refused(walk):
 def test_the_spectrum_goes_from_simple_to_complex_with_one_seeds_features(tables, settings, walk):
     features = tables(n=6)["features"]
     both = pd.concat([features, features.assign(seed=1, complexity=0.99)])
-    _, table = what.q1_spectrum(both, walk.images, codes=walk.codes, examples=4)
+    _, table = what.q1_spectrum(both, walk.images, codes=walk.codes, scale=SCALE, examples=4)
     assert list(table["complexity"]) == sorted(features["complexity"])
     assert (table["seed"] == 0).all()
     assert all(len(names.split()) == 4 for names in table["images"])
@@ -383,7 +388,7 @@ def test_growth_shows_the_mean_and_its_interval_of_all_and_of_the_most_important
 
 def test_flow_shows_the_cka_of_every_decile_of_complexity(tables, settings):
     t = tables(teleport=-0.5)
-    _, table = where.q3_flow(t["features"], t["branch_cka"], settings=settings)
+    _, table = where.q3_flow(t["features"], t["branch_cka"], scale=SCALE, settings=settings)
     assert len(table) == 10 * 2 * 2
     ranked = t["features"].sort_values("complexity")["feature"].to_numpy().reshape(10, 12)
     for row in table.itertuples():
@@ -395,7 +400,7 @@ def test_flow_shows_the_cka_of_every_decile_of_complexity(tables, settings):
 
 def test_deciles_are_followed_over_the_epochs(tables, settings):
     t = tables()
-    _, table = when.q2_deciles(t["features"], decoding(t), settings=settings)
+    _, table = when.q2_deciles(t["features"], decoding(t), scale=SCALE, settings=settings)
     assert len(table) == 10 * 3
     simplest = t["features"].nsmallest(12, "complexity")["complexity"].mean()
     own = table[table["decile"] == 0].set_index("epoch")["vinfo"]
@@ -415,7 +420,7 @@ def test_sedimentation_shows_the_first_layers_of_all_and_of_the_most_important(t
 
 def test_teleport_shows_the_skip_share_and_the_arrival_of_both_branches(tables, settings):
     t = tables(teleport=-0.5)
-    figure, table = where.q3_teleport(t["features"], t["branch_cka"], settings=settings)
+    figure, table = where.q3_teleport(t["features"], t["branch_cka"], scale=SCALE, settings=settings)
     left, right = figure.axes
     wide = t["branch_cka"].pivot(index="feature", columns="layer", values="cka")
     skip = wide[["block-01-skip", "block-02-skip"]].sum(axis=1)
@@ -426,32 +431,35 @@ def test_teleport_shows_the_skip_share_and_the_arrival_of_both_branches(tables, 
         np.testing.assert_allclose(x, table["complexity"])
         assert np.abs(y - table[f"arrival_{branch}"]).max() <= 0.3  # moved a little
     r = [rank_correlation(table, y) for y in ("skip_share", "arrival_skip", "arrival_main")]
-    assert left.get_title("right").startswith(f"ρ = {r[0]:+.2f} [")
+    assert left.get_title("right").startswith(f"ρ = {signed(r[0])} [")
     both = [text.get_text().split(" [")[0] for text in right.get_legend().get_texts()]
-    assert both == [f"skip branch: ρ = {r[1]:+.2f}", f"main branch: ρ = {r[2]:+.2f}"]
+    assert both == [f"skip branch: ρ = {signed(r[1])}", f"main branch: ρ = {signed(r[2])}"]
 
 
 def test_inhibiting_features_are_ringed(tables, settings):
-    figure, table = how_much.q4_importance(tables(bias=-0.5)["by_checkpoint"], settings)
+    figure, table = how_much.q4_importance(tables(bias=-0.5)["by_checkpoint"], SCALE, settings=settings)
     for ax, epoch in zip(figure.axes, (1, 3), strict=True):
         own = table[(table["epoch"] == epoch) & (table["signed_importance"] < 0)]
         assert len(ax.collections[-1].get_offsets()) == len(own)
 
 
-def test_support_shows_means_over_images_and_their_range_over_random_orders():
-    figure, table = how_much.q4_support(support())
+def test_support_shows_means_over_images_and_their_intervals_over_groups_of_them(settings):
+    figure, table = how_much.q4_support(support(), settings)
     shown = table.set_index(["measure", "order", "share_kept"])
     own = shown.loc["accuracy", "random", 1.0]  # 1 and 0.9 in the first quarter of the images, 0.4 less in the rest
-    assert tuple(own[["mean", "min", "max", "size"]]) == pytest.approx((0.65, 0.6, 0.7, 2))
+    assert tuple(own[["mean", "draws"]]) == pytest.approx((0.65, 2))
+    for order in ("random", "simple first", "complex half"):
+        low, mean, high = shown.loc["accuracy", order].iloc[0][["ci_low", "mean", "ci_high"]]
+        assert low < mean < high
     assert shown.loc["loss", "complex half", 0.5]["mean"] == pytest.approx(2 - 0.2)
     compared = shown.loc["loss", "random, same importance"]
     assert compared.index.tolist() == pytest.approx([0.75])
-    assert tuple(compared.iloc[0]) == pytest.approx((1.6, 1.6, 1.6, 2))
+    assert tuple(compared.iloc[0][["draws", "mean"]]) == pytest.approx((2, 1.6))
     assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (n = 400 test images)", "cross-entropy (nats)"]
 
 
 def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, settings):
-    figure, table = how_much.q4_importance(tables(bias=-0.5)["by_checkpoint"], settings)
+    figure, table = how_much.q4_importance(tables(bias=-0.5)["by_checkpoint"], SCALE, settings=settings)
     assert set(table["epoch"]) == {1, 3}
     assert [ax.get_title("left").strip() for ax in figure.axes[:2]] == ["first epoch (1)", "last epoch (3)"]
     assert all("n = 120" in ax.get_title("right") for ax in figure.axes[:2])
@@ -460,7 +468,7 @@ def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, set
 def test_extrapolation_shows_the_features_that_can_be_trusted_beside_the_others(tables, settings):
     given = of_the_appendix(tables(n=120))
     features = given["features"]
-    figure, table = appendix.q1_extrapolation(features, given["extrapolation"], settings=settings)
+    figure, table = appendix.q1_extrapolation(features, given["extrapolation"], scale=SCALE, settings=settings)
     trusted = features[features["feature"] % 3 > 0]
     assert [ax.get_title("left") for ax in figure.axes[:2]] == [
         f"complexity K, {len(trusted)} features of 120",
@@ -476,7 +484,7 @@ def test_extrapolation_shows_the_features_that_can_be_trusted_beside_the_others(
     assert grey.get_ydata() == pytest.approx([mean + 10 / n for n in (100, 200, 400, 800)])
     assert grey.get_xdata() == pytest.approx([8, 4, 2, 1])
     nothing = features.assign(complexity_extrapolated=np.nan)
-    _, table = appendix.q1_extrapolation(nothing, given["extrapolation"], settings=settings)
+    _, table = appendix.q1_extrapolation(nothing, given["extrapolation"], scale=SCALE, settings=settings)
     assert set(table["measure"]) == {"relative_complexity"}
 
 
@@ -524,10 +532,10 @@ def test_one_value_has_a_mean_without_an_interval_and_none_has_neither(settings)
 
 def test_scatters_say_the_correlation_with_its_interval(tables, settings):
     t = tables(emergence=0.5)
-    figure, table = when.q2_emergence(t["features"], settings)
+    figure, table = when.q2_emergence(t["features"], SCALE, settings=settings)
     title = figure.axes[0].get_title("right")
     r = rank_correlation(table, "temporal_decoding_score")
-    assert title.startswith(f"ρ = {r:+.2f} [")
+    assert title.startswith(f"ρ = {signed(r)} [")
     assert title.endswith("n = 120")
 
 
@@ -554,7 +562,9 @@ def test_seeds_are_lines_of_their_own_in_the_figure_of_training(walk):
 def test_meta_features_show_the_images_on_which_their_mean_code_is_largest(tables, walk, pictures):
     features = tables(n=6)["features"]
     made = [walk.pictures] if pictures else []
-    figure, table = what.q1_meta_features(features, walk.images, codes=walk.codes, pictures=made, examples=4)
+    figure, table = what.q1_meta_features(
+        features, walk.images, codes=walk.codes, pictures=made, scale=SCALE, examples=4
+    )
     figure.canvas.draw()
     ids = np.array([name.decode() for path in walk.images for name in store.read(path)[0]["ids"]])
     codes = np.concatenate([store.read(path)[0]["codes"] for path in walk.codes])
@@ -571,7 +581,7 @@ def test_the_plate_shows_the_images_of_the_largest_codes_and_predictions(tables,
     features = tables(n=6)["features"]
     made = [walk.pictures] if pictures else []
     files = {"images": walk.images, "codes": walk.codes, "pictures": made}
-    figure, table = what.q1_plate(features, walk.decoded, **files, examples=4)
+    figure, table = what.q1_plate(features, walk.decoded, **files, scale=SCALE, examples=4)
     decoded = store.read(walk.decoded)[0]
     ids = np.array([name.decode() for path in walk.images for name in store.read(path)[0]["ids"]])
     assert list(table["rank"].unique()) == ["simple", "middle", "complex"]
@@ -587,7 +597,7 @@ def test_the_plate_shows_the_images_of_the_largest_codes_and_predictions(tables,
 
 def test_the_map_numbers_meta_features_from_the_simplest(tables):
     features = tables(n=40)["features"]
-    figure, table = what.q1_map(pd.concat([features, features.assign(seed=1)]))
+    figure, table = what.q1_map(pd.concat([features, features.assign(seed=1)]), SCALE)
     assert len(table) == 40
     means = features.groupby("meta_feature")[["complexity", "umap_x", "umap_y"]].mean().sort_values("complexity")
     numbers = {text.get_text(): text.xy for text in figure.axes[0].texts}
@@ -599,13 +609,13 @@ def test_the_map_numbers_meta_features_from_the_simplest(tables):
 
 def test_the_tree_tells_how_far_its_first_two_halves_are_apart(tables, settings):
     features = tables(n=60, bias=-0.5)["features"]
-    figure, table = appendix_map.a_dendrogram(features, TREE, settings=settings)
+    figure, table = appendix_map.a_dendrogram(features, TREE, scale=SCALE, settings=settings)
     halves = features.groupby(features["branch"].str[0])[["complexity", "importance"]].mean()
     simple, complex_ = halves.sort_values("complexity").index
     change = halves.loc[complex_] - halves.loc[simple]
     titles = [ax.get_title("left") for ax in figure.axes[:2]]
-    assert f"mean K {change['complexity']:+.2f} [" in titles[0]
-    assert f"mean Γ {change['importance']:+.2f} [" in titles[1]
+    assert f"mean K {signed(change['complexity'])} [" in titles[0]
+    assert f"mean Γ {signed(change['importance'])} [" in titles[1]
     shown = table.set_index("branch")
     assert shown.loc["RL", "complexity"] == pytest.approx(features.query("branch == 'RL'")["complexity"].mean())
     ends = shown.loc[["L", "RL", "RR"], "place"]

@@ -2,12 +2,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import Normalize
 
 from strata.figures import appendix
 from strata.figures.catalogue import FIGURES
-from strata.figures.parts import COLOURS
+from strata.figures.parts import COLOURS, signed
 
 LEVELS = (0.05, 0.2)
+
+SCALE = Normalize(0, 1)
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +65,7 @@ def test_a_figure_of_the_appendix_is_drawn_with_missing_and_few_features(name, m
         "robustness": by_level,
         "superclasses": superclasses,
         "extrapolation": pd.concat(grown),
+        "scale": SCALE,
     }
     figure, table = FIGURES[name].drawn(given, {"settings": settings})
     figure.canvas.draw()
@@ -72,16 +76,16 @@ def test_a_figure_of_the_appendix_is_drawn_with_missing_and_few_features(name, m
 
 def test_redundancy_shows_both_measures_with_their_correlations(measured, settings):
     features, *_ = measured()
-    figure, _ = appendix.a_redundancy(features, settings)
+    figure, _ = appendix.a_redundancy(features, SCALE, settings=settings)
     for ax, column in zip(figure.axes, ("redundancy", "redundancy_cka"), strict=True):
         r = features["complexity"].corr(features[column], method="spearman")
-        assert ax.get_title("right").startswith(f"ρ = {r:+.2f} [")
+        assert ax.get_title("right").startswith(f"ρ = {signed(r)} [")
         assert "10 %" in ax.get_ylabel()
 
 
 def test_robustness_is_shown_by_level_and_decile(measured, settings):
     features, by_level, _ = measured()
-    _, table = appendix.a_robustness(features, by_level, settings=settings)
+    _, table = appendix.a_robustness(features, by_level, scale=SCALE, settings=settings)
     assert len(table) == 2 * 10
     assert set(table["n"]) == {6}
     ranked = features.sort_values("complexity")
@@ -96,7 +100,7 @@ def test_robustness_is_shown_by_level_and_decile(measured, settings):
 def test_the_robustness_of_two_seeds_is_matched_by_seed(measured, settings):
     features, by_level, _ = measured(seeds=(0, 1))
     by_level.loc[by_level["seed"] == 1, "robustness"] = 0.0
-    _, table = appendix.a_robustness(features, by_level, settings=settings)
+    _, table = appendix.a_robustness(features, by_level, scale=SCALE, settings=settings)
     assert set(table["n"]) == {12}
     assert table["robustness"].max() < 0.6
 

@@ -2,8 +2,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import Normalize
 
 from strata.figures.stability import a_stability
+
+SCALE = Normalize(0, 1)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +28,7 @@ def legends(figure):
 
 
 def test_the_share_of_stable_features_is_told(features, settings):
-    figure, table = a_stability(features, [], settings=settings)
+    figure, table = a_stability(features, [], scale=SCALE, settings=settings)
     known = features["stability"].dropna()
     directions, codes = legends(figure)
     assert f"{100 * (known >= 0.9).mean():.0f} % ≥ 0.9, median {known.median():.2f}, n = 39" in directions
@@ -46,7 +49,7 @@ def test_several_seeds_are_shown_by_their_correlations(features, settings):
         for i in range(40)
     )
     pairs.loc[pairs["other_seed"] == 2, "correlation"] += 0.1
-    figure, table = a_stability(both, pairs, settings=settings)
+    figure, table = a_stability(both, pairs, scale=SCALE, settings=settings)
     assert len(figure.axes) == 3
     assert "n = 160" in legends(figure)[2]
     shown = table.set_index(["seed", "feature"])["stability_seeds"]
@@ -56,7 +59,7 @@ def test_several_seeds_are_shown_by_their_correlations(features, settings):
 
 def test_a_run_without_any_stability_is_drawn(features, settings):
     features = features.assign(stability=np.nan, stability_codes=np.nan)
-    figure, table = a_stability(features, [], settings=settings)
+    figure, table = a_stability(features, [], scale=SCALE, settings=settings)
     figure.canvas.draw()
     assert "n = 0" in legends(figure)[0]
     assert len(table) == 40

@@ -49,7 +49,11 @@ def test_another_workflow_runs_strata_to_the_end_and_gets_the_same(theirs, finis
     assert done.code == 0, done.output
     # All but what tells of super-classes, which the finished run has none of: the same bytes in another folder, by few
     # jobs or by many.
-    own = {"findings.md", "images/superclasses.csv", "figures/a_superclasses.png", "figures/a_superclasses.svg"}
+    own = {
+        "findings.md",
+        "images/superclasses.csv",
+        *(f"figures/a_superclasses.{kind}" for kind in ("svg", "pdf", "png")),
+    }
     assert set(differing(finished, Workplace(theirs.path("vision")), REPRODUCED)) == own
     pages = (theirs.path(f"vision/{RUN}/findings.md"), finished.path(f"{RUN}/findings.md"))
     said, other = (page.read_text().splitlines() for page in pages)

@@ -24,7 +24,7 @@ rule compare:
         expand(
             f"{COMPARED}/figures/{{name}}.{{kind}}",
             name=["scorecard", "spectra", "matched"],
-            kind=["svg", "png"],
+            kind=["svg", "pdf", "png"],
         ),
     log:
         f"{COMPARED}/compare.log",

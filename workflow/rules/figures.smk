@@ -35,6 +35,7 @@ rule draw:
     output:
         **{drawn.name: figure(drawn) for drawn in DRAWN},
         png=expand(f"{RUN}/figures/{{name}}.png", name=[drawn.name for drawn in DRAWN]),
+        pdf=expand(f"{RUN}/figures/{{name}}.pdf", name=[drawn.name for drawn in DRAWN]),
         tables=expand(f"{RUN}/tables/{{name}}.csv", name=[drawn.name for drawn in DRAWN]),
     log:
         log_of("draw"),
@@ -45,6 +46,7 @@ rule draw:
         },
         seeds=SEEDS,
         dpi=CONFIG.figures.dpi,
+        width=CONFIG.figures.width,
         called={
             **{control.name: control.about for control in CONTROLS.values()},
             **(
