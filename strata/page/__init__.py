@@ -1,0 +1,1 @@
+"""The pages that a reader opens: the answer, and the explorer of every feature."""
