@@ -16,13 +16,13 @@ FINDINGS, NETWORK, CONTROLS, APPENDIX, TRUTH = "Findings", "The network", "Contr
 WHAT, WHEN = "1 What do features look like?", "2 When are they learned?"
 WHERE, HOW_MUCH = "3 Where do they flow?", "4 How does complexity relate to importance?"
 
-# What a run may lack, and what findings.md then says is left out; nothing, where only who asked for it misses it.
+# What a run may lack: what is then left out, and why; nothing, where only who asked for it misses it.
 CONDITIONS = {
-    "checkpoints": "question 2, because the network has one trained checkpoint alone",
-    "branches": "question 3, because activations.layers names no residual block (block-01, …)",
-    "superclasses": "the figure a_superclasses, because no super-classes are given (data.superclasses)",
-    "families": "",  # a predictive family beside the reference
-    "factors": "",  # images of known factors
+    "checkpoints": ("question 2", "the network has one trained checkpoint alone"),
+    "branches": ("question 3", "activations.layers names no residual block (block-01, …)"),
+    "superclasses": ("the figure a_superclasses", "no super-classes are given (data.superclasses)"),
+    "families": None,  # a predictive family beside the reference
+    "factors": None,  # images of known factors
 }
 
 
