@@ -247,13 +247,15 @@ def _raw(f: Finding) -> str:
     told = f"{f.statistic} = {interval(asdict(f))}, n = {f.n:,} {f.unit}, p {p_value(f.p_value)}"
     told += f" (adjusted {p_value(f.p_adjusted)})" if defined(f.p_adjusted) else ""
     told += f"; {f.effect_name} {signed(f.effect)}" if defined(f.effect) and f.effect != f.value else ""
-    return told + (f"; over images [{signed(f.images_low)}, {signed(f.images_high)}]" if defined(f.images_low) else "")
+    if defined(f.images_low) and defined(f.images_high):
+        told += f"; over images [{signed(f.images_low)}, {signed(f.images_high)}]"
+    return told
 
 
 def _about_table() -> list[str]:
     return _wrapped(
-        "A claim takes three facts to believe: raw, as the paper tells it; partial, the same with ceiling, firing rate and "
-        "mean code held fixed; nulls, the same where there is nothing to find (in brackets those that show as much)."
+        "A claim takes three facts to believe: raw, as the paper tells it; partial, the same with ceiling, firing rate "
+        "and mean code held fixed; nulls, the same where there is nothing to find (in brackets those not beaten)."
     )
 
 
