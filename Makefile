@@ -22,7 +22,7 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
 	@echo
 	@cat results/digits/findings.md
-	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
+	@echo "Open results/digits/index.html (the four answers) and results/digits/explorer.html (every feature)."
 
 # Tests run side by side, those of a file together; threads that wait for work then must not burn each other's cores.
 PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder

@@ -15,6 +15,7 @@ from strata.claims.registry import CLAIMS
 
 NOT_TESTED = "not tested"
 NULL = "no more than in the null "  # how `Finding.because` begins where a null is not beaten
+_SMALL = 0.05  # numbers below take a digit more
 _CLAIMS = {claim.id: claim for claim in CLAIMS}
 
 
@@ -159,7 +160,8 @@ def _said(f: Finding) -> Said:
 
 
 def _number(f: Finding) -> str:
-    value, low, high = (plain(number) for number in (f.value, f.ci_low, f.ci_high))
+    digits = 2 if max(abs(f.ci_low), abs(f.ci_high)) >= _SMALL else 3
+    value, low, high = (plain(number, digits) for number in (f.value, f.ci_low, f.ci_high))
     return f"{_said(f).number.replace('{}', value)}, between {low} and {high}"
 
 

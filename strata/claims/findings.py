@@ -189,11 +189,12 @@ def _groups(found: Sequence[Finding]) -> list[str]:
     }
     whole, beyond_nulls, partly, against, undecided = groups.values()
     for f in claims:
+        told = f"{f.claim} ({f.id})"
         if f.verdict == "supported":
-            (partly if lost(f) else whole if f.given else beyond_nulls).append(f.id)
+            (partly if lost(f) else whole if f.given else beyond_nulls).append(told)
         else:
-            (against if f.verdict == "not supported" else undecided).append(f.id)
-    return [f"- **{title}** ({len(ids)} of {len(claims)}): {', '.join(ids)}" for title, ids in groups.items() if ids]
+            (against if f.verdict == "not supported" else undecided).append(told)
+    return [f"- **{title}** ({len(own)} of {len(claims)}): {'; '.join(own)}" for title, own in groups.items() if own]
 
 
 def _how_sure(found: Sequence[Finding], settings: Questions) -> str:

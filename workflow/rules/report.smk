@@ -8,7 +8,9 @@ REPORTED = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../
 
 rule report:
     input:
-        rules.draw.output,
+        figures=rules.draw.output,
+        findings=rules.findings.output[0],
+        left_out=rules.findings.output.left_out,
     output:
         f"{RUN}/report.html",
     log:
@@ -20,6 +22,7 @@ rule report:
             [drawn.caption for drawn in DRAWN]
             + [Path(REPORTED).with_name("workflow.rst").read_text()]
         ),
+        digest=source_digest("report.py"),
     message:
         "Writing the report"
     script:

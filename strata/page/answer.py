@@ -1,0 +1,152 @@
+"""The answer: one self-contained page that answers the four questions of a run, beside what it takes to believe it.
+
+It asks for nothing but itself, needs no script, and follows from the run's files alone, so that the same run gives the
+same bytes. Its addresses: `#q1` to `#q4` for the questions; `#claims`, `#appendix`, `#truth`, `#control`, `#network`
+and `#provenance` for what follows them; the name of a figure for the figure.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from strata import tables
+from strata.claims.answers import Answer, answers, sentence
+from strata.claims.finding import QUESTIONS, Finding
+from strata.figures import catalogue
+from strata.page.claims import Claim, shown
+from strata.page.pictures import Picture, picture
+from strata.page.studied import studied
+
+# Under which address a figure stands, by its heading in the catalogue; the order is that of the page.
+_PLACES = {
+    catalogue.WHAT: "q1",
+    catalogue.WHEN: "q2",
+    catalogue.WHERE: "q3",
+    catalogue.HOW_MUCH: "q4",
+    catalogue.FINDINGS: "claims",
+    catalogue.APPENDIX: "appendix",
+    catalogue.TRUTH: "truth",
+    catalogue.CONTROLS: "control",
+    catalogue.NETWORK: "network",
+}
+_NO_RESULT = {"overwrite", "costs"}  # keys of the configuration that make no result
+_OTHER_HEADINGS = {"claims": "All claims at a glance", "network": "The network"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: its address, the claims of it and the figures, the main ones first.
+
+    Attributes
+    ----------
+    address
+        By which it is linked to.
+    heading
+        Above it.
+    answer
+        To the question; None where it is of none.
+    claims, pictures
+        That it shows.
+    explored
+        What the explorer shows of it, to its address there.
+    """
+
+    address: str
+    heading: str
+    answer: Answer | None
+    claims: Sequence[Claim]
+    pictures: Sequence[Picture]
+    explored: Mapping[str, str]
+
+
+def page(
+    folder: str | Path, config: Mapping[str, Any], *, figures: Sequence[str], record: Mapping[str, Any] | None
+) -> str:
+    """Return the page of a finished run.
+
+    Parameters
+    ----------
+    folder
+        The folder of the run.
+    config
+        Its configuration, as plain values.
+    figures
+        Names of the figures that it has.
+    record
+        What made its results (see `strata.provenance`); None where that is not recorded.
+    """
+    folder = Path(folder)
+    found = [Finding(**told) for told in json.loads((folder / "findings.json").read_text())]
+    left_out = json.loads((folder / "left_out.json").read_text())
+    features = tables.read(folder / "features.csv")
+    pictures = {name: picture(folder, catalogue.FIGURES[name], config=config) for name in figures}
+    told = answers(found, left_out)
+    sections = [
+        _section(address, found, told=told, pictures=pictures, features=features) for address in _PLACES.values()
+    ]
+    sections = [section for section in sections if section.answer or section.claims or section.pictures]
+    return _template().render(
+        run=config["run"],
+        seeds=[int(seed) for seed in features["seed"].unique()],
+        confidence=f"{100 * config['questions']['confidence']:g} %",
+        studied=studied(folder, config, features=features),
+        answers=told,
+        controls=[(f, sentence(f)) for f in found if f.question == "control"],
+        sections=sections,
+        left_out=left_out,
+        record=record,
+        configuration=yaml.safe_dump(
+            {key: value for key, value in config.items() if key not in _NO_RESULT}, sort_keys=False, allow_unicode=True
+        ),
+    )
+
+
+def _template() -> Any:
+    loader = PackageLoader("strata.page", "answer")
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).get_template("answer.html")
+
+
+def _section(
+    address: str,
+    found: Sequence[Finding],
+    *,
+    told: Sequence[Answer],
+    pictures: Mapping[str, Picture],
+    features: pd.DataFrame,
+) -> Section:
+    """Return a part of the page; the figure of its first claim comes first."""
+    question = address.removeprefix("q") if address[1:].isdigit() else address
+    claims = [f for f in found if f.question == question]
+    names = [name for name in pictures if _PLACES[catalogue.FIGURES[name].question] == address]
+    names.sort(key=lambda name: not claims or name != claims[0].figure)
+    return Section(
+        address=address,
+        heading=_OTHER_HEADINGS.get(address) or QUESTIONS[question],
+        answer=next((answer for answer in told if answer.question == question), None),
+        claims=[shown(f) for f in claims],
+        pictures=[pictures[name] for name in names],
+        explored=_explored(address, features),
+    )
+
+
+def _explored(address: str, features: pd.DataFrame) -> dict[str, str]:
+    """Return what the explorer shows of a question, to its address there (see `strata.page.explorer`)."""
+    known = features.dropna(subset=["complexity"]).sort_values("complexity", kind="stable")
+    if known.empty:
+        return {}
+    first, last = (f"seed={row.seed}&feature={row.feature}" for row in known.iloc[[0, -1]].itertuples())
+    links = {
+        "q1": {"Every feature, simple to complex": "sort=complexity"},
+        "q2": {"Every feature, by complexity and by when it is decodable": "x=complexity&y=temporal_decoding_score"},
+        "q3": {"The simplest feature, branch by branch": first, "The most complex feature, branch by branch": last},
+        "q4": {"Every feature, by complexity and importance": "x=complexity&y=log:importance"},
+    }
+    return {} if address == "q2" and "temporal_decoding_score" not in features else links.get(address, {})

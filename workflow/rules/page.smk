@@ -1,0 +1,34 @@
+"""The page that a reader opens."""
+
+from strata import store
+
+
+def page_files(*names):
+    """A digest of files that a page is made with, which are no modules: Snakemake does not see them change."""
+    return store.digest([(dependencies.PACKAGE / "page" / name).read_text() for name in names])
+
+
+rule answer:
+    input:
+        images=rules.index.output[0],
+        skipped=expand(f"{RUN}/images/{{shard}}-skipped.csv", shard=SHARDS),
+        history=each_seed(f"{SEED}/training.csv"),
+        features=rules.gather.output.features,
+        findings=rules.findings.output[0],
+        left_out=rules.findings.output.left_out,
+        figures=rules.draw.output,
+    output:
+        f"{RUN}/index.html",
+    log:
+        log_of("answer"),
+    params:
+        figures=[drawn.name for drawn in DRAWN],
+        told=store.digest(
+            text for drawn in DRAWN for text in (drawn.question, drawn.title, drawn.caption)
+        ),
+        files=page_files("answer/answer.html", "answer/answer.css"),
+        digest=source_digest("answer.py"),
+    message:
+        "Writing the page of answers"
+    script:
+        "../scripts/answer.py"
