@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from strata import tables
 from strata.claims.answers import Answer, answers, sentence
 from strata.claims.finding import QUESTIONS, Finding
+from strata.claims.registry import CLAIMS
 from strata.figures import catalogue
 from strata.page.claims import Claim, shown
 from strata.page.pictures import Picture, picture
@@ -99,12 +100,17 @@ def page(
         answers=told,
         controls=[(f, sentence(f)) for f in found if f.question == "control"],
         sections=sections,
-        left_out=left_out,
+        left_out={_in_words(what): why for what, why in left_out.items()},
         record=record,
         configuration=yaml.safe_dump(
             {key: value for key, value in config.items() if key not in _NO_RESULT}, sort_keys=False, allow_unicode=True
         ),
     )
+
+
+def _in_words(what: str) -> str:
+    """Return what is left out: of a claim, its words beside its id."""
+    return next((f"{claim.claim} ({what})" for claim in CLAIMS if claim.id == what), what)
 
 
 def _template() -> Any:

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.workflow
 
 # By hand: a rule, and all that follows it in the tiny run.
 REPORT = {"report"}
-DRAW = {"draw", *REPORT}
+ANSWER = {"answer"}
+DRAW = {"draw", *REPORT, *ANSWER}
 FINDINGS = {"findings", *DRAW}
 GATHER = {"gather", *FINDINGS}
 NULLS = {"nulls", *FINDINGS}
@@ -125,12 +126,14 @@ GIVEN = {
     "findings": ([*CONTROLS.values()], FINDINGS),
     "draw": ([f for f in FIGURES.values() if f.needs in ("", "checkpoints", "branches")] + [*CONTROLS.values()], DRAW),
     "report": ([], REPORT),
+    "answer": ([], ANSWER),
 }
 # By hand: the rules whose script reaches the module, directly or through another, and what follows them.
 REACHED = {
     "activations/cache": {*CACHE, *CLASS_FEATURES},
     "activations/layers": {*CACHE, *CLASS_FEATURES},
     "activations/tracing": {*CACHE, *CLASS_FEATURES},
+    "claims/answers": FINDINGS,
     "claims/claim": FINDINGS,
     "claims/control_claims": FINDINGS,
     "claims/control_codes": CONTROL_CODES,
@@ -141,6 +144,7 @@ REACHED = {
     "claims/findings": FINDINGS,
     "claims/ground_truth": FINDINGS,
     "claims/interventions": NOTHING,
+    "claims/numbers": FINDINGS,
     "claims/random_directions": CONTROL_DIRECTIONS,
     "claims/registry": FINDINGS,
     "claims/shuffled_codes": CONTROL_CODES,
@@ -206,7 +210,7 @@ REACHED = {
     "networks/adopt": NOTHING,
     "networks/build": TRAIN,
     "networks/checkpoints": TRAIN,
-    "networks/epochs": NOTHING,
+    "networks/epochs": ANSWER,
     "networks/head": {*CACHE, *CLASS_FEATURES},
     "networks/owner": TRAIN,
     "networks/preemption": TRAIN,
@@ -215,6 +219,12 @@ REACHED = {
     "networks/resnet": TRAIN,
     "networks/slurm_job": TRAIN,
     "networks/train": TRAIN,
+    "page/answer": ANSWER,
+    "page/captions": ANSWER,
+    "page/claims": ANSWER,
+    "page/explorer": NOTHING,
+    "page/pictures": ANSWER,
+    "page/studied": ANSWER,
     "plain": FINDINGS,
     "preflight": NOTHING,
     "probes/cka": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
@@ -228,7 +238,7 @@ REACHED = {
     "probes/vinformation": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
     "processes": ALL,
     "progress": ALL,
-    "provenance": NOTHING,
+    "provenance": ANSWER,
     "run": NOTHING,
     "scale": NOTHING,
     "start": NOTHING,
@@ -373,12 +383,18 @@ def test_an_edited_script_reruns_its_rule(again):
     assert again.plan().keys() == FINDINGS
 
 
-def test_an_edited_caption_reruns_the_report_only(again):
+def test_an_edited_caption_reruns_the_pages_only(again):
     path = again.path("strata/figures/catalogue.py")
     text = path.read_text()
     assert "Every point is a feature" in text
     path.write_text(text.replace("Every point is a feature", "Every dot is a feature"))
-    assert again.plan().keys() == REPORT
+    assert again.plan().keys() == {*REPORT, *ANSWER}
+
+
+@pytest.mark.parametrize("name", ["answer.html", "answer.css"])
+def test_another_look_of_the_page_writes_it_again(again, name):
+    again.append(f"strata/page/answer/{name}", "\n")
+    assert again.plan().keys() == ANSWER
 
 
 def test_another_layer_is_cached_and_probed_without_training_again(again):
@@ -405,7 +421,7 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "probe": 9,
         **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
         **dict.fromkeys(("measurements", "support"), 3),
-        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report"), 1),
+        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report", "answer"), 1),
         "seed_stability": 1,
     }
     del plan["seed_stability"]  # of several seeds
