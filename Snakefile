@@ -34,6 +34,7 @@ if SHAPES:
 include: "workflow/rules/measures.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/page.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/layers.smk"
@@ -45,6 +46,7 @@ rule all:
     input:
         of_a_run,
         rules.report.output,
+        rules.explorer.output,
         rules.draw.output,
         rules.findings.output,
         rules.gather.output,

@@ -29,7 +29,6 @@ from pathlib import Path
 from typing import Any
 
 from strata import store, tables
-from strata.figures.catalogue import FIGURES
 from strata.page import contents as contained
 from strata.page.contents import Contents
 from strata.page.packing import as_json, as_text
@@ -39,7 +38,13 @@ _SCRIPTS = ("data", "filter", "state", "drawing", "plots", "histograms", "featur
 
 
 def explore(
-    files: Mapping[str, Any], *, run: str, codes: Sequence[Sequence[str | Path]], examples: int, output: str | Path
+    files: Mapping[str, Any],
+    *,
+    run: str,
+    codes: Sequence[Sequence[str | Path]],
+    addresses: Mapping[str, str],
+    examples: int,
+    output: str | Path,
 ) -> None:
     """Write the explorer of a run.
 
@@ -52,6 +57,8 @@ def explore(
         Its name.
     codes
         Shards of the codes of the last features, seed by seed, of the same images in the same order.
+    addresses
+        Figure to the address at which the page shows single features of what it shows.
     examples
         How many images stand for a feature.
     output
@@ -66,7 +73,8 @@ def explore(
     by_checkpoint = tables.read(files["by_checkpoint"])
     found = json.loads(Path(files["findings"]).read_text())
     epochs = sorted(int(epoch) for epoch in by_checkpoint["epoch"].unique())
-    page = Contents({"run": run, "epochs": epochs, "findings": [_chip(finding) for finding in found]}, {})
+    findings = [_chip(finding, addresses) for finding in found]
+    page = Contents({"run": run, "epochs": epochs, "findings": findings}, {})
     contained.add_columns(page, features, branch_cka)
     probed = {name: tables.read(files[name]) for name in ("decoding", "control_vinfo")}
     contained.add_vinfo(page, features, **probed)
@@ -77,10 +85,10 @@ def explore(
     store.write_bytes(output, written(page).encode())
 
 
-def _chip(finding: Mapping[str, Any]) -> dict[str, Any]:
+def _chip(finding: Mapping[str, Any], addresses: Mapping[str, str]) -> dict[str, Any]:
     """Return what the page tells of a finding, and the address at which it shows what the finding is about."""
     told = {name: finding[name] for name in ("id", "claim", "statistic", "value", "verdict")}
-    return {**told, "address": FIGURES[finding["figure"]].explorer if finding["figure"] else ""}
+    return {**told, "address": addresses.get(finding["figure"], "")}
 
 
 def written(page: Contents) -> str:

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.workflow
 # By hand: a rule, and all that follows it in the tiny run.
 REPORT = {"report"}
 DRAW = {"draw", *REPORT}
-FINDINGS = {"findings", *DRAW}
+EXPLORER = {"explorer"}
+FINDINGS = {"findings", *DRAW, *EXPLORER}
 GATHER = {"gather", *FINDINGS}
 NULLS = {"nulls", *FINDINGS}
 SUPPORT = {"support", *GATHER, *NULLS}
@@ -56,7 +57,7 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
     ("key", "value", "rerun"),
     [
         ("figures.dpi", 60, DRAW),
-        ("figures.examples", 9, DRAW),
+        ("figures.examples", 9, {*DRAW, *EXPLORER}),
         ("questions.confidence", 0.9, FINDINGS),
         ("questions.images", "test", {*PROBE, *IMPORTANCE, *OF_LAST}),
         ("activations.keep", False, NOTHING),
@@ -124,6 +125,7 @@ GIVEN = {
     "decoded": ([], DECODED),
     "findings": ([*CONTROLS.values()], FINDINGS),
     "draw": ([f for f in FIGURES.values() if f.needs in ("", "checkpoints", "branches")] + [*CONTROLS.values()], DRAW),
+    "explorer": ([], EXPLORER),
     "report": ([], REPORT),
 }
 # By hand: the rules whose script reaches the module, directly or through another, and what follows them.
@@ -171,6 +173,7 @@ REACHED = {
     "figures/families": NOTHING,
     "figures/ground_truth": NOTHING,
     "figures/how_much": DRAW,
+    "figures/most_activating": {*DRAW, *EXPLORER},
     "figures/parts": DRAW,
     "figures/what": DRAW,
     "figures/when": DRAW,
@@ -215,6 +218,11 @@ REACHED = {
     "networks/resnet": TRAIN,
     "networks/slurm_job": TRAIN,
     "networks/train": TRAIN,
+    "page/columns": EXPLORER,
+    "page/contents": EXPLORER,
+    "page/explorer": EXPLORER,
+    "page/packing": EXPLORER,
+    "page/thumbnails": EXPLORER,
     "plain": FINDINGS,
     "preflight": NOTHING,
     "probes/cka": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
@@ -405,7 +413,7 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "probe": 9,
         **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
         **dict.fromkeys(("measurements", "support"), 3),
-        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report"), 1),
+        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report", "explorer"), 1),
         "seed_stability": 1,
     }
     del plan["seed_stability"]  # of several seeds

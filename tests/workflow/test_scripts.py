@@ -35,6 +35,7 @@ RULES = {
     "decoded": OF_SEED,
     "findings": {},
     "draw": {},
+    "explorer": {},
 }
 ELSEWHERE = {
     "adopt",

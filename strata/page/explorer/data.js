@@ -26,7 +26,7 @@ export async function load() {
   for (const name of ["vinfo", "cka", "pool"]) unpacked[name] = packed(name);
   about.columns.forEach((column, i) => {
     const all = unpacked.columns.subarray(i * about.rows, (i + 1) * about.rows);
-    columns.set(column.name, { ...column, all });
+    columns.set(column.name, { ...column, all, short: / (.)$/.exec(column.label)?.[1] ?? column.label });
   });
 }
 

@@ -70,19 +70,56 @@ export function scaleOf(spec, { from, n }) {
   }
   if (low > high) [low, high] = [0, 1];
   if (low === high) [low, high] = [low - 0.5, high + 0.5];
-  return { at, log, low, high };
+  return { at, log, low, high, words: inWords(spec) };
 }
 
-export function ticks(low, high, log, most = 5) {
-  const rough = (high - low) / most;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((own) => own * power).find((own) => own >= rough);
-  const by = log ? Math.max(step, 1) : step;
-  const count = Math.floor(high / by) - Math.ceil(low / by) + 1;
-  const places = Array.from({ length: Math.max(count, 0) }, (_, i) => (Math.ceil(low / by) + i) * by);
-  if (log && places.length < 2)
-    return [low + 0.05 * (high - low), high - 0.05 * (high - low)].map((at) => [at, number(10 ** at)]);
-  return places.map((at) => [at, log ? number(10 ** at) : String(Number(at.toPrecision(6))).replace("-", "−")]);
+// Where ticks stand, and what is written at them; `log` where places are log10 of what they mean.
+function ticks(low, high, log) {
+  const step = (span) =>
+    [1, 2, 5, 10].map((own) => own * 10 ** Math.floor(Math.log10(span))).find((own) => own >= span);
+  const by = log ? Math.max(step((high - low) / 5), 1) : step((high - low) / 5);
+  const whole = Array.from(
+    { length: Math.floor(high / by) - Math.ceil(low / by) + 1 },
+    (_, i) => (Math.ceil(low / by) + i) * by,
+  );
+  if (!log) return whole.map((at) => [at, String(Number(at.toPrecision(6))).replace("-", "−")]);
+  const few = high - low < 3; // powers of ten alone would be too few
+  const within = few
+    ? [-1, ...whole.map((_, i) => i)].flatMap((i) => [1, 2, 5].map((own) => Math.ceil(low) + i + Math.log10(own)))
+    : whole;
+  return within.filter((at) => at >= low && at <= high).map((at) => [at, number(10 ** at)]);
+}
+
+// The frame of a plot, with ticks and the names of its axes; `at` tells pixels from places, and places from pixels.
+export function drawAxes({ pen, width, height }, margin, at, scales) {
+  const [left, right, top, bottom] = [margin.left, width - margin.right, margin.top, height - margin.bottom];
+  pen.strokeStyle = themed("line");
+  pen.fillStyle = themed("ink");
+  pen.strokeRect(left + 0.5, top + 0.5, right - left - 1, bottom - top - 1);
+  pen.textAlign = "center";
+  for (const [place, words] of ticks(at.vx(left), at.vx(right), scales[0].log))
+    pen.fillText(words, at.px(place), bottom + 13);
+  pen.fillText(scales[0].words, (left + right) / 2, height - 5);
+  pen.textAlign = "right";
+  for (const [place, words] of ticks(at.vy(bottom), at.vy(top), scales[1].log))
+    pen.fillText(words, left - 4, at.py(place) + 4);
+  pen.save();
+  pen.translate(12, (top + bottom) / 2);
+  pen.rotate(-Math.PI / 2);
+  pen.textAlign = "center";
+  pen.fillText(scales[1].words, 0, 0);
+  pen.restore();
+  pen.textAlign = "left";
+}
+
+// What maps places to pixels and back: a centre, and pixels a unit.
+export function mapping([cx, cy], [mx, my], [sx, sy]) {
+  return {
+    px: (value) => mx + (value - cx) * sx,
+    py: (value) => my - (value - cy) * sy,
+    vx: (pixel) => cx + (pixel - mx) / sx,
+    vy: (pixel) => cy - (pixel - my) / sy,
+  };
 }
 
 // The colours of a seed's features by a column: for every row a place in a palette, −1 where it is missing.
@@ -111,11 +148,16 @@ export function drawLegend(canvas, spec, { places, palette, column, scale }) {
   const rest = missing ? ` · grey ring: missing (${missing})` : "";
   pen.fillText(`${inWords(spec)}${rest}`, 4, 11);
   if (!scale) {
-    pen.fillText(
-      new Set(column.all).size > palette.length ? "colours repeat; hover names them" : "hover names them",
-      4,
-      26,
-    );
+    const names = [...new Set(column.all)].filter((value) => value >= 0).sort((a, b) => a - b);
+    if (names.length > palette.length) return pen.fillText("colours repeat; hover names them", 4, 27);
+    names.reduce((x, value) => {
+      const words = column.values ? column.values[value] || "(no name)" : String(value);
+      pen.fillStyle = palette[value % palette.length];
+      pen.fillRect(x, 18, 9, 9);
+      pen.fillStyle = themed("ink");
+      pen.fillText(words, x + 12, 27);
+      return x + 22 + pen.measureText(words).width;
+    }, 4);
     return;
   }
   const [left, bar] = [64, width - 128];
@@ -142,6 +184,6 @@ export function scalarWords(row) {
   const chosen = ["complexity", "importance", "temporal_decoding_score", "skip_share"].map((name) => columns.get(name));
   return chosen
     .filter(Boolean)
-    .map((column) => `${column.label} ${worded(column, row)}`)
+    .map((column) => `${column.short} ${worded(column, row)}`)
     .join(" · ");
 }

@@ -183,7 +183,7 @@ function drawFlow(canvas, found) {
   const { pen, width, height } = sheet(canvas);
   const blocks = [...new Set(about.cka.cells.map(([, block]) => block))];
   const most = Math.max(0.05, ...[...found.values()].filter(Number.isFinite));
-  const [left, top, bottom] = [40, 10, height - 8];
+  const [left, top, bottom] = [48, 10, height - 8];
   const x = (i) => left + ((width - left - 60) * i) / Math.max(blocks.length - 1, 1);
   const y = (value) => bottom - ((bottom - top) * value) / most;
   pen.strokeStyle = themed("line");
@@ -200,11 +200,10 @@ function drawFlow(canvas, found) {
     pen.beginPath();
     for (const [i, block] of blocks.entries()) pen.lineTo(x(i), y(found.get(`${branch}/${block}`) || 0));
     pen.stroke();
-    const last = y(found.get(`${branch}/${blocks.at(-1)}`) || 0);
-    const other = y(found.get(`${branch === "skip" ? "main" : "skip"}/${blocks.at(-1)}`) || 0);
-    const apart =
-      Math.abs(last - other) < 12 ? (branch === "skip" ? -6 : 6) * (last <= other || branch === "main" ? 1 : 1) : 0;
-    pen.fillText(branch, width - 44, last + 4 + apart);
+    const ends = ["skip", "main"].map((own) => y(found.get(`${own}/${blocks.at(-1)}`) || 0));
+    const apart = Math.max(12 - Math.abs(ends[0] - ends[1]), 0) / 2; // names are not written over each other
+    const above = (branch === "skip") === ends[0] <= ends[1];
+    pen.fillText(branch, width - 44, ends[branch === "skip" ? 0 : 1] + 4 + (above ? -apart : apart));
   });
   pen.setLineDash([]);
 }

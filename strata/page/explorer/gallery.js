@@ -67,7 +67,7 @@ function thumbnails(row) {
 }
 
 function card(row, i, beside) {
-  const values = beside.map((column) => make("span", {}, `${column.label} ${worded(column, row)}`));
+  const values = beside.map((column) => make("span", {}, `${column.short} ${worded(column, row)}`));
   const properties = {
     type: "button",
     "aria-pressed": String(state.feature === String(i)),

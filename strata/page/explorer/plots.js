@@ -1,7 +1,7 @@
 // The map and the scatter: a cloud of features each, with the same gestures.
 
 import { bestOf, columns, imageWords, neighboursOf, rowsOf, thumbnail } from "./data.js";
-import { $, inWords, make, scalarWords, scaleOf, sheet, themed, ticks, titleOf } from "./drawing.js";
+import { $, drawAxes, make, mapping, scalarWords, scaleOf, sheet, themed, titleOf } from "./drawing.js";
 import { pinned, preview, seed, select, set, settle, state } from "./state.js";
 
 const NEAR = 14; // pixels from a feature within which it is meant
@@ -9,7 +9,7 @@ const AROUND = 1.06; // of what is drawn, so that no feature lies on an edge
 
 export function makePlot(key, { specs, axes, same, onDraw = () => {} }) {
   const canvas = $(`${key}-canvas`);
-  const margin = axes ? { left: 52, right: 10, top: 8, bottom: 34 } : { left: 6, right: 6, top: 6, bottom: 6 };
+  const margin = axes ? { left: 64, right: 10, top: 8, bottom: 34 } : { left: 6, right: 6, top: 6, bottom: 6 };
   let drawn = null; // what is on the sheet: where every feature is
   let gesture = null;
 
@@ -22,15 +22,11 @@ export function makePlot(key, { specs, axes, same, onDraw = () => {} }) {
       : [(x.low + x.high) / 2, (y.low + y.high) / 2, 1];
     let [sx, sy] = [w / (x.high - x.low) / AROUND, h / (y.high - y.low) / AROUND];
     if (same) sx = sy = Math.min(sx, sy);
-    const [mx, my] = [margin.left + w / 2, margin.top + h / 2];
     return {
       view: [cx, cy, zoom],
       w,
       h,
-      px: (value) => mx + (value - cx) * sx * zoom,
-      py: (value) => my - (value - cy) * sy * zoom,
-      vx: (pixel) => cx + (pixel - mx) / sx / zoom,
-      vy: (pixel) => cy - (pixel - my) / sy / zoom,
+      ...mapping([cx, cy], [margin.left + w / 2, margin.top + h / 2], [sx * zoom, sy * zoom]),
     };
   }
 
@@ -44,7 +40,7 @@ export function makePlot(key, { specs, axes, same, onDraw = () => {} }) {
       places[2 * i + 1] = where.py(scales[1].at(rows.from + i));
     }
     drawn = { rows, mask, places, where, scales };
-    if (axes) drawAxes(page, where, scales);
+    if (axes) drawAxes(page, margin, where, scales);
     page.pen.save();
     page.pen.beginPath();
     page.pen.rect(margin.left, margin.top, where.w, where.h);
@@ -53,22 +49,6 @@ export function makePlot(key, { specs, axes, same, onDraw = () => {} }) {
     onDraw(page.pen, drawn);
     drawMarks(page.pen);
     page.pen.restore();
-  }
-
-  function drawAxes({ pen, width, height }, where, scales) {
-    pen.strokeStyle = themed("line");
-    pen.fillStyle = themed("ink");
-    pen.strokeRect(margin.left + 0.5, margin.top + 0.5, where.w - 1, where.h - 1);
-    const [right, bottom] = [width - margin.right, height - margin.bottom];
-    pen.textAlign = "center";
-    for (const [at, words] of ticks(where.vx(margin.left), where.vx(right), scales[0].log))
-      pen.fillText(words, where.px(at), bottom + 13);
-    pen.fillText(inWords(specs()[0]), margin.left + where.w / 2, height - 5);
-    pen.textAlign = "right";
-    for (const [at, words] of ticks(where.vy(bottom), where.vy(margin.top), scales[1].log))
-      pen.fillText(words, margin.left - 4, where.py(at) + 4);
-    pen.textAlign = "left";
-    pen.fillText(inWords(specs()[1]), margin.left + 6, margin.top + 14);
   }
 
   function drawMarks(pen) {
