@@ -69,8 +69,8 @@ def add_columns(contents: Contents, features: pd.DataFrame, branch_cka: pd.DataF
         flow = pd.DataFrame({"skip_share": skip_share(branch_cka), "later_in_main": came["main"] - came["skip"]})
         table = table.merge(flow.reset_index(), on=_PLACES, how="left")
     columns = []
-    for name in table:
-        column = {"name": name, **told(name)}
+    for name in map(str, table):
+        column: dict[str, Any] = {"name": name, **told(name)}
         if name in TEXTS:
             codes, values = pd.factorize(table[name], sort=True)
             table[name], column["values"] = codes, list(values)
@@ -96,7 +96,7 @@ def add_vinfo(
         Of which the control `untrained` is the same features in the untrained network: seed, control, layer, feature,
         vinfo.
     """
-    layers = [name.removeprefix("vinfo_") for name in features if name.startswith("vinfo_")]
+    layers = [name.removeprefix("vinfo_") for name in map(str, features) if name.startswith("vinfo_")]
     epochs = contents.about["epochs"]
     rows = pd.MultiIndex.from_frame(features[_PLACES])
     untrained = control_vinfo[control_vinfo["control"] == "untrained"]

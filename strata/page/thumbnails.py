@@ -53,10 +53,13 @@ def thumbnails(
         Shards of the same images, in the same order.
     """
     side = next((side for most, side in _SIDES if len(numbers) <= most), _SMALLEST)
+    pictures, names, labels = [], [], []
     found = images_at(numbers, images, codes=codes)
-    made = [(webp(own, side), name, label) for name, label, own in progress(found, "thumbnails", total=len(numbers))]
-    pictures, names, labels = zip(*made, strict=True)
-    return list(pictures), list(names), list(labels)
+    for name, label, pixels in progress(found, "making thumbnails", total=len(numbers)):
+        pictures.append(webp(pixels, side))
+        names.append(name)
+        labels.append(label)
+    return pictures, names, labels
 
 
 def webp(pixels: np.ndarray, side: int) -> bytes:
