@@ -47,6 +47,7 @@ rule all:
         of_a_run,
         rules.answer.output,
         rules.report.output,
+        rules.explorer.output,
         rules.draw.output,
         rules.findings.output,
         rules.gather.output,

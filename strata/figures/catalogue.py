@@ -50,6 +50,8 @@ class Figure:
         Argument to the key of the configuration that it is given.
     needs : str
         What the run must have, one of `CONDITIONS`; empty where every run has it.
+    explorer : str
+        The address in the explorer (`strata.page.explorer`) at which single features are seen in it; empty for all.
     caption : str
         What one sees, and how it was computed.
     """
@@ -61,6 +63,7 @@ class Figure:
     inputs: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     needs: str = ""
+    explorer: str = field(default="", repr=False)
     caption: str = field(default="", repr=False)
 
     def drawn(self, given: Mapping[str, Any], settings: Mapping[str, Any]) -> "Drawn":
@@ -146,6 +149,7 @@ One line a seed. The other figures look at the checkpoints kept of these epochs.
             title="The spectrum of complexity",
             inputs=("features", "images", "codes"),
             settings={"examples": "figures.examples"},
+            explorer="x=complexity&y=importance&sort=complexity",
             caption="""
 Above, the complexity K of every feature of the last checkpoint. K is one minus the mean, over the layers {{
 snakemake.config["activations"]["layers"][0] }} to {{ snakemake.config["activations"]["layers"][-1] }}, of the
@@ -162,6 +166,7 @@ discovered.
             question=WHAT,
             title="The map of features",
             inputs=("features",),
+            explorer="colour=complexity",
             caption="""
 The features of the last checkpoint (of the first seed) as directions in the penultimate layer, laid out by UMAP from
 the angles between them: near ones point nearly the same way; axes and larger distances mean little. Colour is
@@ -177,6 +182,7 @@ A grey ring is a feature whose code is constant.
             title="Meta-features, simple to complex",
             inputs=("features", "images", "codes", "pictures"),
             settings={"examples": "figures.examples"},
+            explorer="colour=meta_feature&sort=meta_feature",
             caption="""
 Meta-features, k-means clusters of the directions of the first seed's features, from the simplest to the most complex;
 at most 30, at equal steps of rank. Each by the images on which the mean code of its n features is largest{% if
@@ -193,6 +199,7 @@ K of its features, which is also the colour of the frame.
             title="Three features, decoded from three blocks",
             inputs=("features", "decoded", "images", "codes", "pictures"),
             settings={"examples": "figures.examples"},
+            explorer="x=complexity&y=ceiling",
             caption="""
 A simple, a middling and a complex feature (5, 50 and 95 % of the ranks of complexity, rows). On the left, the images
 with the largest code. To the right, what a ridge probe makes of the feature from an early, a middle and the last
@@ -210,6 +217,7 @@ complex feature is made out of something simpler by the early blocks, and the im
             inputs=("features",),
             settings=_QUESTIONS,
             needs="checkpoints",
+            explorer="x=complexity&y=temporal_decoding_score",
             caption="""
 Every point is a feature of the last checkpoint. Its temporal decoding score Δ is one minus the mean, over the
 checkpoints kept during training (each weighed by the epochs since the one before), of the V-information about it in
@@ -226,6 +234,7 @@ relation: simple features are learned first.
             inputs=("features", "decoding"),
             settings=_QUESTIONS,
             needs="checkpoints",
+            explorer="x=complexity&y=temporal_decoding_score",
             caption="""
 How decodable the features of the last checkpoint are in the penultimate layer, epoch by epoch: the mean V-information
 of every decile of complexity, from the simplest (dark) to the most complex (light). Bands are intervals of
@@ -240,6 +249,7 @@ the mean over features. In the paper, what is simple is decodable early in train
             inputs=("by_checkpoint",),
             settings=_QUESTIONS,
             needs="checkpoints",
+            explorer="x=complexity&y=log:importance&epoch=1",
             caption="""
 Features are discovered afresh at every checkpoint, and their complexity is measured in that same checkpoint's layers.
 Blue, the mean over all of them; orange, over the most important {{ "%g" % (100 *
@@ -256,6 +266,7 @@ features. The paper finds that the mean rises fast and then stays, while the mos
             inputs=("by_checkpoint",),
             settings={"layers": "activations.layers", "settings": "questions"},
             needs="checkpoints",
+            explorer="x=complexity&y=log:importance&epoch=1",
             caption="""
 Features are discovered afresh at every checkpoint; a feature counts as decodable from the first layer on that has
 half of the V-information of its best layer. Left, the share of the most important features ({{ "%g" % (100 *
@@ -272,6 +283,7 @@ the bright area reaches down to earlier layers, the important features have sett
             inputs=("features", "branch_cka"),
             settings=_QUESTIONS,
             needs="branches",
+            explorer="x=complexity&y=skip_share",
             caption="""
 Linear CKA (Kornblith et al. 2019) between a feature's code and the output of each residual block's skip branch (left)
 and main branch (right), before the two are added: the mean of every decile of complexity, simple (dark) to complex
@@ -287,6 +299,7 @@ whole from an early block on, while both branches build complex ones up step by 
             inputs=("features", "branch_cka"),
             settings=_QUESTIONS,
             needs="branches",
+            explorer="x=complexity&y=skip_share",
             caption="""
 Left, the skip share of each feature against its complexity: linear CKA of the feature with the skip branches, as a
 share of that with skip and main branches, both summed over blocks. A negative relation says that the skip branches
@@ -303,6 +316,7 @@ complex ones, and the main branch does not alike. Above stands Spearman's ρ wit
             title="First and last epoch",
             inputs=("by_checkpoint",),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=log:importance&sort=-importance",
             caption="""
 Complexity against importance, for the features discovered at the first epoch (left) and at the last (right).
 Importance Γ is gradient × input on the code, the mean over images of how much of the predicted class's logit rests on
@@ -318,6 +332,7 @@ features inhibit: their mean signed importance is negative.
             title="For other classes",
             inputs=("features", "importance_targets"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=log:importance&sort=-importance",
             caption="""
 Complexity against importance at the last epoch, where importance explains the logit of the class that the network
 predicts, of the class in the label, or of all classes (the mean over them). Ringed features inhibit: their mean
@@ -330,6 +345,7 @@ signed importance is negative.
             question=HOW_MUCH,
             title="Accuracy and loss without some features",
             inputs=("support",),
+            explorer="x=complexity&y=log:importance&sort=-complexity",
             caption="""
 Accuracy (left) and cross-entropy (right) of the head on the reconstruction z D of test images when features are
 removed: the most complex first, the most simple first, the most important first, or at random (mean and range over ten
@@ -346,6 +362,7 @@ loss can.
             title="V-information by layer",
             inputs=("features", "control_vinfo"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=complexity_untrained",
             caption="""
 Mean V-information in every layer: about the features of the last checkpoint, in the trained network, and in the
 untrained network, which shows how much random filters already tell; about random directions in place of the features
@@ -362,6 +379,7 @@ features.
             title="Complexity with few images, and with images without number",
             inputs=("features", "extrapolation"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=complexity_extrapolated",
             caption="""
 Probes that are fitted to few images find less, so that complexity is too high, by about as much as there are fewer
 images: it falls along a line in 1/n. Left, the complexity K of every decile, simple (dark) to complex (light),
@@ -379,6 +397,7 @@ intervals of the mean, over classes or, with several networks, over these, of de
             question=APPENDIX,
             title="The map, by complexity and by importance",
             inputs=("features",),
+            explorer="colour=log:importance",
             caption="""
 The map of question 1 (UMAP of the first seed's features, by the angles between their directions), coloured by
 complexity on the left and by importance on the right. The paper finds that both change smoothly over it.
@@ -391,6 +410,7 @@ complexity on the left and by importance on the right. The paper finds that both
             title="The tree, by complexity and by importance",
             inputs=("features", "tree"),
             settings=_QUESTIONS,
+            explorer="colour=branch",
             caption="""
 The four uppermost splits of the tree of the first seed's features (Ward's method on the directions, which have unit
 norm). The colour of a branch is the mean complexity (left) or the mean importance (right) of the features in it; at
@@ -407,6 +427,7 @@ that the first split already separates simple from complex, and important from u
             title="Complexity against redundancy",
             inputs=("features",),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=redundancy",
             caption="""
 Complexity against redundancy: how much of a feature random subsets of {{ "%g" % (100 *
 snakemake.config["questions"]["redundancy"]["share"]) }} % of the penultimate units tell, as a share of what all units
@@ -422,6 +443,7 @@ interval; lines are least-squares fits. The paper finds that complex features ar
             title="Complexity against robustness to noise",
             inputs=("features", "robustness"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=robustness",
             caption="""
 Gaussian noise is put on at most {{ snakemake.config["questions"]["noise_images"] }} of the studied images, the
 network is run again and the codes are solved again. The robustness of a feature is the share of its code's variance
@@ -438,6 +460,7 @@ deviation on images in [0, 1]), with intervals. The paper finds that complex fea
             title="Complexity against Hoyer sparsity",
             inputs=("features",),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=hoyer",
             caption="""
 Hoyer sparsity of every feature's direction: 1, the direction is a single unit (local); 0, it uses all units alike
 (distributed). Left, its distribution; right, against complexity, with Spearman's ρ and its interval. The
@@ -451,6 +474,7 @@ paper finds no clear relation.
             title="Stability: found again in half of the images",
             inputs=("features", "stability_seeds"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=stability",
             caption="""
 The images in which features were discovered are dealt into two halves, class by class, and the features of the last
 checkpoint are discovered again in either half. Each feature is matched with one of the same class in each half, so
@@ -491,6 +515,7 @@ tables/by_family.csv.
             inputs=("features", "superclasses"),
             settings=_QUESTIONS,
             needs="superclasses",
+            explorer="colour=class",
             caption="""
 Super-classes of the classes in which features were discovered (data.superclasses). Left, the UMAP of the dictionary
 of the first seed, coloured by super-class, the largest ones apart. Middle, how closely a super-class's features lie
@@ -512,6 +537,7 @@ finds some super-classes tightly clustered and simple features spread over many.
                 "settings": "questions",
             },
             needs="factors",
+            explorer="colour=class",
             caption="""
 What is known of every image here, its object's colour, texture and shape, measured like the features that the network
 found. Top, images of this run. Middle left, the complexity K of each factor, ± half of its interval, above the

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -54,8 +53,6 @@ class Section:
         To the question; None where it is of none.
     claims, pictures
         That it shows.
-    explored
-        What the explorer shows of it, to its address there.
     """
 
     address: str
@@ -63,7 +60,6 @@ class Section:
     answer: Answer | None
     claims: Sequence[Claim]
     pictures: Sequence[Picture]
-    explored: Mapping[str, str]
 
 
 def page(
@@ -88,9 +84,7 @@ def page(
     features = tables.read(folder / "features.csv")
     pictures = {name: picture(folder, catalogue.FIGURES[name], config=config) for name in figures}
     told = answers(found, left_out)
-    sections = [
-        _section(address, found, told=told, pictures=pictures, features=features) for address in _PLACES.values()
-    ]
+    sections = [_section(address, found, told=told, pictures=pictures) for address in _PLACES.values()]
     sections = [section for section in sections if section.answer or section.claims or section.pictures]
     return _template().render(
         run=config["run"],
@@ -126,7 +120,6 @@ def _section(
     *,
     told: Sequence[Answer],
     pictures: Mapping[str, Picture],
-    features: pd.DataFrame,
 ) -> Section:
     """Return a part of the page; the figure of its first claim comes first."""
     question = address.removeprefix("q") if address[1:].isdigit() else address
@@ -139,20 +132,4 @@ def _section(
         answer=next((answer for answer in told if answer.question == question), None),
         claims=[shown(f) for f in claims],
         pictures=[pictures[name] for name in names],
-        explored=_explored(address, features),
     )
-
-
-def _explored(address: str, features: pd.DataFrame) -> dict[str, str]:
-    """Return what the explorer shows of a question, to its address there (see `strata.page.explorer`)."""
-    known = features.dropna(subset=["complexity"]).sort_values("complexity", kind="stable")
-    if known.empty:
-        return {}
-    first, last = (f"seed={row.seed}&feature={row.feature}" for row in known.iloc[[0, -1]].itertuples())
-    links = {
-        "q1": {"Every feature, simple to complex": "sort=complexity"},
-        "q2": {"Every feature, by complexity and by when it is decodable": "x=complexity&y=temporal_decoding_score"},
-        "q3": {"The simplest feature, branch by branch": first, "The most complex feature, branch by branch": last},
-        "q4": {"Every feature, by complexity and importance": "x=complexity&y=log:importance"},
-    }
-    return {} if address == "q2" and "temporal_decoding_score" not in features else links.get(address, {})

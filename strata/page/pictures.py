@@ -32,6 +32,8 @@ class Picture:
         In pixels of the page, where that is wide enough.
     files
         What a file beside the page is, to where it is.
+    explorer
+        Where the explorer shows the same feature by feature; empty where it does not.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Picture:
     width: int
     height: int
     files: Mapping[str, str]
+    explorer: str
 
 
 def picture(folder: Path, figure: Figure, *, config: Mapping[str, Any]) -> Picture:
@@ -71,6 +74,7 @@ def picture(folder: Path, figure: Figure, *, config: Mapping[str, Any]) -> Pictu
         width=width,
         height=height,
         files=files,
+        explorer=f"explorer.html#{figure.explorer}" if figure.explorer else "",
     )
 
 

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.workflow
 REPORT = {"report"}
 ANSWER = {"answer"}
 DRAW = {"draw", *REPORT, *ANSWER}
-FINDINGS = {"findings", *DRAW}
+EXPLORER = {"explorer"}
+FINDINGS = {"findings", *DRAW, *EXPLORER}
 GATHER = {"gather", *FINDINGS}
 NULLS = {"nulls", *FINDINGS}
 SUPPORT = {"support", *GATHER, *NULLS}
@@ -57,7 +58,7 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
     ("key", "value", "rerun"),
     [
         ("figures.dpi", 60, DRAW),
-        ("figures.examples", 9, DRAW),
+        ("figures.examples", 9, {*DRAW, *EXPLORER}),
         ("questions.confidence", 0.9, FINDINGS),
         ("questions.images", "test", {*PROBE, *IMPORTANCE, *OF_LAST}),
         ("activations.keep", False, NOTHING),
@@ -125,6 +126,7 @@ GIVEN = {
     "decoded": ([], DECODED),
     "findings": ([*CONTROLS.values()], FINDINGS),
     "draw": ([f for f in FIGURES.values() if f.needs in ("", "checkpoints", "branches")] + [*CONTROLS.values()], DRAW),
+    "explorer": ([], EXPLORER),
     "report": ([], REPORT),
     "answer": ([], ANSWER),
 }
@@ -175,6 +177,7 @@ REACHED = {
     "figures/families": NOTHING,
     "figures/ground_truth": NOTHING,
     "figures/how_much": DRAW,
+    "figures/most_activating": {*DRAW, *EXPLORER},
     "figures/parts": DRAW,
     "figures/what": DRAW,
     "figures/when": DRAW,
@@ -222,9 +225,13 @@ REACHED = {
     "page/answer": ANSWER,
     "page/captions": ANSWER,
     "page/claims": ANSWER,
-    "page/explorer": NOTHING,
+    "page/columns": EXPLORER,
+    "page/contents": EXPLORER,
+    "page/explorer": EXPLORER,
+    "page/packing": EXPLORER,
     "page/pictures": ANSWER,
     "page/studied": ANSWER,
+    "page/thumbnails": EXPLORER,
     "plain": FINDINGS,
     "preflight": NOTHING,
     "probes/cka": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
@@ -421,7 +428,7 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "probe": 9,
         **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
         **dict.fromkeys(("measurements", "support"), 3),
-        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report", "answer"), 1),
+        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report", "answer", "explorer"), 1),
         "seed_stability": 1,
     }
     del plan["seed_stability"]  # of several seeds

@@ -36,6 +36,7 @@ RULES = {
     "findings": {},
     "draw": {},
     "answer": {},
+    "explorer": {},
 }
 ELSEWHERE = {
     "adopt",

@@ -19,7 +19,7 @@ rule report:
         snakefile=os.path.relpath(REPORTED),
         prefix=lambda w, output: output[0].removesuffix(f"{RUN}/report.html"),
         captions=store.digest(
-            [drawn.caption for drawn in DRAWN]
+            [drawn.caption + drawn.explorer for drawn in DRAWN]
             + [Path(REPORTED).with_name("workflow.rst").read_text()]
         ),
         digest=source_digest("report.py"),
