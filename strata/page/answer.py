@@ -111,7 +111,7 @@ def _template() -> Any:
     loader = PackageLoader("strata.page", "answer")
     return Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template("answer.html")
+    ).get_template("answer.html.jinja")
 
 
 def _section(

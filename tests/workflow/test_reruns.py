@@ -398,7 +398,7 @@ def test_an_edited_caption_reruns_the_pages_only(again):
     assert again.plan().keys() == {*REPORT, *ANSWER}
 
 
-@pytest.mark.parametrize("name", ["answer.html", "answer.css"])
+@pytest.mark.parametrize("name", ["answer.html.jinja", "answer.css"])
 def test_another_look_of_the_page_writes_it_again(again, name):
     again.append(f"strata/page/answer/{name}", "\n")
     assert again.plan().keys() == ANSWER

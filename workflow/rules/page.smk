@@ -28,7 +28,7 @@ rule answer:
             for drawn in DRAWN
             for text in (drawn.question, drawn.title, drawn.caption, drawn.explorer)
         ),
-        files=page_files("answer/answer.html", "answer/answer.css"),
+        files=page_files("answer/answer.html.jinja", "answer/answer.css"),
         digest=source_digest("answer.py"),
     message:
         "Writing the page of answers"
