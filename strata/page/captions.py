@@ -12,7 +12,7 @@ from markupsafe import Markup
 from strata.plain import on_one_line
 
 # A caption has the run's own words in it, which may neither bring markup nor files.
-_MARKUP = re.compile(r"([^\w\s.,-])")
+_MARKUP = re.compile(r"([^\w\s.,-]|_)")
 _SAFE = {"raw_enabled": False, "file_insertion_enabled": False, "report_level": 5, "halt_level": 5}
 
 
