@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from strata import tables
 from strata.claims.answers import Answer, answers, sentence
@@ -107,11 +107,11 @@ def _in_words(what: str) -> str:
     return next((f"{claim.claim} ({what})" for claim in CLAIMS if claim.id == what), what)
 
 
-def _template() -> Any:
+def _template() -> Template:
     loader = PackageLoader("strata.page", "answer")
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).get_template("answer.html.jinja")
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters["held"] = lambda said: said.replace(" = ", "\u00a0=\u00a0")  # no line ends between ρ and its value
+    return made.get_template("answer.html.jinja")
 
 
 def _section(
