@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slurm-test lint gallery example-pretrained bench clean
+.PHONY: demo test test-fast slurm-test browser-test lint gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
@@ -22,7 +22,7 @@ demo: .venv/installed
 	$(BIN)/snakemake --cores $(CORES)
 	@echo
 	@cat results/digits/findings.md
-	@echo "Look at results/digits/report.html (figures by question); numbers are in results/digits/features.csv."
+	@echo "Open results/digits/index.html (the four answers) and results/digits/explorer.html (every feature)."
 
 # Tests run side by side, those of a file together; threads that wait for work then must not burn each other's cores.
 PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
@@ -32,11 +32,16 @@ test-fast: lint
 	$(PYTEST) -m "not slow" tests/unit
 
 test: lint
-	$(PYTEST) -m "not slurm and not demo" --cov --cov-report=term --cov-fail-under=90
+	$(PYTEST) -m "not slurm and not demo and not browser" --cov --cov-report=term --cov-fail-under=90
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slurm -rs tests/slurm  # jobs wait more than they compute
+
+# The pages that a run writes, as a person uses them: in Debian's Chromium.
+browser-test: .venv/installed-test
+	command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --quiet --yes chromium fonts-dejavu-core; }
+	$(PYTEST) -m browser tests/browser
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
@@ -45,6 +50,7 @@ lint: .venv/installed-test
 	$(BIN)/mypy
 	$(BIN)/mypy --disable-error-code name-defined workflow/scripts  # Snakemake puts `snakemake` into them
 	$(BIN)/lint-imports
+	$(BIN)/biome ci strata/page
 	$(BIN)/python -m strata.config.generate --check
 
 # The pictures of the README, from the committed configurations.

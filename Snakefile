@@ -34,6 +34,7 @@ if SHAPES:
 include: "workflow/rules/measures.smk"
 include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/page.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/layers.smk"
@@ -44,7 +45,9 @@ rule all:
     default_target: True
     input:
         of_a_run,
+        rules.answer.output,
         rules.report.output,
+        rules.explorer.output,
         rules.draw.output,
         rules.findings.output,
         rules.gather.output,

@@ -137,7 +137,7 @@ class Console:
 
     def has_page(self, paths: Iterable[str]) -> None:
         """Remember the page of a run, if it is among some files."""
-        self._page = next((path for path in paths if Path(path).name == "report.html"), self._page)
+        self._page = next((path for path in paths if Path(path).name == "index.html"), self._page)
 
     def closes(self, at: float) -> None:
         """Say last what a user has to know: what to mend, or where the page is.

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 RUN = ROOT / "results" / "digits"
 DRAWN = [name for name, figure in FIGURES.items() if figure.needs in ("", "checkpoints", "branches")]
 FILES = [
-    *("report.html", "features.csv", "findings.json", "findings.md", "seed-0/training.csv"),
+    *("index.html", "report.html", "features.csv", "findings.json", "findings.md", "seed-0/training.csv"),
     *(f"{folder}/{name}.{kind}" for name in DRAWN for folder, kind in (("figures", "svg"), ("figures", "png"))),
     *(f"tables/{name}.csv" for name in DRAWN),
 ]

@@ -57,6 +57,26 @@ CORRELATION = Statistic(spearman, pearson, "Pearson r", scale=FISHER)
 
 
 @dataclass(frozen=True)
+class Said:
+    """How a person would say what came of a claim: clauses that stand alone, or after "whether".
+
+    Attributes
+    ----------
+    yes, no
+        Where the claim is supported, and where it is not.
+    opposite
+        Where the number lies as far on the other side; empty where there is no other side.
+    number
+        What the number says, in a clause with {} in its place.
+    """
+
+    yes: str
+    no: str
+    opposite: str = ""
+    number: str = "ρ = {}"
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim, and how it is tested.
 
@@ -96,6 +116,10 @@ class Claim:
         Names of other columns of the frames that are told as the statistic is, with what they are called.
     note
         Takes the tables of one network and the section `questions`; says what a reader has to know besides, or "".
+    said
+        The claim in sentences (see `strata.claims.answers`); None where its own words do.
+    paper
+        What the paper found, of a ResNet-50 trained on ImageNet; empty where it looked at nothing of the kind.
     """
 
     id: str
@@ -115,6 +139,15 @@ class Claim:
     unit: str = "features"
     beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
     note: Callable[[Tables, Questions], str] = lambda tables, settings: ""
+    said: Said | None = None
+    paper: str = ""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which the statistic lies where the claim holds."""
+        return {"above": (self.bound, np.inf), "below": (-np.inf, self.bound), "within": (-self.bound, self.bound)}[
+            self.side
+        ]
 
     @property
     def null(self) -> Null:
@@ -172,12 +205,7 @@ class Claim:
         p_value
             The adjusted one; that of the estimate where there is none.
         """
-        bounds = {
-            "above": (self.bound, np.inf),
-            "below": (-np.inf, self.bound),
-            "within": (-self.bound, self.bound),
-        }
-        low, high = bounds[self.side]
+        low, high = self.bounds
         decided = (e.p_value if p_value is None else p_value) < 1 - confidence
         if low < e.low and e.high < high:
             return "supported" if decided else "undecided"

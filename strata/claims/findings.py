@@ -3,7 +3,7 @@
 import json
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import pandas as pd
 
 from strata import store
 from strata.claims import ground_truth, testing
-from strata.claims.claim import CONFOUNDS
+from strata.claims.answers import agreement, answers, found_by_paper, lost, sentence
 from strata.claims.finding import QUESTIONS, Finding
+from strata.claims.numbers import defined, interval, p_value, signed
 from strata.config.keys import Questions, Shapes
 from strata.plain import as_code
 
@@ -25,7 +26,7 @@ def judged(
     nulls: Mapping[str, Mapping[str, pd.DataFrame]],
     layers: Sequence[str],
     shapes: Shapes | None = None,
-) -> tuple[list[Finding], list[str]]:
+) -> tuple[list[Finding], dict[str, str]]:
     """Test every claim that a run's tables allow.
 
     Parameters
@@ -45,7 +46,7 @@ def judged(
     Returns
     -------
     findings, left_out
-        What came of it, and what this run cannot test.
+        What came of it, and the ids of what this run cannot test, to why.
     """
     looked_at = _looked_at(found)
     others = {name: _looked_at(own) for name, own in nulls.items()}
@@ -80,9 +81,8 @@ def notes(
     *,
     history: pd.DataFrame,
     skipped: pd.DataFrame,
-    left_out: Sequence[str],
 ) -> list[str]:
-    """Say what a reader of the findings should know besides: accuracy, fit of the codes, what is missing.
+    """Say what a reader of the findings should know besides: accuracy, fit of the codes, what could not be read.
 
     Parameters
     ----------
@@ -95,8 +95,6 @@ def notes(
         One row a seed and epoch of training: epoch, accuracy.
     skipped
         One row an image that could not be decoded: image.
-    left_out
-        What this run cannot test (see `judged`).
     """
     last = codes[codes["epoch"] == codes["epoch"].max()]
     accuracy = history[history["epoch"] == history["epoch"].max()]["accuracy"]
@@ -120,13 +118,19 @@ def notes(
         names = ", ".join(map(as_code, skipped["image"].head(5)))
         more = " …" if len(skipped) > 5 else ""
         said.append(f"unreadable images, skipped: {len(skipped)} ({names}{more}; all in images/*-skipped.csv)")
-    return said + [f"left out: {what}" for what in left_out]
+    return said
 
 
 def write_findings(
-    found: Sequence[Finding], notes: Sequence[str], *, run: str, settings: Questions, folder: str | Path
+    found: Sequence[Finding],
+    notes: Sequence[str],
+    *,
+    left_out: Mapping[str, str],
+    run: str,
+    settings: Questions,
+    folder: str | Path,
 ) -> None:
-    """Write findings.json, and findings.md for reading: a paragraph a claim, then all of them in a table.
+    """Write findings.json, left_out.json, and findings.md for reading: answers, all claims in a table, then each.
 
     Parameters
     ----------
@@ -134,6 +138,8 @@ def write_findings(
         The claims, tested.
     notes
         What a reader should know besides (see `notes`).
+    left_out
+        What this run leaves out, to why.
     run
         Its name.
     settings
@@ -142,17 +148,18 @@ def write_findings(
         The folder of the run.
     """
     folder = Path(folder)
-    content = json.dumps([_plain(asdict(f)) for f in found], indent=1, allow_nan=False) + "\n"
-    store.write_bytes(folder / "findings.json", content.encode())
-    lines = [f"# Findings of run {run}", "", *_wrapped(_how_sure(found, settings)), "", *_headlines(found), ""]
+    for name, content in (("findings", [_plain(asdict(f)) for f in found]), ("left_out", dict(left_out))):
+        store.write_bytes(folder / f"{name}.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    lines = [f"# Findings of run {run}", "", *_answered(found, left_out), "", *_wrapped(_how_sure(found, settings)), ""]
+    lines += [*_groups(found), "", "## All claims", "", *_about_table(), "", *markdown_table(_table_rows(found)), ""]
     for question in dict.fromkeys(f.question for f in found):
         heading = QUESTIONS[question]
         lines += [f"## {f'{question}. ' if question.isdigit() else ''}{heading}", ""]
         for f in found:
             if f.question == question:
-                lines += [f"**{f.claim[0].upper()}{f.claim[1:]}: {f.verdict}.**", *_wrapped(_told(f)), ""]
-    lines += ["## All claims", "", *markdown_table(_table_rows(found)), "", "## Notes", ""]
-    lines += [*(f"- {note}" for note in notes), ""]
+                lines += [f"**{f.claim[0].upper()}{f.claim[1:]}: {f.verdict}.**", *_told(f), ""]
+    lines += ["## Notes", "", *(f"- {note}" for note in notes)]
+    lines += [*(f"- left out: {what}, because {why}" for what, why in left_out.items()), ""]
     store.write_bytes(folder / "findings.md", "\n".join(lines).encode())
 
 
@@ -165,10 +172,15 @@ def _plain(value: Any) -> Any:
     return None if value != value else value
 
 
-def _headlines(found: Sequence[Finding]) -> list[str]:
-    """Say in a line a claim what of the paper holds, what of that is more than ceiling, size and nulls."""
+def _answered(found: Sequence[Finding], left_out: Mapping[str, str]) -> list[str]:
+    """Answer the four questions, in a line each."""
+    return [f"{a.question}. {a.asked} **{a.verdict}**: {a.said}" for a in answers(found, left_out)]
+
+
+def _groups(found: Sequence[Finding]) -> list[str]:
+    """Say which claims hold here, which of these are more than ceiling, size and nulls, and which do not hold."""
     claims = [f for f in found if f.question != "control"]
-    groups: dict[str, list[Finding]] = {
+    groups: dict[str, list[str]] = {
         "Holds, and is more than ceiling, size and nulls": [],
         "Holds, and is more than its nulls; no correlation, of which ceiling and size could be held fixed": [],
         "Holds, but not apart from something simpler": [],
@@ -177,31 +189,12 @@ def _headlines(found: Sequence[Finding]) -> list[str]:
     }
     whole, beyond_nulls, partly, against, undecided = groups.values()
     for f in claims:
+        told = f"{f.claim} ({f.id})"
         if f.verdict == "supported":
-            (partly if lost(f) else whole if f.given else beyond_nulls).append(f)
+            (partly if lost(f) else whole if f.given else beyond_nulls).append(told)
         else:
-            (against if f.verdict == "not supported" else undecided).append(f)
-    lines = []
-    for title, members in groups.items():
-        if members:
-            lines += [f"**{title}** ({len(members)} of {len(claims)})", *map(_headline, members), ""]
-    return lines[:-1]
-
-
-def _headline(f: Finding) -> str:
-    told = f"{f.value:+.2f} [{f.ci_low:+.2f}, {f.ci_high:+.2f}]" if _defined(f.value) else "not defined"
-    why = [*f.because, *lost(f)] if f.verdict != "not supported" else []
-    return f"- {f.claim}: {told}{'; ' if why else ''}{'; '.join(why)}"
-
-
-def lost(f: Finding) -> list[str]:
-    """Return with what held fixed a correlation that is supported does not hold, in words."""
-    return [
-        f"{'given ' if g['given'] in CONFOUNDS else ''}{g['given']} "
-        + (f"{g['value']:+.2f}" if _defined(g["value"]) else "not defined")
-        for g in f.given
-        if f.alone == "supported" and g["verdict"] != "supported"
-    ]
+            (against if f.verdict == "not supported" else undecided).append(told)
+    return [f"- **{title}** ({len(own)} of {len(claims)}): {'; '.join(own)}" for title, own in groups.items() if own]
 
 
 def _how_sure(found: Sequence[Finding], settings: Questions) -> str:
@@ -221,69 +214,70 @@ def _how_sure(found: Sequence[Finding], settings: Questions) -> str:
     )
 
 
-def _told(f: Finding) -> str:
-    """Tell a finding in sentences."""
-    if not _defined(f.value):
-        return f"{f.statistic}: not defined in this run (n = {f.n} {f.unit})."
-    parts = [f"{f.statistic} = {_interval(f.value, f.ci_low, f.ci_high)}, n = {f.n:,} {f.unit}, p {_p(f.p_value)}"]
-    if _defined(f.p_adjusted):
-        parts[0] += f" (adjusted {_p(f.p_adjusted)})"
-    if _defined(f.effect) and f.effect != f.value:
-        parts.append(f"{f.effect_name} {f.effect:+.3f}")
-    if _defined(f.images_low):
-        parts.append(f"over images [{f.images_low:+.3f}, {f.images_high:+.3f}]")
-    parts += [f"{b['what']} {_interval(b['value'], b['ci_low'], b['ci_high'])}" for b in f.beside]
-    said = "; ".join(parts) + "."
-    if f.note:
-        said += f" {f.note[0].upper()}{f.note[1:]}."
-    if f.given:
-        held = (f"{g['given']} {_interval(g['value'], g['ci_low'], g['ci_high'])}" for g in f.given)
-        said += f" Held fixed or in place: {', '.join(held)}."
-    if f.nulls:
-        nulls = (f"{n['null']} {n['value']:+.3f} (difference p {_p(n['p_value'])})" for n in f.nulls)
-        said += f" Nulls: {', '.join(nulls)}."
-    if len(f.by_seed) > 1:
-        values = ", ".join(f"{s['seed']}: {_interval(s['value'], s['ci_low'], s['ci_high'])}" for s in f.by_seed)
-        between = f"; standard deviation between seeds {f.seeds_sd:.3f}" if _defined(f.seeds_sd) else ""
-        said += f" By seed, {values}{between}."
-    if f.because and f.alone != f.verdict:
-        said += f" Undecided, though by itself {f.alone}, because {' and '.join(f.because)}."
-    return f"{said} [Figure](figures/{f.figure}.png)."
+def _told(f: Finding) -> list[str]:
+    """Tell a finding: in a sentence, beside the paper, then a line each of what it takes to believe it."""
+    lines = _wrapped(sentence(f))
+    if paper := found_by_paper(f):
+        lines += _wrapped(f"The paper: {paper}; {agreement(f)}.")
+    facts = [f"{f.statistic}: not defined in this run (n = {f.n} {f.unit})"]
+    if defined(f.value):
+        facts = [f"raw: {_raw(f)}"]
+        facts += _fact("also", (f"{b['what']} {interval(b)}" for b in f.beside))
+        facts += [f.note] if f.note else []
+        facts += _fact("held fixed or in place", (f"{g['given']} {interval(g)}" for g in f.given))
+        differ = (f"{n['null']} {signed(n['value'])} (difference p {p_value(n['p_value'])})" for n in f.nulls)
+        facts += _fact("nulls", differ)
+        if len(f.by_seed) > 1:
+            (told,) = _fact("by seed", (f"{s['seed']}: {interval(s)}" for s in f.by_seed))
+            between = f"; standard deviation between seeds {f.seeds_sd:.3f}" if defined(f.seeds_sd) else ""
+            facts.append(f"{told}{between}")
+        if f.because and f.alone != f.verdict:
+            facts.append(f"undecided, though by itself {f.alone}, because {' and '.join(f.because)}")
+        facts.append(f"[figure](figures/{f.figure}.png)")
+    return [*lines, *(line for fact in facts for line in _wrapped(fact, "- "))]
+
+
+def _fact(name: str, told: Iterable[str]) -> list[str]:
+    """Return what is told under a name, as one line; none where nothing is."""
+    said = ", ".join(told)
+    return [f"{name}: {said}"] if said else []
+
+
+def _raw(f: Finding) -> str:
+    """Tell the statistic itself, its size, and how far it hangs on images."""
+    told = f"{f.statistic} = {interval(asdict(f))}, n = {f.n:,} {f.unit}, p {p_value(f.p_value)}"
+    told += f" (adjusted {p_value(f.p_adjusted)})" if defined(f.p_adjusted) else ""
+    told += f"; {f.effect_name} {signed(f.effect)}" if defined(f.effect) and f.effect != f.value else ""
+    if defined(f.images_low) and defined(f.images_high):
+        told += f"; over images [{signed(f.images_low)}, {signed(f.images_high)}]"
+    return told
+
+
+def _about_table() -> list[str]:
+    return _wrapped(
+        "A claim takes three facts to believe: raw, as the paper tells it; partial, the same with ceiling, firing rate "
+        "and mean code held fixed; nulls, the same where there is nothing to find (in brackets those not beaten)."
+    )
 
 
 def _table_rows(found: Sequence[Finding]) -> list[Sequence[str]]:
-    rows: list[Sequence[str]] = [("id", "value [interval]", "n", "adjusted p", "verdict")]
+    rows: list[Sequence[str]] = [("id", "raw [interval]", "partial [interval]", "nulls", "n", "adjusted p", "verdict")]
     for f in found:
-        value = _interval(f.value, f.ci_low, f.ci_high)
-        rows.append(
-            (
-                f.id,
-                value,
-                f"{f.n:,}",
-                _p(f.p_adjusted).removeprefix("= ") if _defined(f.p_adjusted) else "",
-                f"**{f.verdict}**",
-            )
-        )
+        partial = next((interval(g) for g in f.given if g["given"] == "all of these"), "")
+        nulls = ", ".join(signed(n["value"]) if n["beaten"] else f"[{signed(n['value'])}]" for n in f.nulls)
+        adjusted = p_value(f.p_adjusted).removeprefix("= ") if defined(f.p_adjusted) else ""
+        rows.append((f.id, interval(asdict(f)), partial, nulls, f"{f.n:,}", adjusted, f"**{f.verdict}**"))
     return rows
 
 
-def _defined(value: float | None) -> bool:
-    return value is not None and value == value
+def _wrapped(text: str, mark: str = "") -> list[str]:
+    """Wrap for a terminal, without tearing a value from what it is the value of, or an interval.
 
-
-def _interval(value: Any, low: Any, high: Any) -> str:
-    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]" if _defined(value) else "not defined"
-
-
-def _p(value: Any) -> str:
-    return "< 0.001" if value < 0.001 else f"= {value:.2g}"
-
-
-def _wrapped(text: str) -> list[str]:
-    """Wrap for a terminal, without tearing a value from what it is the value of, or an interval."""
-    held = re.sub(r" (?==|\[[+-])|(?<==) |(?<=\d,) (?=[+-])", "\u00a0", text)
-    lines = textwrap.wrap(held, 110, break_long_words=False, break_on_hyphens=False)
-    return [line.replace("\u00a0", " ") for line in lines]
+    A mark stands before the first line, and the others as far in.
+    """
+    held = re.sub(r" (?==|\[[+−])|(?<==) |(?<=\d,) (?=[+−])", "\u00a0", text)
+    wrapper = textwrap.TextWrapper(110, mark, " " * len(mark), break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in wrapper.wrap(held)]
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
 
-from strata.claims.claim import CORRELATION, Absent, Claim, Frames, Statistic, Tables, rows
+from strata.claims.claim import CORRELATION, Absent, Claim, Frames, Said, Statistic, Tables, rows
 from strata.claims.control_claims import claim_of
 from strata.claims.controls import CONTROLS
 from strata.config.keys import Questions
@@ -200,6 +200,13 @@ CLAIMS = (
         bound=SPREAD,
         of_images=True,
         of_learning=True,
+        said=Said(
+            yes="features range from simple to complex",
+            no="features are all about as complex",
+            number="their middle 80 % span {} of a scale from 0 to 1",
+        ),
+        paper="features form a continuous spectrum, from colours, textures and lines to parts and shapes such as ears, "
+        "whiskers and legs (figures 2 and 3)",
     ),
     Claim(
         id="q1.continuity",
@@ -212,6 +219,12 @@ CLAIMS = (
         computed=CONTINUITY,
         side="above",
         bound=1.0,
+        said=Said(
+            yes="complexity is a continuum rather than a few levels",
+            no=f"as far as measurement can tell, {FEW} levels of complexity would do as well as a continuum",
+            number=f"features lie {{}} errors of measurement from the nearest of {FEW} levels",
+        ),
+        paper="features lie on one continuous spectrum of complexity (figure 2)",
     ),
     Claim(
         id="q2.emergence",
@@ -226,6 +239,12 @@ CLAIMS = (
         bound=RELATED,
         of_images=True,
         of_learning=True,
+        said=Said(
+            yes="complex features become decodable later in training than simple ones",
+            no="complex features do not become decodable later in training than simple ones",
+            opposite="complex features become decodable earlier in training than simple ones",
+        ),
+        paper="simple features are decodable early in training, complex ones late (figure 5A)",
     ),
     Claim(
         id="q2.growth",
@@ -239,6 +258,13 @@ CLAIMS = (
         side="above",
         of_learning=True,
         note=_said_of_growth,
+        said=Said(
+            yes="features grow more complex during training",
+            no="features do not grow more complex during training",
+            opposite="features grow simpler during training",
+            number="their mean complexity changes by {}",
+        ),
+        paper="mean complexity rises fast during the first epochs, then stays (figure 5B)",
     ),
     Claim(
         id="q3.teleport",
@@ -252,6 +278,13 @@ CLAIMS = (
         side="below",
         bound=-RELATED,
         of_learning=True,
+        said=Said(
+            yes="the skip branches carry a larger share of simple features than of complex ones",
+            no="the skip branches do not carry a larger share of simple features than of complex ones",
+            opposite="the skip branches carry a larger share of complex features than of simple ones",
+        ),
+        paper="from an early block on, the skip branch carries simple features nearly whole; both branches build "
+        "complex ones up step by step (figure 4)",
     ),
     Claim(
         id="q3.arrival",
@@ -265,6 +298,12 @@ CLAIMS = (
         side="below",
         bound=-RELATED,
         of_learning=True,
+        said=Said(
+            yes="the skip branches are ahead of the main ones more for simple features than for complex ones",
+            no="the skip branches are not ahead of the main ones more for simple features than for complex ones",
+            opposite="the skip branches are ahead of the main ones more for complex features than for simple ones",
+        ),
+        paper="the skip branch has simple features from an early block on, complex ones only step by step (figure 4)",
     ),
     Claim(
         id="q4.simplicity_bias",
@@ -279,6 +318,12 @@ CLAIMS = (
         bound=-RELATED,
         of_images=True,
         of_learning=True,
+        said=Said(
+            yes="simple features are more important to the trained network than complex ones",
+            no="simple features are not more important to the trained network than complex ones",
+            opposite="complex features are more important to the trained network than simple ones",
+        ),
+        paper="a strong negative relation at the last epoch: the network relies on what is simple (figure 6)",
     ),
     Claim(
         id="q4.simplicity_bias_initial",
@@ -291,6 +336,11 @@ CLAIMS = (
         computed=CORRELATION,
         side="within",
         bound=UNRELATED,
+        said=Said(
+            yes="complexity and importance are unrelated at the first epoch",
+            no="complexity and importance are related at the first epoch already",
+        ),
+        paper="no clear relation at the first epoch (figure 6)",
     ),
     Claim(
         id="q4.sedimentation",
@@ -304,6 +354,13 @@ CLAIMS = (
         side="below",
         of_learning=True,
         unit="epochs",
+        said=Said(
+            yes="the most important features grow simpler during training, compared with the rest",
+            no="the most important features do not grow simpler during training, compared with the rest",
+            opposite="the most important features grow more complex during training, compared with the rest",
+            number="how much more complex they are than the rest changes by {}",
+        ),
+        paper="during training, the most important 1 % of features grow simpler, while the mean rises (figure 5B)",
     ),
     Claim(
         id="q4.support",
@@ -323,6 +380,13 @@ CLAIMS = (
             ("minus margin", ("margin half", "margin random", "n")),
         ),
         note=_said_of_support,
+        said=Said(
+            yes="complex features matter more together than one by one",
+            no="complex features do not matter more together than one by one",
+            opposite="complex features matter less together than one by one",
+            number="loss without the more complex half differs by {} from that without others of the same importance",
+        ),
+        paper="complex features matter little one by one, and a lot together (figure 9)",
     ),
     Claim(
         id="a.redundancy",
@@ -336,6 +400,12 @@ CLAIMS = (
         side="below",
         bound=-RELATED,
         beside=(("redundancy by CKA", ("complexity", "redundancy_cka")),),
+        said=Said(
+            yes="complex features are less redundant than simple ones",
+            no="complex features are not less redundant than simple ones",
+            opposite="complex features are more redundant than simple ones",
+        ),
+        paper="complex features are less redundant (figure 10)",
     ),
     Claim(
         id="a.robustness",
@@ -348,6 +418,12 @@ CLAIMS = (
         computed=CORRELATION,
         side="below",
         bound=-RELATED,
+        said=Said(
+            yes="complex features are less robust to noise in the image than simple ones",
+            no="complex features are not less robust to noise in the image than simple ones",
+            opposite="complex features are more robust to noise in the image than simple ones",
+        ),
+        paper="complex features are less robust to noise (figure 11)",
     ),
     Claim(
         id="a.local",
@@ -360,6 +436,11 @@ CLAIMS = (
         computed=CORRELATION,
         side="within",
         bound=UNRELATED,
+        said=Said(
+            yes="complexity has nothing clear to do with how local a direction is",
+            no="complexity is related to how local a direction is",
+        ),
+        paper="no clear relation between complexity and how local a direction is (figures 16 and 17)",
     ),
     Claim(
         id="a.families",
@@ -372,6 +453,10 @@ CLAIMS = (
         computed=RANKS,
         side="above",
         bound=SAME_ORDER,
+        said=Said(
+            yes="perceptrons and ridge probes put features in the same order of complexity",
+            no="perceptrons and ridge probes put features in different orders of complexity",
+        ),
     ),
     *map(claim_of, CONTROLS.values()),
 )

@@ -62,8 +62,8 @@ def findings(
     return [_judged(f, claims.get(f.id), verdicts, learned, settings) for f in found]
 
 
-def left_out(settings: Questions, **tables: pd.DataFrame) -> list[str]:
-    """Say which claims this run cannot test, and what it lacks for them.
+def left_out(settings: Questions, **tables: pd.DataFrame) -> dict[str, str]:
+    """Return the ids of the claims that this run cannot test, to why: what it lacks for them.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def left_out(settings: Questions, **tables: pd.DataFrame) -> list[str]:
     """
     networks = _by_seed(tables, chance_of(tables["features"]))
     lacking = {claim.id: _lack(claim, networks, settings) for claim in CLAIMS}
-    return [f"not tested: {name} (this run has {lack})" for name, lack in lacking.items() if lack]
+    return {name: f"this run has {lack}" for name, lack in lacking.items() if lack}
 
 
 def _by_seed(tables: Tables, chance: float) -> Networks:

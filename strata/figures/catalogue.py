@@ -16,13 +16,13 @@ FINDINGS, NETWORK, CONTROLS, APPENDIX, TRUTH = "Findings", "The network", "Contr
 WHAT, WHEN = "1 What do features look like?", "2 When are they learned?"
 WHERE, HOW_MUCH = "3 Where do they flow?", "4 How does complexity relate to importance?"
 
-# What a run may lack, and what findings.md then says is left out; nothing, where only who asked for it misses it.
+# What a run may lack: what is then left out, and why; nothing, where only who asked for it misses it.
 CONDITIONS = {
-    "checkpoints": "question 2, because the network has one trained checkpoint alone",
-    "branches": "question 3, because activations.layers names no residual block (block-01, …)",
-    "superclasses": "the figure a_superclasses, because no super-classes are given (data.superclasses)",
-    "families": "",  # a predictive family beside the reference
-    "factors": "",  # images of known factors
+    "checkpoints": ("question 2", "the network has one trained checkpoint alone"),
+    "branches": ("question 3", "activations.layers names no residual block (block-01, …)"),
+    "superclasses": ("the figure a_superclasses", "no super-classes are given (data.superclasses)"),
+    "families": None,  # a predictive family beside the reference
+    "factors": None,  # images of known factors
 }
 
 
@@ -51,6 +51,8 @@ class Figure:
         Argument to the key of the configuration that it is given.
     needs : str
         What the run must have, one of `CONDITIONS`; empty where every run has it.
+    explorer : str
+        The address in the explorer (`strata.page.explorer`) at which single features are seen in it; empty for all.
     caption : str
         What one sees, and how it was computed.
     """
@@ -62,6 +64,7 @@ class Figure:
     inputs: tuple[str, ...]
     settings: Mapping[str, str] = field(default_factory=dict)
     needs: str = ""
+    explorer: str = field(default="", repr=False)
     caption: str = field(default="", repr=False)
 
     def drawn(self, given: Mapping[str, Any], settings: Mapping[str, Any]) -> "Drawn":
@@ -148,6 +151,7 @@ One line a seed. The other figures look at the checkpoints kept of these epochs.
             title="The spectrum of complexity",
             inputs=("features", "images", "codes", "scale"),
             settings={"examples": "figures.examples"},
+            explorer="x=complexity&y=importance&sort=complexity",
             caption="""
 Above, the complexity K of every feature of the last checkpoint. K is one minus the mean, over the layers {{
 snakemake.config["activations"]["layers"][0] }} to {{ snakemake.config["activations"]["layers"][-1] }}, of the
@@ -164,6 +168,7 @@ discovered.
             question=WHAT,
             title="The map of features",
             inputs=("features", "scale"),
+            explorer="colour=complexity",
             caption="""
 The features of the last checkpoint (of the first seed) as directions in the penultimate layer, laid out by UMAP from
 the angles between them: near ones point nearly the same way; axes and larger distances mean little. Colour is
@@ -179,6 +184,7 @@ A grey ring is a feature whose code is constant.
             title="Meta-features, simple to complex",
             inputs=("features", "images", "codes", "pictures", "scale"),
             settings={"examples": "figures.examples"},
+            explorer="colour=meta_feature&sort=meta_feature",
             caption="""
 Meta-features, k-means clusters of the directions of the first seed's features, from the simplest to the most complex;
 at most 30, at equal steps of rank. Each by the images on which the mean code of its n features is largest{% if
@@ -195,6 +201,7 @@ K of its features, which is also the colour of the frame.
             title="Three features, decoded from three blocks",
             inputs=("features", "decoded", "images", "codes", "pictures", "scale"),
             settings={"examples": "figures.examples"},
+            explorer="x=complexity&y=ceiling",
             caption="""
 A simple, a middling and a complex feature (5, 50 and 95 % of the ranks of complexity, rows). On the left, the images
 with the largest code. To the right, what a ridge probe makes of the feature from an early, a middle and the last
@@ -212,6 +219,7 @@ complex feature is made out of something simpler by the early blocks, and the im
             inputs=("features", "scale"),
             settings=_QUESTIONS,
             needs="checkpoints",
+            explorer="x=complexity&y=temporal_decoding_score",
             caption="""
 Every point is a feature of the last checkpoint. Its temporal decoding score Δ is one minus the mean, over the
 checkpoints kept during training (each weighed by the epochs since the one before), of the V-information about it in
@@ -228,6 +236,7 @@ relation: simple features are learned first.
             inputs=("features", "decoding", "scale"),
             settings=_QUESTIONS,
             needs="checkpoints",
+            explorer="x=complexity&y=temporal_decoding_score",
             caption="""
 How decodable the features of the last checkpoint are in the penultimate layer, epoch by epoch: the mean V-information
 of every decile of complexity, from the simplest (dark) to the most complex (light). Bands are intervals of
@@ -242,6 +251,7 @@ the mean over features. In the paper, what is simple is decodable early in train
             inputs=("by_checkpoint",),
             settings=_QUESTIONS,
             needs="checkpoints",
+            explorer="x=complexity&y=log:importance&epoch=1",
             caption="""
 Features are discovered afresh at every checkpoint, and their complexity is measured in that same checkpoint's layers.
 Blue, the mean over all of them; orange, over the most important {{ "%g" % (100 *
@@ -258,6 +268,7 @@ features. The paper finds that the mean rises fast and then stays, while the mos
             inputs=("by_checkpoint",),
             settings={"layers": "activations.layers", "settings": "questions"},
             needs="checkpoints",
+            explorer="x=complexity&y=log:importance&epoch=1",
             caption="""
 Features are discovered afresh at every checkpoint; a feature counts as decodable from the first layer on that has
 half of the V-information of its best layer. Left, the share of the most important features ({{ "%g" % (100 *
@@ -274,6 +285,7 @@ the bright area reaches down to earlier layers, the important features have sett
             inputs=("features", "branch_cka", "scale"),
             settings=_QUESTIONS,
             needs="branches",
+            explorer="x=complexity&y=skip_share",
             caption="""
 Linear CKA (Kornblith et al. 2019) between a feature's code and the output of each residual block's skip branch (left)
 and main branch (right), before the two are added: the mean of every decile of complexity, simple (dark) to complex
@@ -289,6 +301,7 @@ whole from an early block on, while both branches build complex ones up step by 
             inputs=("features", "branch_cka", "scale"),
             settings=_QUESTIONS,
             needs="branches",
+            explorer="x=complexity&y=skip_share",
             caption="""
 Left, the skip share of each feature against its complexity: linear CKA of the feature with the skip branches, as a
 share of that with skip and main branches, both summed over blocks. A negative relation says that the skip branches
@@ -305,6 +318,7 @@ complex ones, and the main branch does not alike. Above stands Spearman's ρ wit
             title="First and last epoch",
             inputs=("by_checkpoint", "scale"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=log:importance&sort=-importance",
             caption="""
 Complexity against importance, for the features discovered at the first epoch and at the last, on a logarithmic axis
 (what is 0 lies at half of the smallest other value; the line is fitted to logarithms). Importance Γ is gradient ×
@@ -321,6 +335,7 @@ signed importance is negative.
             title="For other classes",
             inputs=("features", "importance_targets", "scale"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=log:importance&sort=-importance",
             caption="""
 Complexity against importance at the last epoch, where importance explains the logit of the class that the network
 predicts, of the class in the label, or of all classes (the mean over them); on logarithmic axes, as in *First and last
@@ -334,6 +349,7 @@ epoch*. Ringed features inhibit: their mean signed importance is negative.
             title="Accuracy and loss without some features",
             inputs=("support",),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=log:importance&sort=-complexity",
             caption="""
 Accuracy (left) and cross-entropy (right) of the head on the reconstruction z D of test images when features are
 removed: the most complex first, the most simple first, the most important first, or at random (the mean over ten
@@ -351,6 +367,7 @@ accuracy cannot tell; loss can.
             title="V-information by layer",
             inputs=("features", "control_vinfo"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=complexity_untrained",
             caption="""
 Mean V-information in every layer: about the features of the last checkpoint, in the trained network, and in the
 untrained network, which shows how much random filters already tell; about random directions in place of the features
@@ -367,6 +384,7 @@ features.
             title="Complexity with few images, and with images without number",
             inputs=("features", "extrapolation", "scale"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=complexity_extrapolated",
             caption="""
 Probes that are fitted to few images find less, so that complexity is too high, by about as much as there are fewer
 images: it falls along a line in 1/n. Left, the complexity K of every decile, simple (dark) to complex (light),
@@ -384,6 +402,7 @@ intervals of the mean, over classes or, with several networks, over these, of de
             question=APPENDIX,
             title="The map, by complexity and by importance",
             inputs=("features", "scale"),
+            explorer="colour=log:importance",
             caption="""
 The map of question 1 (UMAP of the first seed's features, by the angles between their directions), coloured by
 complexity on the left and by importance on the right. The paper finds that both change smoothly over it.
@@ -396,6 +415,7 @@ complexity on the left and by importance on the right. The paper finds that both
             title="The tree, by complexity and by importance",
             inputs=("features", "tree", "scale"),
             settings=_QUESTIONS,
+            explorer="colour=branch",
             caption="""
 The four uppermost splits of the tree of the first seed's features (Ward's method on the directions, which have unit
 norm). The colour of a branch is the mean complexity (left) or the mean importance (right) of the features in it; at
@@ -412,6 +432,7 @@ that the first split already separates simple from complex, and important from u
             title="Complexity against redundancy",
             inputs=("features", "scale"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=redundancy",
             caption="""
 Complexity against redundancy: how much of a feature random subsets of {{ "%g" % (100 *
 snakemake.config["questions"]["redundancy"]["share"]) }} % of the penultimate units tell, as a share of what all units
@@ -427,6 +448,7 @@ interval; lines are least-squares fits. The paper finds that complex features ar
             title="Complexity against robustness to noise",
             inputs=("features", "robustness", "scale"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=robustness",
             caption="""
 Gaussian noise is put on at most {{ snakemake.config["questions"]["noise_images"] }} of the studied images, the
 network is run again and the codes are solved again. The robustness of a feature is the share of its code's variance
@@ -443,6 +465,7 @@ deviation on images in [0, 1]), with intervals. The paper finds that complex fea
             title="Complexity against Hoyer sparsity",
             inputs=("features", "scale"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=hoyer",
             caption="""
 Hoyer sparsity of every feature's direction: 1, the direction is a single unit (local); 0, it uses all units alike
 (distributed). Left, its distribution; right, against complexity, with Spearman's ρ and its interval. The
@@ -456,6 +479,7 @@ paper finds no clear relation.
             title="Stability: found again in half of the images",
             inputs=("features", "stability_seeds", "scale"),
             settings=_QUESTIONS,
+            explorer="x=complexity&y=stability",
             caption="""
 The images in which features were discovered are dealt into two halves, class by class, and the features of the last
 checkpoint are discovered again in either half. Each feature is matched with one of the same class in each half, so
@@ -496,6 +520,7 @@ tables/by_family.csv.
             inputs=("features", "superclasses"),
             settings=_QUESTIONS,
             needs="superclasses",
+            explorer="colour=class",
             caption="""
 Super-classes of the classes in which features were discovered (data.superclasses). Left, the UMAP of the dictionary
 of the first seed, coloured by super-class, the largest ones apart. Middle, how closely a super-class's features lie
@@ -517,6 +542,7 @@ finds some super-classes tightly clustered and simple features spread over many.
                 "settings": "questions",
             },
             needs="factors",
+            explorer="colour=class",
             caption="""
 What is known of every image here, its object's colour, texture and shape, measured like the features that the network
 found. Top, images of this run. Middle left, the complexity K of each factor, ± half of its interval, above the

@@ -1,7 +1,7 @@
 """Question 1: what features look like as a function of complexity."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import SubFigure
 
 from strata import store
+from strata.figures.most_activating import images_at, largest, scores_of
 from strata.figures.parts import Drawn, colour_of, draw_map, first_seed
 from strata.measures.meta_features import meta_features
 from strata.plain import on_one_line
@@ -37,7 +38,8 @@ def q1_spectrum(
     known = features.dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     own = first_seed(features).dropna(subset=["complexity"]).sort_values(["complexity", "feature"])
     chosen = own.iloc[np.unique(np.linspace(0, len(own) - 1, 10).round().astype(int))]
-    pictures, labels = most_activating(chosen["feature"].to_numpy(), images, codes=codes, count=examples)
+    wanted = chosen["feature"].to_numpy()
+    pictures, labels = most_activating(scores_of(codes, lambda z: z[:, wanted]), images, codes=codes, count=examples)
     figure = plt.figure(figsize=(7, 3.1))
     grid = figure.add_gridspec(2, len(chosen), height_ratios=[1.25, 1])
     ax = figure.add_subplot(grid[0, :])
@@ -144,8 +146,8 @@ def q1_meta_features(
     own = first_seed(features)
     shown = meta_features(own)
     members = [own.loc[own["meta_feature"] == m, "feature"].to_numpy() for m in shown["meta_feature"]]
-    scores = [_codes(path, lambda z: np.stack([z[:, m].mean(1) for m in members], 1)) for path in codes]
-    largest_images, labels = largest(scores, images, count=examples)
+    scores = scores_of(codes, lambda z: np.stack([z[:, m].mean(1) for m in members], 1))
+    largest_images, labels = most_activating(scores, images, codes=codes, count=examples)
     made = [store.read(path, kind="pictures")[0]["pictures"] for path in pictures]
     parts = 1 + len(made)
     columns = 5 if made else 6
@@ -193,8 +195,7 @@ def q1_plate(
     made = [store.read(path, kind="pictures")[0] for path in pictures]
     own = first_seed(features).set_index("feature").loc[found["features"]].reset_index()
     own = own[["seed", "feature", "class", "complexity"]].assign(rank=about["ranks"])
-    of_codes = [_codes(path, lambda z: z[:, found["features"]]) for path in codes]
-    ends = np.cumsum([len(z) for z, _ in of_codes])[:-1]
+    of_codes = scores_of(codes, lambda z: z[:, found["features"]])
     parts = 1 + len(made)
     widths = [1] + [parts] * len(about["layers"])
     figure = plt.figure(figsize=(7, len(own) * (7 / sum(widths) + 0.24) + 0.25))
@@ -202,12 +203,12 @@ def q1_plate(
     colours = colour_of(own["complexity"].to_numpy(), scale)
     told = own[["rank", "class", "complexity"]].to_numpy()
     itself = [f"{rank}, K = {k:.2f}\nclass {on_one_line(name)}" for rank, name, k in told]
-    shown, labels = largest(of_codes, images, count=examples)
+    shown, labels = most_activating(of_codes, images, codes=codes, count=examples)
     _column(columns[0], "the feature itself", [[_mosaic(i, examples)] for i in shown], itself, colours)
     tables = [own.assign(source="itself", images=[" ".join(names) for names in labels])]
     for column, layer in zip(columns[1:], about["layers"], strict=True):
-        parted = np.split(found[f"{layer}/prediction"], ends)
-        best, labels = largest([(z, of) for z, (_, of) in zip(parted, of_codes, strict=True)], images, count=examples)
+        predicted = [found[f"{layer}/prediction"]]
+        best, labels = most_activating(predicted, images, codes=codes, count=examples)
         rows = [[_mosaic(i, examples), *(m[f"{layer}/pictures"][row] for m in made)] for row, i in enumerate(best)]
         vinfo = found[f"{layer}/vinfo"]
         _column(column, f"decoded from {layer}", rows, [f"V-information\n{v:.2f}" for v in vinfo], colours)
@@ -227,56 +228,24 @@ def _column(
 
 
 def most_activating(
-    chosen: np.ndarray, image_shards: Sequence[str], *, codes: Sequence[str], count: int
-) -> tuple[list[np.ndarray], list[list[str]]]:
-    """Return the images (at most count × height × width × 3) on which each feature is largest, and their ids.
-
-    Parameters
-    ----------
-    chosen
-        Numbers of the features.
-    image_shards, codes
-        Shards of the same images, in the same order.
-    count
-        How many images of a feature.
-    """
-    return largest([_codes(path, lambda z: z[:, chosen]) for path in codes], image_shards, count=count)
-
-
-def largest(
-    scores: Sequence[tuple[np.ndarray, str]], image_shards: Sequence[str], *, count: int
+    scores: Iterable[np.ndarray], images: Sequence[str], *, codes: Sequence[str], count: int
 ) -> tuple[list[np.ndarray], list[list[str]]]:
     """Return the images (at most count × height × width × 3) on which each score is largest, and their ids.
 
     Parameters
     ----------
     scores
-        For every shard, images × scores (NaN where an image is not to be shown), and which images they are of.
-    image_shards
-        In the same order.
+        Images × scores, a part of the images after the other (NaN where an image is not to be shown).
+    images, codes
+        Shards of the images, and of codes of the same images, in the same order.
     count
         How many images of a score.
     """
-    images, ids, best_scores = [], [], []
-    for image_shard, (score, of) in zip(image_shards, scores, strict=True):
-        with store.Shard(image_shard, kind="images", images=of) as shard:
-            best = np.unique(np.argsort(-score, axis=0, kind="stable")[:count])
-            images.append(shard.read("images")[best])
-            ids += [name.decode() for name in shard.read("ids")[best]]
-        best_scores.append(score[best])
-    score, pictures = np.concatenate(best_scores), np.concatenate(images).transpose(0, 2, 3, 1)
-    order = [
-        rows[~np.isnan(column[rows])]
-        for rows, column in zip(np.argsort(-score, axis=0, kind="stable")[:count].T, score.T, strict=True)
-    ]
-    return [pictures[rows] for rows in order], [[ids[i] for i in rows] for rows in order]
-
-
-def _codes(path: str, of: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, str]:
-    """Return something of a shard's codes, NaN where it is 0, and which images they are of."""
-    with store.Shard(path, kind="codes") as shard:
-        z = of(shard.read("codes"))
-        return np.where(z > 0, z, np.nan), shard.attributes["images"]
+    chosen = largest(scores, count)
+    numbers = np.unique(np.concatenate(chosen))
+    names, _, pixels = zip(*images_at(numbers, images, codes=codes), strict=True)
+    places = [np.searchsorted(numbers, own) for own in chosen]
+    return [np.stack(pixels)[own] for own in places], [[names[i] for i in own] for own in places]
 
 
 def _show(ax: Axes, pictures: Sequence[np.ndarray], colour: Any) -> None:

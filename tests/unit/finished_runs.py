@@ -4,13 +4,16 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
 from strata import store, tables
 from strata.claims.finding import Finding
+from strata.figures.draw import save
 
 LAST = "epoch-002"
+SPLITS = ("train", "train", "test")  # of the images of a class
 
 
 def finding(id, value=0.5, verdict="supported", **more):
@@ -53,4 +56,23 @@ def write_run(folder, findings, table, *, accuracy=0.9, images=None, ids=None, c
         names = np.array([one.encode() for one in ids[rows]])
         store.write(folder / "images" / name, {"images": images[rows], "ids": names}, kind="images")
         store.write(folder / "seed-0" / "codes" / LAST / name, {"codes": codes[rows]}, kind="codes")
+    return folder
+
+
+def write_answered(folder, findings, table, *, left_out=None, classes=None, skipped=0, figures=(), accuracy=0.9):
+    """Write what the page of answers reads of a run: `write_run`, the list of its images, and figures.
+
+    Returns its folder.
+    """
+    folder = write_run(folder, findings, table, accuracy=accuracy)
+    store.write_bytes(folder / "left_out.json", json.dumps(left_out or {}).encode())
+    names = classes or sorted(set(table["class"].astype(str)))
+    rows = [(f"{i}.png", name, label, split) for label, name in enumerate(names) for i, split in enumerate(SPLITS)]
+    tables.write(folder / "images" / "index.csv", pd.DataFrame(rows, columns=["image", "class", "label", "split"]))
+    unread = pd.DataFrame({"image": [f"{i}.png" for i in range(skipped)], "class": "a", "why": "broken"})
+    tables.write(folder / "images" / "shard-000-skipped.csv", unread)
+    for name in figures:
+        figure, ax = plt.subplots(figsize=(3, 2))
+        ax.set_title(" ".join(names))
+        save((figure, pd.DataFrame({"class": names})), name, folder=folder, dpi=60)
     return folder

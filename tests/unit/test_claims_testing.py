@@ -391,8 +391,8 @@ def test_growth_is_compared_with_directions_that_come_from_no_class(measured, te
 def test_growth_is_not_tested_where_no_epoch_before_the_last_is_above_chance(measured, settings):
     t = measured(accuracies=(0.3, 0.35, 0.39, 0.95))
     assert "q2.growth" not in by_id(t, settings)
-    (said,) = testing.left_out(settings, **t)
-    assert said == "not tested: q2.growth (this run has no accuracy above 0.40 before the last epoch)"
+    said = testing.left_out(settings, **t)
+    assert said == {"q2.growth": "this run has no accuracy above 0.40 before the last epoch"}
 
 
 def test_the_most_important_features_settle_only_if_they_grow_simpler_than_the_rest(measured, tested):
@@ -486,13 +486,11 @@ def test_what_a_run_has_not_measured_is_left_out_and_said(measured, settings):
         "a.redundancy": "no column redundancy",
     }
     assert set(by_id(t, settings)) == set(IDS) - set(gone)
-    assert testing.left_out(settings, **t) == [
-        f"not tested: {claim.id} (this run has {gone[claim.id]})" for claim in REGISTERED if claim.id in gone
-    ]
+    assert testing.left_out(settings, **t) == {name: f"this run has {lack}" for name, lack in gone.items()}
 
 
 def test_nothing_is_left_out_when_all_is_measured(measured, settings):
-    assert testing.left_out(settings, **measured()) == []
+    assert testing.left_out(settings, **measured()) == {}
 
 
 def test_every_claim_is_tested_once_with_the_same_result(claims, measured, settings):
@@ -762,7 +760,7 @@ def test_one_trained_checkpoint_alone_tells_nothing_of_time(measured, settings):
     tested = {f.id for f in testing.findings(settings, **tables)}
     assert tested == set(IDS) - timeless
     said = testing.left_out(settings, **tables)
-    assert {line.split()[2] for line in said if "one trained checkpoint alone" in line} == timeless - {"q2.emergence"}
+    assert {name for name, why in said.items() if "one trained checkpoint alone" in why} == timeless - {"q2.emergence"}
 
 
 def test_the_margins_are_those_that_claims_name():

@@ -33,7 +33,7 @@ def run(console, number, rule, begin, end):
 
 
 def test_a_line_a_job_as_it_begins_and_ends_and_last_where_the_page_is(console, said):
-    console.has_page(["results/x/findings.md", "results/x/report.html"])
+    console.has_page(["results/x/findings.md", "results/x/report.html", "results/x/index.html"])
     run(console, 0, "index", 0, 10)
     run(console, 1, "probe", 10, 40)
     run(console, 2, "probe", 40, 70)
@@ -49,7 +49,7 @@ def test_a_line_a_job_as_it_begins_and_ends_and_last_where_the_page_is(console, 
         "12:01:10  done    Doing probe (30 s); 3 of 4 jobs, about 30 s left",
         "12:01:10  begins  Doing probe",
         "12:01:40  done    Doing probe (30 s); 4 of 4 jobs",
-        "12:01:41  all of it done in 2 min; look at results/x/report.html",
+        "12:01:41  all of it done in 2 min; look at results/x/index.html",
     ]
 
 

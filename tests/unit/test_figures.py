@@ -17,6 +17,7 @@ from strata.errors import StrataError
 from strata.figures import appendix, appendix_map, claims, how_much, what, when, where
 from strata.figures.catalogue import FIGURES
 from strata.figures.draw import save
+from strata.figures.most_activating import scores_of
 from strata.figures.parts import VERDICTS, complexity_scale, correlated, mean, signed
 from strata.images.shapes import VALUES
 
@@ -350,7 +351,8 @@ def test_the_spectrum_shows_each_features_most_activating_images(walk, examples)
     images = np.concatenate([store.read(path)[0]["images"] for path in walk.images])
     codes = np.concatenate([store.read(path)[0]["codes"] for path in walk.codes])
     wanted = np.array([4, 1])
-    pictures, names = what.most_activating(wanted, walk.images, codes=walk.codes, count=examples)
+    scores = scores_of(walk.codes, lambda z: z[:, wanted])
+    pictures, names = what.most_activating(scores, walk.images, codes=walk.codes, count=examples)
     for feature, shown, labels in zip(wanted, pictures, names, strict=True):
         rows = [ids.index(label) for label in labels]
         assert len(set(rows)) == examples
@@ -360,7 +362,7 @@ def test_the_spectrum_shows_each_features_most_activating_images(walk, examples)
 
 def test_images_of_another_run_are_refused(walk):
     with pytest.raises(StrataError, match="its images is"):
-        what.most_activating(np.array([0]), walk.images[::-1], codes=walk.codes, count=4)
+        what.most_activating(scores_of(walk.codes), walk.images[::-1], codes=walk.codes, count=4)
 
 
 def test_the_spectrum_goes_from_simple_to_complex_with_one_seeds_features(tables, settings, walk):

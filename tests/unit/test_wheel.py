@@ -29,7 +29,9 @@ def wheel(root, tmp_path_factory):
 def test_it_holds_every_module_and_what_they_read(root, wheel):
     packed = set(zipfile.ZipFile(wheel).namelist())
     own = {str(path.relative_to(root)) for package in PACKAGES for path in (root / package).rglob("*.py")}
-    assert {*own, "strata/py.typed", "strata/rates.json"} <= packed
+    shown = {str(path.relative_to(root)) for path in (root / "strata/page").glob("*/*") if path.suffix != ".pyc"}
+    assert shown
+    assert {*own, "strata/py.typed", "strata/rates.json", *shown} <= packed
     assert not any(name.startswith("tests") for name in packed)
 
 

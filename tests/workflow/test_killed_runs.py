@@ -70,7 +70,7 @@ def test_killed_while_caching_it_ends_with_the_same_activations(finished, again)
 def test_killed_while_probing_it_ends_with_the_same_findings(finished, again):
     probed = [f"{SEED}/vinfo/own/{CHECKPOINTS[-1]}", f"{SEED}/vinfo/others"]
     again.remove(*probed, f"{SEED}/tables", f"{RUN}/features.csv", f"{RUN}/tables", f"{RUN}/figures")
-    again.remove(f"{RUN}/findings.json", f"{RUN}/findings.md", f"{RUN}/report.html")
+    again.remove(f"{RUN}/findings.json", f"{RUN}/findings.md", f"{RUN}/report.html", f"{RUN}/index.html")
     before, whole = (len(complete(place, VINFO)) for place in (again, finished))
 
     again.kill_when(lambda: len(complete(again, VINFO)) > before, again.start("--cores", "2"))

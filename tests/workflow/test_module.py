@@ -21,6 +21,7 @@ REPRODUCED = (
     "features.csv",
     "findings.json",
     "findings.md",
+    "left_out.json",
     "figures/*.png",
     "figures/*.svg",
 )
@@ -51,6 +52,7 @@ def test_another_workflow_runs_strata_to_the_end_and_gets_the_same(theirs, finis
     # jobs or by many.
     own = {
         "findings.md",
+        "left_out.json",
         "images/superclasses.csv",
         *(f"figures/a_superclasses.{kind}" for kind in ("svg", "pdf", "png")),
     }
@@ -62,6 +64,7 @@ def test_another_workflow_runs_strata_to_the_end_and_gets_the_same(theirs, finis
     assert theirs.path("count.txt").read_text().split() == [str(len(features.read_text().splitlines()))]
     report = theirs.path(f"vision/{RUN}/report.html")
     assert report.stat().st_size > 0.9 * finished.path(f"{RUN}/report.html").stat().st_size
+    assert "there is no provenance.json" in theirs.path(f"vision/{RUN}/index.html").read_text()
     assert not theirs.path("results").exists()
     assert planned(theirs.snakemake("--dry-run", configfile="mine.yaml").output) == {}
 

@@ -46,6 +46,8 @@ def test_in_a_run_of_many_every_checkpoint_shard_and_population_is_one(fresh):
         "findings": 1,
         "draw": 1,
         "report": 1,
+        "answer": 1,
+        "explorer": 1,
     }
 
 
@@ -120,7 +122,19 @@ def test_a_figure_of_a_finished_run_takes_its_drawing_only(again):
 
 def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
     plan = fresh.plan(changes={"seeds": [0, 1]})
-    one = {"index", "decode", "discovery", "gather", "nulls", "decoded", "findings", "draw", "report"}
+    one = {
+        "index",
+        "decode",
+        "discovery",
+        "gather",
+        "nulls",
+        "decoded",
+        "findings",
+        "draw",
+        "report",
+        "answer",
+        "explorer",
+    }
     single = fresh.plan()
     assert plan.pop("seed_stability") == 1
     assert plan == {rule: count if rule in one else 2 * count for rule, count in single.items()}

@@ -27,7 +27,9 @@ def test_a_finished_run_tells_what_made_it_and_how_long_every_rule_took(finished
     (call,) = told["calls"]
     assert call["outcome"] == "done"
     assert call["started"] < call["ended"]
-    assert {"index", "decode", "train", "probe", "gather", "findings", "draw", "report"} <= told["rules"].keys()
+    assert {"index", "decode", "train", "probe", "gather", "findings", "draw", "report", "answer"} <= told[
+        "rules"
+    ].keys()
     assert told["rules"]["decode"]["jobs"] == 2
     assert all(rule["seconds"] >= 0 for rule in told["rules"].values())
 
@@ -37,6 +39,13 @@ def test_the_report_tells_what_made_it(finished):
     host = record(finished)["calls"][0]["machine"]["host"]
     for part in ("Provenance.", f"host: {host}", "per_class: 3"):
         assert part in report, part
+
+
+def test_the_page_tells_what_made_it(finished):
+    page = finished.path(f"{RUN}/index.html").read_text()
+    call = record(finished)["calls"][0]
+    for part in (call["started"], f"{call['machine']['host']}: ", "per_class: 3"):
+        assert part in page, part
 
 
 def test_results_of_other_images_are_kept_unless_they_are_to_be_overwritten(fresh):

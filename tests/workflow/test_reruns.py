@@ -17,8 +17,10 @@ pytestmark = pytest.mark.workflow
 
 # By hand: a rule, and all that follows it in the tiny run.
 REPORT = {"report"}
-DRAW = {"draw", *REPORT}
-FINDINGS = {"findings", *DRAW}
+ANSWER = {"answer"}
+DRAW = {"draw", *REPORT, *ANSWER}
+EXPLORER = {"explorer"}
+FINDINGS = {"findings", *DRAW, *EXPLORER}
 GATHER = {"gather", *FINDINGS}
 NULLS = {"nulls", *FINDINGS}
 SUPPORT = {"support", *GATHER, *NULLS}
@@ -56,7 +58,7 @@ def test_after_a_full_run_there_is_nothing_to_do(again):
     ("key", "value", "rerun"),
     [
         ("figures.dpi", 60, DRAW),
-        ("figures.examples", 9, DRAW),
+        ("figures.examples", 9, {*DRAW, *EXPLORER}),
         ("questions.confidence", 0.9, FINDINGS),
         ("questions.images", "test", {*PROBE, *IMPORTANCE, *OF_LAST}),
         ("activations.keep", False, NOTHING),
@@ -124,13 +126,16 @@ GIVEN = {
     "decoded": ([], DECODED),
     "findings": ([*CONTROLS.values()], FINDINGS),
     "draw": ([f for f in FIGURES.values() if f.needs in ("", "checkpoints", "branches")] + [*CONTROLS.values()], DRAW),
+    "explorer": ([], EXPLORER),
     "report": ([], REPORT),
+    "answer": ([], ANSWER),
 }
 # By hand: the rules whose script reaches the module, directly or through another, and what follows them.
 REACHED = {
     "activations/cache": {*CACHE, *CLASS_FEATURES},
     "activations/layers": {*CACHE, *CLASS_FEATURES},
     "activations/tracing": {*CACHE, *CLASS_FEATURES},
+    "claims/answers": FINDINGS,
     "claims/claim": FINDINGS,
     "claims/control_claims": FINDINGS,
     "claims/control_codes": CONTROL_CODES,
@@ -141,6 +146,7 @@ REACHED = {
     "claims/findings": FINDINGS,
     "claims/ground_truth": FINDINGS,
     "claims/interventions": NOTHING,
+    "claims/numbers": FINDINGS,
     "claims/random_directions": CONTROL_DIRECTIONS,
     "claims/registry": FINDINGS,
     "claims/shuffled_codes": CONTROL_CODES,
@@ -171,6 +177,7 @@ REACHED = {
     "figures/families": NOTHING,
     "figures/ground_truth": NOTHING,
     "figures/how_much": DRAW,
+    "figures/most_activating": {*DRAW, *EXPLORER},
     "figures/parts": DRAW,
     "figures/what": DRAW,
     "figures/when": DRAW,
@@ -206,7 +213,7 @@ REACHED = {
     "networks/adopt": NOTHING,
     "networks/build": TRAIN,
     "networks/checkpoints": TRAIN,
-    "networks/epochs": NOTHING,
+    "networks/epochs": ANSWER,
     "networks/head": {*CACHE, *CLASS_FEATURES},
     "networks/owner": TRAIN,
     "networks/preemption": TRAIN,
@@ -216,6 +223,16 @@ REACHED = {
     "networks/slurm_job": TRAIN,
     "networks/state_dicts": TRAIN,
     "networks/train": TRAIN,
+    "page/answer": ANSWER,
+    "page/captions": ANSWER,
+    "page/claims": ANSWER,
+    "page/columns": EXPLORER,
+    "page/contents": EXPLORER,
+    "page/explorer": EXPLORER,
+    "page/packing": EXPLORER,
+    "page/pictures": ANSWER,
+    "page/studied": ANSWER,
+    "page/thumbnails": EXPLORER,
     "plain": FINDINGS,
     "preflight": NOTHING,
     "probes/cka": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
@@ -230,7 +247,7 @@ REACHED = {
     "probes/vinformation": {*PROBE, *REDUNDANCY, *EXTRAPOLATION},
     "processes": ALL,
     "progress": ALL,
-    "provenance": NOTHING,
+    "provenance": ANSWER,
     "run": NOTHING,
     "scale": NOTHING,
     "start": NOTHING,
@@ -375,12 +392,18 @@ def test_an_edited_script_reruns_its_rule(again):
     assert again.plan().keys() == FINDINGS
 
 
-def test_an_edited_caption_reruns_the_report_only(again):
+def test_an_edited_caption_reruns_the_pages_only(again):
     path = again.path("strata/figures/catalogue.py")
     text = path.read_text()
     assert "Every point is a feature" in text
     path.write_text(text.replace("Every point is a feature", "Every dot is a feature"))
-    assert again.plan().keys() == REPORT
+    assert again.plan().keys() == {*REPORT, *ANSWER}
+
+
+@pytest.mark.parametrize("name", ["answer.html.jinja", "answer.css"])
+def test_another_look_of_the_page_writes_it_again(again, name):
+    again.append(f"strata/page/answer/{name}", "\n")
+    assert again.plan().keys() == ANSWER
 
 
 def test_another_layer_is_cached_and_probed_without_training_again(again):
@@ -407,7 +430,7 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "probe": 9,
         **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
         **dict.fromkeys(("measurements", "support"), 3),
-        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report"), 1),
+        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report", "answer", "explorer"), 1),
         "seed_stability": 1,
     }
     del plan["seed_stability"]  # of several seeds

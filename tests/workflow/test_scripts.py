@@ -35,6 +35,8 @@ RULES = {
     "decoded": OF_SEED,
     "findings": {},
     "draw": {},
+    "answer": {},
+    "explorer": {},
 }
 ELSEWHERE = {
     "adopt",

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from html import unescape
 from itertools import permutations
 
 import h5py
@@ -21,6 +22,7 @@ LAST = CHECKPOINTS[-1]
 HALVES = ("half-0", "half-1")
 FIGURES = [name for name, figure in CATALOGUE.items() if figure.needs in ("", "checkpoints", "branches")]
 TABLES = ("by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "support")
+ANSWERS = ("1.", "2.", "3.", "4.")  # how their lines begin in findings.md
 FINDINGS = {claim.id for claim in CLAIMS if claim.id != "a.families"}
 
 
@@ -43,12 +45,12 @@ def outputs_of_the_contract():
         yield from (f"{SEED}/tables/{population}/{name}.csv" for name in ("features", *TABLES))
     yield from (f"{RUN}/tables/null_{name}.csv" for name in ("features", "by_checkpoint", "branch_cka", "support"))
     yield from (f"{SEED}/{name}" for name in ("training.csv", "decoded.h5"))
-    yield from (f"{RUN}/{name}" for name in ("features.csv", "findings.json", "findings.md"))
+    yield from (f"{RUN}/{name}" for name in ("features.csv", "findings.json", "findings.md", "left_out.json"))
     for name in FIGURES:
         yield from (f"{RUN}/figures/{name}.{kind}" for kind in ("svg", "png"))
         yield f"{RUN}/tables/{name}.csv"
     yield from (f"{RUN}/tables/{name}.csv" for name in TABLES)
-    yield f"{RUN}/report.html"
+    yield from (f"{RUN}/{page}" for page in ("index.html", "report.html"))
 
 
 def table(place, name):
@@ -177,6 +179,17 @@ def test_the_report_holds_every_figure(finished):
     assert [name for name in FIGURES if f"{name}.svg" not in report] == []
 
 
+def test_the_page_and_the_report_open_with_the_answers_of_findings_md(finished):
+    said = [line for line in finished.path(f"{RUN}/findings.md").read_text().splitlines() if line[:2] in ANSWERS]
+    assert len(said) == 4
+    page, report = (finished.path(f"{RUN}/{name}.html").read_text() for name in ("index", "report"))
+    for line in said:
+        answer = line.partition("**: ")[2]
+        assert answer in " ".join(unescape(page).split())
+        assert json.dumps(answer)[1:-1] in report
+    assert json.dumps('href="index.html"')[1:-1] in report
+
+
 @pytest.fixture(scope="module")
 def two_seeds(finished, tmp_path_factory):
     """The finished run with a second seed, borrowed from the first and made simpler: only what gathers both has run."""
@@ -188,7 +201,7 @@ def two_seeds(finished, tmp_path_factory):
             for layer in PROBED:
                 file[f"{last}/{layer}/vinfo"][:] = 0.999
     changes = {"seeds": [0, 1]}
-    joined = ("seed_stability", "gather", "nulls", "findings", "draw", "report")
+    joined = ("seed_stability", "gather", "nulls", "findings", "draw", "report", "answer", "explorer")
     # Of the second seed, of what was learned and of other directions in the same file; and what joins both.
     assert place.plan(changes=changes) == {"measurements": 2, "support": 2, **dict.fromkeys(joined, 1)}
     done = place.make(changes=changes)

@@ -10,6 +10,7 @@ rule findings:
     output:
         f"{RUN}/findings.json",
         f"{RUN}/findings.md",
+        left_out=f"{RUN}/left_out.json",
     log:
         log_of("findings"),
     params:

@@ -44,7 +44,7 @@ DEEPEST = names.chunks([names.PENULTIMATE], 1)
 SHUFFLED = [f"{seed}-shuffled-labels" for seed in SEEDS if CONFIG.controls.shuffled_labels]
 # What images are made from; None where they are not made here, so that nothing reruns for what it does not use.
 SHAPES = config["data"]["shapes"] if SOURCE.factors else None
-# What this run has, of what figures may need; of the rest, findings.md says why it is left out.
+# What this run has, of what figures may need; of the rest, findings and page say why it is left out.
 HAS = {
     "checkpoints": len(EPOCHS) > 2,  # several trained ones
     "branches": bool(BRANCHES),
@@ -52,7 +52,7 @@ HAS = {
     "families": FAMILY != REFERENCE,
     "factors": bool(SHAPES),
 }
-LEFT_OUT = [why for condition, why in CONDITIONS.items() if why and not HAS[condition]]
+LEFT_OUT = dict(told for condition, told in CONDITIONS.items() if told and not HAS[condition])
 DRAWN = [figure for figure in FIGURES.values() if not figure.needs or HAS[figure.needs]]
 
 

@@ -8,8 +8,9 @@ from strata import store
 def figure(drawn):
     """A figure as an output that the report shows, with its caption, which the report wants to find in a file."""
     caption = Path(".snakemake", "strata", "captions", f"{drawn.name}.rst").absolute()
-    if not caption.exists() or caption.read_text() != drawn.caption:
-        store.write_bytes(caption, drawn.caption.encode())
+    told = f"{drawn.caption}\n`Every feature, in the explorer <explorer.html#{drawn.explorer}>`__\n"
+    if not caption.exists() or caption.read_text() != told:
+        store.write_bytes(caption, told.encode())
     return report(
         f"{RUN}/figures/{drawn.name}.svg",
         caption=str(caption) if workflow.current_basedir.is_local else None,

@@ -8,7 +8,9 @@ REPORTED = Path(workflow.current_basedir.get_path_or_uri(secret_free=True), "../
 
 rule report:
     input:
-        rules.draw.output,
+        figures=rules.draw.output,
+        findings=rules.findings.output[0],
+        left_out=rules.findings.output.left_out,
     output:
         f"{RUN}/report.html",
     log:
@@ -17,9 +19,10 @@ rule report:
         snakefile=os.path.relpath(REPORTED),
         prefix=lambda w, output: output[0].removesuffix(f"{RUN}/report.html"),
         captions=store.digest(
-            [drawn.caption for drawn in DRAWN]
+            [drawn.caption + drawn.explorer for drawn in DRAWN]
             + [Path(REPORTED).with_name("workflow.rst").read_text()]
         ),
+        digest=source_digest("report.py"),
     message:
         "Writing the report"
     script:

@@ -23,7 +23,7 @@ with job(snakemake.threads, snakemake.log[0]):
         found["code_quality"],
         history=found["history"],
         skipped=pd.concat(map(tables.read, i.skipped)),
-        left_out=p.left_out,
     )
     folder = Path(snakemake.output[0]).parent
-    findings.write_findings(said, [*notes, *untested], run=p.run, settings=settings, folder=folder)
+    left_out = {**p.left_out, **untested}
+    findings.write_findings(said, notes, left_out=left_out, run=p.run, settings=settings, folder=folder)
