@@ -107,6 +107,7 @@ def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
 def _settle(figure: Figure) -> None:
     """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        figure.set_layout_engine(None)  # "none" keeps a place for one, for which every writing draws once more
     for ax in figure.axes:
         ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))

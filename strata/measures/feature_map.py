@@ -6,6 +6,7 @@ else that was measured of the features.
 """
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
 from sklearn.cluster import KMeans
-from umap import UMAP
+from umap import UMAP, umap_
 
 from strata import store
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 _NEIGHBOURS = 15  # that UMAP keeps near a feature
 _FEWEST = 4  # features that have a neighbourhood to speak of
 _STARTS = 10  # of k-means
+# What UMAP compiles anew in every process, for ten seconds, Numba keeps when it is told to, and has a place for it.
+with suppress(RuntimeError):
+    for _compiled in (umap_.fast_knn_indices, umap_.smooth_knn_dist, umap_.compute_membership_strengths):
+        _compiled.enable_caching()
 
 
 def count_of_meta_features(count: int) -> int:
