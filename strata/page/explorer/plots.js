@@ -97,7 +97,7 @@ export function makePlot(key, { specs, axes, same, onDraw = () => {} }) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   const lookAt = (cx, cy, zoom) =>
-    preview({ [key]: [cx, cy, zoom].map((value) => String(Number(value.toPrecision(5)))).join(",") });
+    preview({ [key]: [cx, cy, zoom].map((value) => String(Number(value.toPrecision(6)))).join(",") });
 
   function zoomBy(times, [x, y] = [canvas.clientWidth / 2, canvas.clientHeight / 2]) {
     const { where } = drawn;
