@@ -493,7 +493,9 @@ def test_wheel_and_drag_zoom_and_pan_and_fit_undoes(show):
     page.mouse.wheel(0, -600)
     page.wait_for_timeout(500)
     zoomed = places(page)
-    np.testing.assert_allclose(zoomed[10], before[10], atol=1.5)  # what is under the cursor stays there, which is at whole pixels
+    np.testing.assert_allclose(
+        zoomed[10], before[10], atol=1.5
+    )  # what is under the cursor stays there, which is at whole pixels
     spread = np.ptp(zoomed[:, 0]) / np.ptp(before[:, 0])
     assert spread > 1.5
     page.mouse.down()
