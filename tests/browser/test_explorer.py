@@ -3,6 +3,7 @@
 import io
 import re
 from itertools import pairwise
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import numpy as np
@@ -501,7 +502,7 @@ def test_wheel_and_drag_zoom_and_pan_and_fit_undoes(show):
     page.mouse.down()
     page.mouse.move(*(before[10] + [40, 30]), steps=4)
     page.mouse.up()
-    np.testing.assert_allclose(places(page)[10], before[10] + [40, 30], atol=0.5)
+    np.testing.assert_allclose(places(page)[10], zoomed[10] + [40, 30], atol=0.5)
     assert "map" in chosen(page)
     page.click("#map-fit")
     settled(page)
@@ -527,6 +528,28 @@ def test_small_and_odd_runs_are_shown(opened, tmp_path, small):
         page.select_option("#x", first)
         page.select_option("#y", second)
     settled(page)
+
+
+REPORT = Path(__file__).parents[2] / "results/digits/report.html"  # of `make demo`
+
+
+@pytest.mark.skipif(not REPORT.exists(), reason="make demo has not run")
+@pytest.mark.parametrize("link", ["the first one", "Every feature, in the explorer"])
+def test_the_report_leads_to_it(chromium, link):
+    page = chromium.new_context().new_page()
+    page.goto(REPORT.as_uri())
+    if link != "the first one":
+        page.get_by_text("2 When are they learned?").click()
+        row = page.get_by_role("row", name="Complexity against temporal decoding score")
+        row.locator("[iconname=information-circle]").click()
+    page.get_by_role("link", name=link).press("Enter")
+    page.wait_for_selector("body[data-ready]")
+    settled(page)
+    if link == "the first one":
+        assert page.inner_text("#feature h2").startswith("Feature 0 ")
+    else:
+        assert page.input_value("#y") == "temporal_decoding_score"
+    page.context.close()
 
 
 def test_a_picture_of_the_meta_feature_is_shown_where_it_is_made(show):

@@ -1,7 +1,7 @@
 // The page: its header, its keys, and what is drawn when something changes.
 
 import { about, load, rowsOf } from "./data.js";
-import { $, coloursOf, drawLegend, inWords, make, scaleOf } from "./drawing.js";
+import { $, coloursOf, drawLegend, make, scaleOf } from "./drawing.js";
 import { drawFeature } from "./feature.js";
 import { filtered, KINDS, SCALARS } from "./filter.js";
 import { drawGallery, makeGallery, step } from "./gallery.js";
@@ -73,7 +73,7 @@ function correlationWords({ rows, mask }) {
     pairs.length > 2
       ? `Spearman ρ ${signed(pearson(ranks(xs), ranks(ys)))} · Pearson r ${signed(pearson(xs, ys))}`
       : "too few for r";
-  return `${words} · n ${pairs.length}${hidden ? ` (${hidden} have no ${inWords(state.x)} or ${inWords(state.y)})` : ""}`;
+  return `${words} · n ${pairs.length}${hidden ? ` (${hidden} without a value)` : ""}`;
 }
 
 const signed = (value) =>
