@@ -108,7 +108,7 @@ def written(page: Contents) -> str:
 
 
 def _file(name: str) -> str:
-    return resources.files("strata.page").joinpath("explorer", name).read_text()
+    return resources.files("strata.page").joinpath("explorer", name).read_text(encoding="utf-8")
 
 
 def _script(name: str, there: set[str]) -> str:

@@ -102,11 +102,12 @@ function heat(id, title, head, lines, narrow = false) {
 function vinfoTable(found) {
   const { epochs, layers } = about;
   const narrow = epochs.length > WIDE;
-  const told = (k) => (!narrow || k === 0 || k === epochs.length - 1 ? String(epochs[k]) : "");
+  const told = (epoch) => (narrow ? make("span", { className: "unseen" }, epoch) : epoch);
   const cells = (l, layer) =>
     epochs.map((epoch, k) => cell(found.get(`${l}/${k}`), `${layer}, epoch ${epoch}`, narrow));
   const lines = layers.map((layer, l) => [th("row", layer), ...cells(l, layer)]);
-  const head = [th("col", "epoch"), ...epochs.map((_, k) => th("col", told(k)))];
+  const corner = narrow ? `epochs ${epochs[0]} to ${epochs.at(-1)} →` : "epoch";
+  const head = [th("col", corner), ...epochs.map((epoch) => th("col", told(String(epoch))))];
   const shown = heat("vinfo-table", "V-information by layer and epoch", head, lines.reverse(), narrow);
   const grey = "Grey: not measured (between the first and the last epoch, only the penultimate layer is), or missing.";
   const readout = make("p", { className: "readout" }, grey);
