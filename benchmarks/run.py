@@ -10,6 +10,7 @@ from pathlib import Path
 import caching
 import codes
 import coverage
+import explorer
 import factorisation
 import matplotlib.pyplot as plt
 import probes
@@ -55,6 +56,11 @@ def sections() -> dict[str, tuple[str, object]]:
         "coverage": (
             "Coverage of the 95 % intervals that Strata prints, by simulation (all conditions: coverage.csv)",
             coverage.compare,
+        ),
+        "explorer": (
+            f"The explorer's page: {explorer.FEATURES:,} features, {explorer.LAYERS} layers, {explorer.EPOCHS} epochs, "
+            "9 images each, in Chromium",
+            explorer.measure,
         ),
         "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),
         "larger": (

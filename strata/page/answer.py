@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from strata import tables
 from strata.claims.answers import Answer, answers, sentence
@@ -108,7 +108,7 @@ def _in_words(what: str) -> str:
 
 
 def _template() -> Template:
-    loader = PackageLoader("strata.page", "answer")
+    loader = FileSystemLoader(Path(__file__).with_name("answer"))
     made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["held"] = lambda said: said.replace(" = ", "\u00a0=\u00a0")  # no line ends between ρ and its value
     return made.get_template("answer.html.jinja")

@@ -172,7 +172,10 @@ def add_neighbours(contents: Contents, dictionaries: Sequence[str | Path]) -> No
         for part in range(0, len(unit), 1024):
             near = unit[part : part + 1024] @ unit.T
             near[np.arange(len(near)), part + np.arange(len(near))] = -np.inf  # not itself
-            best = np.argsort(-near, axis=1, kind="stable")[:, :NEIGHBOURS]
+            last = max(near.shape[1] - NEIGHBOURS, 0)
+            some = np.argpartition(near, last, axis=1)[:, last:]
+            order = np.argsort(-np.take_along_axis(near, some, axis=1), axis=1, kind="stable")
+            best = np.take_along_axis(some, order, axis=1)
             found = np.take_along_axis(near, best, axis=1)
             missing = [(0, 0), (0, NEIGHBOURS - best.shape[1])]
             rows.append(np.pad(np.where(np.isfinite(found), best + begin, -1), missing, constant_values=-1))

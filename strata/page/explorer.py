@@ -33,9 +33,6 @@ from strata.page import contents as contained
 from strata.page.contents import Contents
 from strata.page.packing import as_json, as_text
 
-# In their order what one takes of another is there already.
-_SCRIPTS = ("data", "filter", "state", "drawing", "plots", "histograms", "feature", "gallery", "population", "main")
-
 
 def explore(
     files: Mapping[str, Any],
@@ -99,22 +96,26 @@ def written(page: Contents) -> str:
     page
         What it holds.
     """
-    scripts = "\n".join(_in_one_scope(_file(f"{name}.js")) for name in _SCRIPTS)
     data = [f'<script type="application/json" id="about">{as_json(page.about)}</script>']
     data += [f'<script type="text/plain" id="{name}">{as_text(part)}</script>' for name, part in page.parts.items()]
     filled = {
         "title": f"<title>Explorer: {escape(page.about['run'])}</title>",
         "style": f"<style>\n{_file('explorer.css')}</style>",
         "data": "\n".join(data),
-        "script": f'<script>\n"use strict";\n(() => {{\n{scripts}\n}})();\n</script>',
+        "script": f'<script>\n"use strict";\n(() => {{\n{_script("main", set())}\n}})();\n</script>',
     }
     return re.sub("<!-- (title|style|data|script) -->", lambda place: filled[place[1]], _file("explorer.html"))
 
 
 def _file(name: str) -> str:
-    return resources.files("strata.page").joinpath("explorer", name).read_text()
+    return resources.files("strata.page").joinpath("explorer", name).read_text(encoding="utf-8")
 
 
-def _in_one_scope(script: str) -> str:
-    """Return a module without what it takes from others and gives to them."""
-    return re.sub(r"^export (\{.*?\};)?", "", re.sub(r"^import .*?;\n", "", script, flags=re.M | re.S), flags=re.M)
+def _script(name: str, there: set[str]) -> str:
+    """Return a script after those that it imports, in one scope: each once, `there` tells which are there already."""
+    there.add(name)
+    script = _file(f"{name}.js")
+    others = re.findall(r'from "\./(\w+)\.js";', script)
+    before = [_script(other, there) for other in others if other not in there]
+    own = re.sub(r"^import .*?;\n", "", script, flags=re.MULTILINE | re.DOTALL)
+    return "\n".join([*before, re.sub(r"^export (\{.*?\};)?", "", own, flags=re.MULTILINE)])

@@ -46,9 +46,9 @@ export function worded(column, row) {
 
 export function number(value) {
   if (!Number.isFinite(value)) return "missing";
-  if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
-  return (size >= 0.001 && size < 1e5 ? Number(value.toPrecision(3)).toString() : value.toExponential(1)).replace(
+  if (Number.isInteger(value) && size < 1e6) return String(value).replace("-", "−");
+  return (size >= 0.0001 && size < 1e6 ? Number(value.toPrecision(3)).toString() : value.toExponential(1)).replace(
     "-",
     "−",
   );

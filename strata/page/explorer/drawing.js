@@ -38,7 +38,11 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-export const inWords = (spec) => (spec.startsWith("log:") ? `${columnOf(spec).label}, log` : columnOf(spec).label);
+const inWords = (spec) => (spec.startsWith("log:") ? `${columnOf(spec).label}, log` : columnOf(spec).label);
+
+export const button = (onclick, properties, ...children) =>
+  make("button", { type: "button", onclick, ...properties }, ...children);
+export const th = (scope, words, title = "") => make("th", { scope, title }, words);
 
 // A canvas as sharp as the screen, wiped; drawn on in CSS pixels.
 export function sheet(canvas) {

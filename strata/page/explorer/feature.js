@@ -10,11 +10,10 @@ import {
   neighboursOf,
   number,
   pictureOf,
-  rowsOf,
   thumbnail,
   worded,
 } from "./data.js";
-import { $, inkOn, make, sheet, themed, titleOf, viridis } from "./drawing.js";
+import { $, button, inkOn, make, sheet, th, themed, titleOf, viridis } from "./drawing.js";
 import { termForImage } from "./filter.js";
 import { pin, pinned, seed, select, set, state } from "./state.js";
 
@@ -23,35 +22,25 @@ const WIDE = 14; // epochs whose values stand in the cells
 let drawn = "";
 
 export async function drawFeature({ rows }) {
-  const panel = $("feature");
-  const key = `${state.seed} ${state.feature} ${state.pinned}`;
+  const key = [state.seed, state.feature, state.pinned, innerWidth, themed("sheet")].join(" ");
   if (key === drawn) return;
   drawn = key;
   const i = state.feature === "" ? -1 : Number(state.feature);
   if (i < 0 || i >= rows.n) {
-    const why =
-      i < 0
-        ? "No feature is selected: click one in a plot or in the gallery, or search for its number."
-        : `There is no feature ${i}.`;
-    panel.replaceChildren(make("h2", {}, "Feature"), make("p", {}, why));
-    return;
+    const none = "No feature is selected: click one in a plot or in the gallery, or search for its number.";
+    const words = make("p", {}, i < 0 ? none : `There is no feature ${i}.`);
+    return $("feature").replaceChildren(make("h2", {}, "Feature"), words);
   }
   const row = rows.from + i;
   const [vinfo, cka] = await Promise.all([cellsOf("vinfo", row), cellsOf("cka", row)]);
   if (drawn !== key) return; // another one was asked for meanwhile
-  const parts = [
-    heading(row, i),
-    images(row),
-    picture(row),
-    section("V-information by layer and epoch", vinfoTable(vinfo)),
-  ];
+  const parts = [heading(row, i), images(row), picture(row)];
+  parts.push(section("V-information by layer and epoch", ...vinfoTable(vinfo)));
   if (about.cka.cells.length) parts.push(section("CKA with skip and main branch, by block", ...flow(cka)));
-  parts.push(
-    section("Nearest by cosine of the direction", neighbours(row, rows)),
-    section("Scalars, and rank from the smallest", scalars(row, rows)),
-  );
-  panel.replaceChildren(...parts.filter(Boolean));
-  const canvas = panel.querySelector("canvas");
+  parts.push(section("Nearest by cosine of the direction", neighbours(row, rows)));
+  parts.push(section("Scalars, and rank from the smallest", scalars(row, rows)));
+  $("feature").replaceChildren(...parts.filter(Boolean));
+  const canvas = $("feature").querySelector("canvas");
   if (canvas) drawFlow(canvas, cka);
 }
 
@@ -59,27 +48,19 @@ const section = (title, ...children) => make("section", {}, make("h3", {}, title
 
 function heading(row, i) {
   const held = pinned().includes(i);
-  const button = make("button", { type: "button", id: "pin", "aria-pressed": String(held) }, held ? "Unpin" : "Pin");
-  button.addEventListener("click", () => pin(i));
-  const close = make("button", { type: "button", "aria-label": "Select no feature" }, "✕");
-  close.addEventListener("click", () => select(null));
-  return make("div", { className: "heading" }, make("h2", {}, titleOf(row)), button, close);
+  const hold = button(() => pin(i), { id: "pin", "aria-pressed": String(held) }, held ? "Unpin" : "Pin");
+  const close = button(() => select(null), { "aria-label": "Select no feature" }, "✕");
+  return make("div", { className: "heading" }, make("h2", {}, titleOf(row)), hold, close);
 }
 
 function images(row) {
   const buttons = bestOf(row).map((at) => {
-    const words = `${imageWords(at)}: show the features that share this image`;
-    const button = make(
-      "button",
-      { type: "button", title: words },
-      make("img", { src: thumbnail(at), alt: imageWords(at), "data-image": imageName(at) }),
-    );
-    button.addEventListener("click", () => set({ filter: termForImage(imageName(at)), lasso: "", page: "1" }));
-    return button;
+    const image = make("img", { src: thumbnail(at), alt: imageWords(at), "data-image": imageName(at) });
+    const share = () => set({ filter: termForImage(imageName(at)), lasso: "", page: "1" });
+    return button(share, { title: `${imageWords(at)}: show the features that share this image` }, image);
   });
-  const shown = buttons.length
-    ? make("div", { className: "images large" }, ...buttons)
-    : make("p", { className: "missing" }, "It fires in no image.");
+  const none = make("p", { className: "missing" }, "It fires in no image.");
+  const shown = buttons.length ? make("div", { className: "images large" }, ...buttons) : none;
   return section("Most activating images, largest code first", shown);
 }
 
@@ -87,101 +68,72 @@ function picture(row) {
   const meta = columns.get("meta_feature")?.all[row];
   const at = pictureOf(seed(), meta);
   if (at === undefined) return null;
-  const words = `A picture made so that the mean direction of meta-feature ${meta} is large (MACO)`;
+  const alt = `A picture made so that the mean direction of meta-feature ${meta} is large (MACO)`;
   return section(
     "MACO picture of its meta-feature",
-    make("img", { className: "maco", src: thumbnail(at), alt: words, title: words }),
+    make("img", { className: "maco", src: thumbnail(at), alt, title: alt }),
   );
 }
 
 function cell(value, words, narrow) {
   if (value === undefined || Number.isNaN(value)) {
     const why = value === undefined ? "not measured" : "missing";
-    return make(
-      "td",
-      { className: "missing", title: `${words}: ${why}` },
-      narrow ? "" : make("span", { className: "unseen" }, why),
-    );
+    const unseen = narrow ? "" : make("span", { className: "unseen" }, why);
+    return make("td", { className: "missing", title: `${words}: ${why}` }, unseen);
   }
   const rgb = viridis(value);
-  const element = make(
-    "td",
-    { title: `${words}: ${value.toFixed(3)}`, "data-value": value.toFixed(4) },
-    narrow ? "" : value.toFixed(2).replace(/^0/, ""),
-  );
-  element.style.background = `rgb(${rgb.join(" ")})`;
-  element.style.color = inkOn(rgb);
+  const told = narrow ? "" : value.toFixed(2).replace(/^0/, "");
+  const element = make("td", { title: `${words}: ${value.toFixed(3)}` }, told);
+  Object.assign(element.style, { background: `rgb(${rgb.join(" ")})`, color: inkOn(rgb) });
   return element;
 }
 
-function vinfoTable(found) {
-  const narrow = about.epochs.length > WIDE;
-  const corner = make("th", { scope: "col" }, "epoch");
-  const told = (k) => !narrow || k === 0 || k === about.epochs.length - 1;
-  const head = make(
-    "tr",
-    {},
-    corner,
-    ...about.epochs.map((epoch, k) => make("th", { scope: "col" }, told(k) ? String(epoch) : "")),
-  );
-  const lines = about.layers.map((layer, l) => {
-    const cells = about.epochs.map((epoch, k) => cell(found.get(`${l}/${k}`), `${layer}, epoch ${epoch}`, narrow));
-    return make("tr", {}, make("th", { scope: "row" }, layer), ...cells);
-  });
+function heat(id, title, head, lines, narrow = false) {
+  const body = make("tbody", {}, ...lines.map((line) => make("tr", {}, ...line)));
   const table = make(
     "table",
-    { className: narrow ? "heat narrow" : "heat", id: "vinfo-table" },
-    make("thead", {}, head),
-    make("tbody", {}, ...lines.reverse()),
+    { id, className: narrow ? "heat narrow" : "heat" },
+    make("thead", {}, make("tr", {}, ...head)),
+    body,
   );
-  const readout = make(
-    "p",
-    { className: "readout" },
-    "Grey: not measured (between the first and the last epoch, only the penultimate layer is), or missing.",
-  );
-  table.addEventListener("pointerover", (event) => {
-    if (event.target.title) readout.textContent = event.target.title;
-  });
-  return make(
-    "div",
-    { className: "scroll", tabIndex: 0, role: "region", "aria-label": "V-information by layer and epoch" },
-    table,
-    readout,
-  );
+  return make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": title }, table);
 }
 
+function vinfoTable(found) {
+  const { epochs, layers } = about;
+  const narrow = epochs.length > WIDE;
+  const told = (epoch) => (narrow ? make("span", { className: "unseen" }, epoch) : epoch);
+  const cells = (l, layer) =>
+    epochs.map((epoch, k) => cell(found.get(`${l}/${k}`), `${layer}, epoch ${epoch}`, narrow));
+  const lines = layers.map((layer, l) => [th("row", layer), ...cells(l, layer)]);
+  const corner = narrow ? `epochs ${epochs[0]} to ${epochs.at(-1)} →` : "epoch";
+  const head = [th("col", corner), ...epochs.map((epoch) => th("col", told(String(epoch))))];
+  const shown = heat("vinfo-table", "V-information by layer and epoch", head, lines.reverse(), narrow);
+  const grey = "Grey: not measured (between the first and the last epoch, only the penultimate layer is), or missing.";
+  const readout = make("p", { className: "readout" }, grey);
+  shown.addEventListener("pointerover", (event) => {
+    readout.textContent = event.target.title || grey;
+  });
+  return [shown, readout];
+}
+
+const blocksOf = () => [...new Set(about.cka.cells.map(([, block]) => block))];
+
 function flow(found) {
-  const blocks = [...new Set(about.cka.cells.map(([, block]) => block))];
-  const head = make(
-    "tr",
-    {},
-    make("th", { scope: "col" }, "block"),
-    ...blocks.map((block) => make("th", { scope: "col" }, block.replace("block-", ""))),
-  );
-  const lines = ["skip", "main"].map((branch) => {
-    const cells = blocks.map((block) => cell(found.get(`${branch}/${block}`), `${branch} branch, ${block}`, false));
-    return make("tr", {}, make("th", { scope: "row" }, branch), ...cells);
-  });
-  const table = make(
-    "table",
-    { className: "heat", id: "cka-table" },
-    make("thead", {}, head),
-    make("tbody", {}, ...lines),
-  );
-  const canvas = make("canvas", {
-    className: "flow",
-    role: "img",
-    "aria-label": "CKA by block: the values are in the table below",
-  });
+  const cells = (branch) =>
+    blocksOf().map((block) => cell(found.get(`${branch}/${block}`), `${branch} branch, ${block}`));
+  const lines = ["skip", "main"].map((branch) => [th("row", branch), ...cells(branch)]);
+  const head = [th("col", "block"), ...blocksOf().map((block) => th("col", block.replace("block-", "")))];
+  const label = "CKA by block: the values are in the table below";
   return [
-    canvas,
-    make("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "CKA by block" }, table),
+    make("canvas", { className: "flow", role: "img", "aria-label": label }),
+    heat("cka-table", "CKA by block", head, lines),
   ];
 }
 
 function drawFlow(canvas, found) {
   const { pen, width, height } = sheet(canvas);
-  const blocks = [...new Set(about.cka.cells.map(([, block]) => block))];
+  const blocks = blocksOf();
   const most = Math.max(0.05, ...[...found.values()].filter(Number.isFinite));
   const [left, top, bottom] = [48, 10, height - 8];
   const x = (i) => left + ((width - left - 60) * i) / Math.max(blocks.length - 1, 1);
@@ -213,38 +165,26 @@ function neighbours(row, rows) {
     const [first] = bestOf(near.row);
     const image = first === undefined ? "" : make("img", { src: thumbnail(first), alt: "" });
     const words = `${near.row - rows.from} · class ${worded(columns.get("class"), near.row)}`;
-    const button = make(
-      "button",
-      { type: "button", title: titleOf(near.row) },
-      image,
-      make("span", {}, words),
-      make("span", {}, near.cosine.toFixed(3)),
+    const parts = [image, make("span", {}, words), make("span", {}, near.cosine.toFixed(3))];
+    return make(
+      "li",
+      {},
+      button(() => select(near.row - rows.from), { title: titleOf(near.row) }, ...parts),
     );
-    button.addEventListener("click", () => select(near.row - rows.from));
-    return make("li", {}, button);
   });
-  return items.length
-    ? make("ol", { className: "neighbours" }, ...items)
-    : make("p", { className: "missing" }, "There is no other feature.");
+  const none = make("p", { className: "missing" }, "There is no other feature.");
+  return items.length ? make("ol", { className: "neighbours" }, ...items) : none;
 }
 
 function scalars(row, { from, n }) {
   const told = [...columns.values()].filter((column) => !["seed", "feature"].includes(column.name));
   const lines = told.map((column) => {
-    const value = column.all[row];
-    const own = column.all.subarray(from, from + n);
-    const ranked = !column.values && column.group !== "kinds" && !Number.isNaN(value);
-    const rank = ranked
-      ? `${own.reduce((sum, other) => sum + (other < value), 1)} of ${own.reduce((sum, other) => sum + !Number.isNaN(other), 0)}`
-      : "";
-    const words = make(
-      "td",
-      { className: worded(column, row) === "missing" ? "missing" : "", "data-column": column.name },
-      worded(column, row),
-    );
-    return make("tr", {}, make("th", { scope: "row", title: column.about }, column.label), words, make("td", {}, rank));
+    const [value, own] = [column.all[row], column.all.subarray(from, from + n).filter((other) => !Number.isNaN(other))];
+    const ranked = column.group !== "kinds" && !Number.isNaN(value);
+    const rank = ranked ? `${own.reduce((sum, other) => sum + (other < value), 1)} of ${own.length}` : "";
+    const className = Number.isNaN(value) ? "missing" : "";
+    const words = make("td", { className, "data-column": column.name }, worded(column, row));
+    return make("tr", {}, th("row", column.label, column.about), words, make("td", {}, rank));
   });
   return make("table", { className: "scalars" }, make("tbody", {}, ...lines));
 }
-
-export const rowOf = (feature) => rowsOf(seed()).from + feature;

@@ -1,7 +1,7 @@
 // Below: the features that are shown, page by page; those that are pinned, side by side; their table as CSV.
 
 import { about, bestOf, columns, imageWords, rowsOf, thumbnail, worded } from "./data.js";
-import { $, make, titleOf } from "./drawing.js";
+import { $, button, make, th, titleOf } from "./drawing.js";
 import { SCALARS } from "./filter.js";
 import { pin, pinned, seed, select, set, state } from "./state.js";
 
@@ -41,12 +41,11 @@ export function drawGallery(view) {
   $("previous").disabled = page <= 1;
   $("next").disabled = page >= pages;
   const kept = focusedIn($("cards"));
-  const beside = [...new Set([...BESIDE, state.sort.replace("-", "")])]
-    .map((name) => columns.get(name))
-    .filter((column) => column.name !== "feature");
-  $("cards").replaceChildren(
-    ...ordered.slice((page - 1) * PAGE, page * PAGE).map((i) => card(view.rows.from + i, i, beside)),
-  );
+  const names = new Set([...BESIDE, state.sort.replace("-", "")]);
+  names.delete("feature");
+  const beside = [...names].map((name) => columns.get(name));
+  const own = ordered.slice((page - 1) * PAGE, page * PAGE);
+  $("cards").replaceChildren(...own.map((i) => card(view.rows.from + i, i, beside)));
   if (!ordered.length) $("cards").append(make("li", {}, "No feature is shown: clear the filter."));
   kept();
   drawPinned(view);
@@ -59,72 +58,52 @@ function focusedIn(list) {
 }
 
 function thumbnails(row) {
-  return make(
-    "div",
-    { className: "images" },
-    ...bestOf(row).map((at) => make("img", { src: thumbnail(at), alt: "", title: imageWords(at) })),
-  );
+  const images = bestOf(row).map((at) => make("img", { src: thumbnail(at), alt: "", title: imageWords(at) }));
+  return make("div", { className: "images" }, ...images);
 }
 
 function card(row, i, beside) {
   const values = beside.map((column) => make("span", {}, `${column.short} ${worded(column, row)}`));
-  const properties = {
-    type: "button",
-    "aria-pressed": String(state.feature === String(i)),
-    "aria-label": titleOf(row),
-    "data-feature": i,
-  };
-  const button = make(
-    "button",
-    properties,
-    make("strong", {}, `${i} · ${worded(columns.get("class"), row)}`),
-    thumbnails(row),
-    ...values,
+  const title = make("strong", {}, `${i} · ${worded(columns.get("class"), row)}`);
+  const pressed = String(state.feature === String(i));
+  const told = { "aria-pressed": pressed, "aria-label": titleOf(row), "data-feature": i };
+  return make(
+    "li",
+    {},
+    button(() => select(i), told, title, thumbnails(row), ...values),
   );
-  button.addEventListener("click", () => select(i));
-  return make("li", {}, button);
 }
 
 function drawPinned({ rows }) {
   const own = pinned().filter((feature) => feature < rows.n);
   $("pinned").hidden = !own.length;
   const heads = own.map((feature) => {
-    const row = rows.from + feature;
-    const name = make("button", { type: "button", title: titleOf(row) }, `Feature ${feature}`);
-    name.addEventListener("click", () => select(feature));
-    const away = make("button", { type: "button", "aria-label": `Unpin feature ${feature}` }, "✕");
-    away.addEventListener("click", () => pin(feature));
-    return make("th", { scope: "col" }, make("div", {}, name, away), thumbnails(row));
+    const name = button(() => select(feature), { title: titleOf(rows.from + feature) }, `Feature ${feature}`);
+    const away = button(() => pin(feature), { "aria-label": `Unpin feature ${feature}` }, "✕");
+    return make("th", { scope: "col" }, make("div", {}, name, away), thumbnails(rows.from + feature));
   });
-  const line = (column) =>
-    make(
-      "tr",
-      {},
-      make("th", { scope: "row", title: column.about }, column.label),
-      ...own.map((feature) => make("td", {}, worded(column, rows.from + feature))),
-    );
   const told = [...columns.values()].filter((column) => column.group === "scalars" || column.group === "kinds");
-  $("pinned-table").replaceChildren(make("tr", {}, make("td"), ...heads), ...told.map(line));
+  const lines = told.map((column) => {
+    const cells = own.map((feature) => make("td", {}, worded(column, rows.from + feature)));
+    return make("tr", {}, th("row", column.label, column.about), ...cells);
+  });
+  $("pinned-table").replaceChildren(make("tr", {}, make("td"), ...heads), ...lines);
 }
 
 // The feature that follows (or comes before) the selected one in the gallery.
 export function step(by) {
   if (!ordered.length) return;
-  const at = ordered.indexOf(Number(state.feature));
-  const next =
-    state.feature === "" || at < 0 ? (by > 0 ? 0 : ordered.length - 1) : (at + by + ordered.length) % ordered.length;
+  const at = state.feature === "" ? -1 : ordered.indexOf(Number(state.feature));
+  const next = at < 0 && by < 0 ? ordered.length - 1 : (at + by + ordered.length) % ordered.length;
   set({ feature: String(ordered[next]), page: String(Math.floor(next / PAGE) + 1) });
 }
 
-function csvOf(text) {
-  return /[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text;
-}
-
-export function csv() {
+function csv() {
   const { from } = rowsOf(seed());
   const all = [...columns.values()];
+  const quoted = (text) => (/[",\n\r]/.test(text) ? `"${text.replace(/"/g, '""')}"` : text);
   const value = ({ values, all: own }, row) => {
-    if (values) return csvOf(own[row] < 0 ? "" : values[own[row]]);
+    if (values) return quoted(values[own[row]] ?? "");
     return Number.isNaN(own[row]) ? "" : String(Number(own[row].toPrecision(7)));
   };
   const lines = ordered.map((i) => all.map((column) => value(column, from + i)).join(","));

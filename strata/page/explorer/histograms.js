@@ -1,7 +1,7 @@
 // On the left: how every column is distributed, of all features (pale) and of those shown; dragging filters all views.
 
 import { number } from "./data.js";
-import { $, make, scaleOf, sheet, themed } from "./drawing.js";
+import { $, button, make, scaleOf, sheet, themed } from "./drawing.js";
 import { hasTerm, KINDS, rangeOf, SCALARS, termFor, toggled, withRange } from "./filter.js";
 import { preview, set, settle, state } from "./state.js";
 
@@ -46,8 +46,8 @@ function makeHistogram(column) {
   const label = `${column.label}: histogram. Left and right arrows move the range shown, with shift its upper end; Escape clears it.`;
   const canvas = make("canvas", { tabIndex: 0, role: "application", "aria-label": label });
   const told = make("span", { className: "range" });
-  const colour = make("button", { type: "button", title: `${column.about}. Click: colour by it` }, column.label);
-  colour.addEventListener("click", () => set({ colour: column.name }));
+  const title = `${column.about}. Click: colour by it`;
+  const colour = button(() => set({ colour: column.name }), { title }, column.label);
   const element = make("div", { className: "histogram" }, make("div", {}, colour, told), canvas);
   let scale = null;
   let rows = null;
@@ -55,7 +55,7 @@ function makeHistogram(column) {
   const value = (at) => (scale.log ? 10 ** at : at);
   const filter = (ends) => {
     const range = ends && [Math.min(...ends), Math.max(...ends)].map((at) => Number(value(at).toPrecision(4)));
-    preview({ filter: withRange(state.filter, column, range), lasso: state.lasso, page: "1" });
+    preview({ filter: withRange(state.filter, column, range), page: "1" });
   };
 
   function draw(view) {
@@ -144,23 +144,13 @@ function drawKinds(list, column, { rows, mask }) {
     const term = termFor(column, value);
     const name = column.values ? column.values[value] || "(no name)" : String(value);
     const words = make("span", { className: "name" }, name);
-    const properties = {
-      type: "button",
-      title: name,
-      "aria-pressed": String(hasTerm(state.filter, term)),
-      "data-term": term,
-    };
-    const button = make(
-      "button",
-      properties,
-      words,
-      make("span", { className: "count" }, now === all ? String(all) : `${now} of ${all}`),
-    );
-    button.style.setProperty("--share", `${(100 * now) / most}%`);
-    button.addEventListener("click", () => set({ filter: toggled(state.filter, term), page: "1" }));
-    return make("li", {}, button);
+    const count = make("span", { className: "count" }, now === all ? String(all) : `${now} of ${all}`);
+    const told = { title: name, "aria-pressed": String(hasTerm(state.filter, term)), "data-term": term };
+    const toggle = button(() => set({ filter: toggled(state.filter, term), page: "1" }), told, words, count);
+    toggle.style.setProperty("--share", `${(100 * now) / most}%`);
+    return make("li", {}, toggle);
   });
   if (ordered.length > MOST) items.push(make("li", {}, `and ${ordered.length - MOST} more; search for them`));
   list.replaceChildren(...items);
-  if (focused) [...list.querySelectorAll("button")].find((button) => button.dataset.term === focused)?.focus();
+  if (focused) [...list.querySelectorAll("button")].find((own) => own.dataset.term === focused)?.focus();
 }

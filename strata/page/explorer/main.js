@@ -1,7 +1,8 @@
 // The page: its header, its keys, and what is drawn when something changes.
 
+import { correlationWords } from "./correlation.js";
 import { about, load, rowsOf } from "./data.js";
-import { $, coloursOf, drawLegend, inWords, make, scaleOf } from "./drawing.js";
+import { $, button, coloursOf, drawLegend, make, themed } from "./drawing.js";
 import { drawFeature } from "./feature.js";
 import { filtered, KINDS, SCALARS } from "./filter.js";
 import { drawGallery, makeGallery, step } from "./gallery.js";
@@ -36,8 +37,8 @@ function drawAll() {
   for (const plot of Object.values(plots)) plot.draw(view);
   drawLegend($("legend"), state.colour, colours);
   drawHistograms(view);
-  $("correlation").textContent = correlationWords(view);
-  memo("population", `${state.seed} ${state.epoch} ${innerWidth}`, drawPopulation);
+  $("correlation").textContent = correlationWords(view, SPECS.scatter());
+  memo("population", `${state.seed} ${state.epoch} ${innerWidth} ${themed("sheet")}`, drawPopulation);
   drawFeature(view);
   later(() => drawGallery(view));
 }
@@ -58,50 +59,6 @@ function later(act) {
 const isShown = (address) =>
   [...new URLSearchParams(address)].every(([key, value]) => state[key] === value) && address !== "";
 
-function correlationWords({ rows, mask }) {
-  const [x, y] = SPECS.scatter().map((spec) => scaleOf(spec, rows));
-  const pairs = [];
-  let hidden = 0;
-  for (let i = 0; i < rows.n; i++) {
-    if (!mask[i]) continue;
-    const pair = [x.at(rows.from + i), y.at(rows.from + i)];
-    if (Number.isNaN(pair[0] + pair[1])) hidden++;
-    else pairs.push(pair);
-  }
-  const [xs, ys] = [0, 1].map((axis) => Float64Array.from(pairs, (pair) => pair[axis]));
-  const words =
-    pairs.length > 2
-      ? `Spearman ρ ${signed(pearson(ranks(xs), ranks(ys)))} · Pearson r ${signed(pearson(xs, ys))}`
-      : "too few for r";
-  return `${words} · n ${pairs.length}${hidden ? ` (${hidden} have no ${inWords(state.x)} or ${inWords(state.y)})` : ""}`;
-}
-
-const signed = (value) =>
-  Number.isNaN(value) ? "not defined" : `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
-
-function pearson(xs, ys) {
-  const mean = (own) => own.reduce((sum, value) => sum + value, 0) / own.length;
-  const [mx, my] = [mean(xs), mean(ys)];
-  let [xy, xx, yy] = [0, 0, 0];
-  xs.forEach((x, i) => {
-    xy += (x - mx) * (ys[i] - my);
-    xx += (x - mx) ** 2;
-    yy += (ys[i] - my) ** 2;
-  });
-  return xy / Math.sqrt(xx * yy);
-}
-
-// Equal values share the mean of their ranks.
-function ranks(values) {
-  const order = Uint32Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b]);
-  const found = new Float64Array(values.length);
-  for (let i = 0, end = 0; i < order.length; i = end) {
-    while (end < order.length && values[order[end]] === values[order[i]]) end++;
-    for (let k = i; k < end; k++) found[order[k]] = (i + end - 1) / 2;
-  }
-  return found;
-}
-
 function makeHeader() {
   document.title = `Explorer: ${about.run}`;
   $("run").textContent = about.run;
@@ -119,54 +76,38 @@ function makeHeader() {
   $("help").addEventListener("click", () => $("help-words").showModal());
   for (const { id, claim, statistic, value, verdict, address } of about.findings) {
     const words = `${claim}. ${statistic}: ${value === null ? "not defined" : value.toFixed(3)}, ${verdict}`;
-    const properties = {
-      type: "button",
-      title: words,
-      className: `chip ${verdict.replace(" ", "-")}`,
-      "aria-pressed": "false",
-      "data-address": address,
-    };
-    const chip = make(
-      "button",
-      properties,
-      `${VERDICTS[verdict] ?? "?"} ${id}`,
-      make("span", { className: "unseen" }, `: ${words}`),
-    );
-    chip.addEventListener("click", () => {
+    const told = { title: words, className: `chip ${verdict.replace(" ", "-")}`, "data-address": address };
+    const act = () => {
       setFrom(address);
       $("said").textContent = words;
-    });
-    $("findings").append(make("li", {}, chip));
+    };
+    const unseen = make("span", { className: "unseen" }, `: ${words}`);
+    $("findings").append(make("li", {}, button(act, told, `${VERDICTS[verdict] ?? "?"} ${id}`, unseen)));
   }
 }
 
 async function copyLink() {
   settle();
-  const done = await navigator.clipboard?.writeText(location.href).then(
-    () => true,
-    () => false,
-  );
+  const copied = navigator.clipboard?.writeText(location.href).then(() => true);
+  const done = await copied?.catch(() => false);
   $("said").textContent = done ? "The link is copied." : `The link: ${location.href}`;
 }
 
 function makeAxes() {
   const scalars = SCALARS();
-  const options = (columns, log) =>
-    columns.flatMap(({ name, label, all }) => [
-      make("option", { value: name }, label),
-      ...(log && all.some((value) => value > 0) ? [make("option", { value: `log:${name}` }, `${label}, log`)] : []),
-    ]);
-  for (const [id, columns] of [
-    ["x", scalars],
-    ["y", scalars],
-    ["colour", [...KINDS(), ...scalars]],
-  ]) {
-    $(id).append(...options(columns, true));
+  const options = ({ name, label, all }) => {
+    const log = all.some((value) => value > 0) ? [make("option", { value: `log:${name}` }, `${label}, log`)] : [];
+    return [make("option", { value: name }, label), ...log];
+  };
+  for (const id of ["x", "y"]) {
+    $(id).append(...scalars.flatMap(options));
     $(id).addEventListener("change", (event) => {
-      const lasso = state.lasso.startsWith("scatter") && id !== "colour" ? "" : state.lasso;
-      set({ [id]: event.target.value, lasso, ...(id === "colour" ? {} : { scatter: "" }) });
+      const lasso = state.lasso.startsWith("scatter") ? "" : state.lasso;
+      set({ [id]: event.target.value, lasso, scatter: "" });
     });
   }
+  $("colour").append(...[...KINDS(), ...scalars].flatMap(options));
+  $("colour").addEventListener("change", (event) => set({ colour: event.target.value }));
 }
 
 function makeKeys() {
@@ -201,10 +142,7 @@ async function start() {
   makeKeys();
   listen(render);
   new ResizeObserver(render).observe(document.body);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-    known.population = undefined;
-    render();
-  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
   window.explorer = { state, placeOf: (name, feature) => plots[name].at(feature) };
   requestAnimationFrame(() => document.body.setAttribute("data-ready", ""));
 }

@@ -5,7 +5,7 @@ import { $, drawAxes, make, mapping, scalarWords, scaleOf, sheet, themed, titleO
 import { pinned, preview, seed, select, set, settle, state } from "./state.js";
 
 const NEAR = 14; // pixels from a feature within which it is meant
-const AROUND = 1.06; // of what is drawn, so that no feature lies on an edge
+const AROUND = 1.1; // of what is drawn, so that no feature lies on an edge
 
 export function makePlot(key, { specs, axes, same, onDraw = () => {} }) {
   const canvas = $(`${key}-canvas`);
@@ -97,7 +97,7 @@ export function makePlot(key, { specs, axes, same, onDraw = () => {} }) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   const lookAt = (cx, cy, zoom) =>
-    preview({ [key]: [cx, cy, zoom].map((value) => String(Number(value.toPrecision(5)))).join(",") });
+    preview({ [key]: [cx, cy, zoom].map((value) => String(Number(value.toPrecision(6)))).join(",") });
 
   function zoomBy(times, [x, y] = [canvas.clientWidth / 2, canvas.clientHeight / 2]) {
     const { where } = drawn;
@@ -244,7 +244,7 @@ export function drawMetaFeatures(pen, { rows, places }) {
   }
 }
 
-export function lassoOf(key) {
+function lassoOf(key) {
   const [name, ...ends] = state.lasso.split(",");
   if (name !== key) return null;
   return Array.from({ length: Math.floor(ends.length / 2) }, (_, i) => [Number(ends[2 * i]), Number(ends[2 * i + 1])]);
