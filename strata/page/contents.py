@@ -51,7 +51,7 @@ class Contents:
         self.parts[name] = part
 
 
-def add_columns(contents: Contents, features: pd.DataFrame, branch_cka: pd.DataFrame) -> None:
+def add_columns(contents: Contents, features: pd.DataFrame, *, branch_cka: pd.DataFrame) -> None:
     """Add every column of the features, and what they flow through, as float32; names by their places in a list.
 
     Parameters
@@ -106,12 +106,12 @@ def add_vinfo(
     cells = {(layer, epochs[0]): first[layer] for layer in layers if layer in first}
     cells |= {(PENULTIMATE, epoch): between[epoch] for epoch in epochs[1:-1] if epoch in between}
     cells |= {(layer, epochs[-1]): features[f"vinfo_{layer}"] for layer in reversed(layers)}
-    packed, offsets = in_blocks(levels(np.array([*cells.values()]), 0, 1, kind=np.uint8))
+    packed, offsets = in_blocks(levels(np.array([*cells.values()]), (0, 1), kind=np.uint8))
     places = [[layers.index(layer), epochs.index(epoch)] for layer, epoch in cells]
     contents.add("vinfo", packed, layers=layers, vinfo={"cells": places, "offsets": offsets})
 
 
-def add_cka(contents: Contents, features: pd.DataFrame, branch_cka: pd.DataFrame) -> None:
+def add_cka(contents: Contents, features: pd.DataFrame, *, branch_cka: pd.DataFrame) -> None:
     """Add linear CKA with the branches of every block.
 
     Parameters
@@ -126,7 +126,7 @@ def add_cka(contents: Contents, features: pd.DataFrame, branch_cka: pd.DataFrame
     wide = branch_cka.pivot(index=_PLACES, columns="layer", values="cka")
     named = by_block(pd.DataFrame({"layer": wide.columns.astype(str)})).sort_values(["branch", "block"])
     wide = wide.reindex(pd.MultiIndex.from_frame(features[_PLACES]))[named["layer"]]
-    packed, offsets = in_blocks(levels(wide.to_numpy().T, 0, 1, kind=np.uint8))
+    packed, offsets = in_blocks(levels(wide.to_numpy().T, (0, 1), kind=np.uint8))
     places = [[branch, f"block-{block:02d}"] for branch, block in zip(named["branch"], named["block"], strict=True)]
     contents.add("cka", packed, cka={"cells": places, "offsets": offsets})
 
@@ -148,9 +148,9 @@ def add_population(contents: Contents, by_checkpoint: pd.DataFrame) -> None:
     with np.errstate(divide="ignore"):
         importance = np.log10(table["importance"].to_numpy(float))  # of none: missing
     known = importance[np.isfinite(importance)]
-    span = [float(known.min()), float(known.max())] if np.ptp(known) > 0 else [-1.0, 0.0]
-    complexity = levels(table["complexity"].to_numpy(float), 0, 1, kind=np.uint16)
-    packed = deflated(np.stack([complexity, levels(importance, *span, kind=np.uint16)]))
+    span = (float(known.min()), float(known.max())) if len(np.unique(known)) > 1 else (-1.0, 0.0)
+    complexity = levels(table["complexity"].to_numpy(float), (0, 1), kind=np.uint16)
+    packed = deflated(np.stack([complexity, levels(importance, span, kind=np.uint16)]))
     contents.add("population", packed, population={"sizes": sizes, "importance": span})
 
 

@@ -24,7 +24,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +71,10 @@ def explore(
     epochs = sorted(int(epoch) for epoch in by_checkpoint["epoch"].unique())
     findings = [_chip(finding, addresses) for finding in found]
     page = Contents({"run": run, "epochs": epochs, "findings": findings}, {})
-    contained.add_columns(page, features, branch_cka)
+    contained.add_columns(page, features, branch_cka=branch_cka)
     probed = {name: tables.read(files[name]) for name in ("decoding", "control_vinfo")}
     contained.add_vinfo(page, features, **probed)
-    contained.add_cka(page, features, branch_cka)
+    contained.add_cka(page, features, branch_cka=branch_cka)
     contained.add_population(page, by_checkpoint)
     contained.add_neighbours(page, files["dictionaries"])
     contained.add_images(page, files["images"], codes=codes, pictures=files["pictures"], count=examples)
@@ -108,7 +107,7 @@ def written(page: Contents) -> str:
 
 
 def _file(name: str) -> str:
-    return resources.files("strata.page").joinpath("explorer", name).read_text(encoding="utf-8")
+    return Path(__file__).with_name("explorer").joinpath(name).read_text(encoding="utf-8")
 
 
 def _script(name: str, there: set[str]) -> str:

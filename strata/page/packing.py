@@ -23,19 +23,19 @@ def deflated(array: np.ndarray) -> bytes:
     return zlib.compress(np.ascontiguousarray(little).tobytes(), 9)
 
 
-def levels(values: np.ndarray, low: float, high: float, *, kind: type[np.uint8] | type[np.uint16]) -> np.ndarray:
+def levels(values: np.ndarray, span: tuple[float, float], *, kind: type[np.uint8] | type[np.uint16]) -> np.ndarray:
     """Return values as whole numbers: low as 0, high as the largest but one, which the last, what is missing, follows.
 
     Parameters
     ----------
     values
         Of any shape; below low counts as low, above high as high, and what is not finite as missing.
-    low, high
-        low < high.
+    span
+        The lowest and the highest of them, low < high.
     kind
         Of the whole numbers.
     """
-    last = MISSING[kind]
+    last, (low, high) = MISSING[kind], span
     known = np.where(np.isfinite(values), values, low)
     scaled = np.round((np.clip(known, low, high) - low) / (high - low) * (last - 1))
     return np.where(np.isfinite(values), scaled, last).astype(kind)

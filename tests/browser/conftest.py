@@ -12,8 +12,9 @@ ARGUMENTS = ["--no-sandbox"]  # which root cannot have
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        item.add_marker(pytest.mark.browser)
+    for item in items:  # of all folders
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
 
 
 @pytest.fixture(scope="session")

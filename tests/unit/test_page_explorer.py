@@ -197,7 +197,7 @@ def test_images_of_another_run_are_refused(run, tmp_path):
 
 
 def test_levels_keep_what_is_missing_apart():
-    found = levels(np.array([-1, 0, 0.5, 1, 2, np.nan, np.inf]), 0, 1, kind=np.uint8)
+    found = levels(np.array([-1, 0, 0.5, 1, 2, np.nan, np.inf]), (0, 1), kind=np.uint8)
     assert list(found) == [0, 0, 127, 254, 254, 255, 255]
 
 
