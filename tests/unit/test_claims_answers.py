@@ -124,6 +124,7 @@ def test_what_only_the_correction_leaves_open_is_said_with_the_adjusted_p_value(
         ("q3.teleport", (0.07, 0.3), False),  # not as far on the other side as the claim asks for on its own
         ("q3.teleport", (0.11, 0.3), True),
         ("q2.emergence", (-0.3, -0.11), True),
+        ("q2.emergence", (-0.3, -0.05), False),
         ("q2.emergence", (-0.3, 0.05), False),
         ("a.local", (-0.7, -0.4), False),
         ("q1.spectrum", (0.01, 0.05), False),
