@@ -141,7 +141,8 @@ def a_robustness(features: pd.DataFrame, robustness: pd.DataFrame, *, scale: Nor
     lines = list(table.groupby("level"))
     for i, (level, line) in enumerate(lines):
         colour = to_hex(plt.get_cmap("cividis")(0.85 * (1 - i / max(1, len(lines) - 1))))
-        r = f"ρ = {with_interval(*line[['r', 'r_low', 'r_high']].iloc[0])}"
+        value, *ends = line[["r", "r_low", "r_high"]].iloc[0]
+        r = f"ρ = {with_interval(value, tuple(ends))}"
         band(axes[1], line["complexity"], table=line, column="robustness", colour=colour, label=f"σ = {level:g}: {r}")
     size = table["n"].mean()
     axes[1].set(xlabel=f"mean complexity K of a decile (n ≈ {size:.0f} features)", ylabel="mean robustness")

@@ -64,7 +64,7 @@ def a_dendrogram(features: pd.DataFrame, tree: pd.DataFrame, *, scale: Normalize
         ax.tick_params(axis="x", length=0)
         ax.set_xlabel("features in the branch")
         ax.set_title(_first_split(own, nodes, column, settings), fontsize=7.5)
-        bar_below(ax, paint, f"mean {label}")
+        bar_below(ax, paint, label=f"mean {label}")
     axes[0].set_ylabel("Ward's distance")
     axes[0].set_ylim(0, None)
     return figure, nodes.reset_index().assign(place=[places[b] for b in nodes.index])
@@ -105,4 +105,4 @@ def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, setti
     parts = [Rows(half[[column]].to_numpy(float), groups_of(half["class"])) for half in halves]
     e = over_groups(mean_change, parts, null=0.0, confidence=settings.confidence)
     symbol = {"complexity": "K", "importance": "Γ"}[column]
-    return f"first split, right − left: mean {symbol} {with_interval(e.value, e.low, e.high)}"
+    return f"first split, right − left: mean {symbol} {with_interval(e.value, (e.low, e.high))}"

@@ -49,7 +49,7 @@ def findings(findings: Sequence[Finding]) -> Drawn:
         text = "not defined"
         if _known(f.value):
             _interval(ax, row, (f.value, f.ci_low, f.ci_high), f.verdict)
-            text = with_interval(f.value, f.ci_low, f.ci_high)
+            text = with_interval(f.value, (f.ci_low, f.ci_high))
         for null in f.nulls:
             ax.plot(null["value"], row - 0.24, "|", color="black", ms=4, mew=0.8)
         if f.images_low is not None:

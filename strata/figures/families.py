@@ -41,7 +41,7 @@ def _scatter(ax: Axes, table: pd.DataFrame, columns: list[str], settings: Questi
     xs, ys = pairs.T
     ax.scatter(xs, ys, s=10, color=BLUE, alpha=0.7, lw=0, rasterized=len(pairs) > 2000)
     e = correlated(table, x=columns[0], y=columns[1], settings=settings)
-    ax.set_title(f"ρ = {with_interval(e.value, e.low, e.high)}, n = {len(pairs)}", loc="right", fontsize=7.5)
+    ax.set_title(f"ρ = {with_interval(e.value, (e.low, e.high))}, n = {len(pairs)}", loc="right", fontsize=7.5)
     xlabel, ylabel = (f"complexity K, {_probes(column.removeprefix('complexity_'))}" for column in columns)
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(0, 1), ylim=(0, 1))
     ax.set_aspect("equal")

@@ -94,15 +94,15 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def with_interval(value: float, low: float, high: float) -> str:
+def with_interval(value: float, ends: tuple[float, float]) -> str:
     """Return a number with its interval.
 
     Parameters
     ----------
-    value, low, high
-        The number, and the ends.
+    value, ends
+        The number, and those of the interval.
     """
-    return f"{signed(value)} [{signed(low)}, {signed(high)}]"
+    return f"{signed(value)} [{signed(ends[0])}, {signed(ends[1])}]"
 
 
 def panels(count: int, *, height: float, **how: Any) -> tuple[Figure, list[Axes]]:
@@ -206,7 +206,7 @@ def scatter(
         ax.plot(ends, np.exp(fitted) if logarithmic else fitted, color=colour if one else "black", lw=1)
     e = correlated(table, x=x, y=y, settings=settings)
     ax.set_title(
-        f"ρ = {with_interval(e.value, e.low, e.high)}, n = {len(pairs)}",
+        f"ρ = {with_interval(e.value, (e.low, e.high))}, n = {len(pairs)}",
         loc="right",
         fontsize=7.5,
     )
@@ -256,7 +256,7 @@ def draw_map(ax: Axes, features: pd.DataFrame, *, column: str, label: str, colou
     )
     ax.scatter(missing["umap_x"], missing["umap_y"], s=14, facecolors="none", edgecolors=GREY, lw=0.6)
     ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
-    bar_below(ax, points, label)
+    bar_below(ax, points, label=label)
 
 
 def above_r(ax: Axes, title: str) -> None:
@@ -391,7 +391,7 @@ def by_decile(
     return pd.DataFrame(rows)
 
 
-def bar_below(ax: Axes, drawn: ScalarMappable, label: str) -> None:
+def bar_below(ax: Axes, drawn: ScalarMappable, *, label: str) -> None:
     """Draw a scale of colours below some axes, where it is not taken for what the panel beside them counts.
 
     Parameters

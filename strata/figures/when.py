@@ -124,7 +124,7 @@ def q2_sedimentation(by_checkpoint: pd.DataFrame, layers: list[str], *, settings
     left.set(xlabel="epoch (0: untrained)", ylabel="layer, first to last")
     n = table[table["group"] == "most important"]["n"]
     left.set_title(f"most important features, n = {_range(n)} an epoch", fontsize=7.5)
-    bar_below(left, drawn, "share decodable by this layer")
+    bar_below(left, drawn, label="share decodable by this layer")
     for (name, own), colour in zip(table.groupby("group", sort=True), (BLUE, ORANGE), strict=True):
         band(
             right,

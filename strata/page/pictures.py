@@ -61,10 +61,7 @@ def picture(folder: Path, figure: Figure, *, config: Mapping[str, Any]) -> Pictu
     drawings = [folder / "figures" / f"{figure.name}.{kind}" for kind in _TYPES]
     smallest = min(drawings, key=lambda path: path.stat().st_size)
     content = base64.b64encode(smallest.read_bytes()).decode()
-    files = {"numbers (CSV)": f"tables/{figure.name}.csv"}
-    for kind in ("svg", "pdf", "png"):
-        if (folder / "figures" / f"{figure.name}.{kind}").exists():
-            files[kind.upper()] = f"figures/{figure.name}.{kind}"
+    drawn = {kind.upper(): f"figures/{figure.name}.{kind}" for kind in ("svg", "pdf", "png")}
     width, height = _size(drawings[0])
     return Picture(
         name=figure.name,
@@ -73,7 +70,7 @@ def picture(folder: Path, figure: Figure, *, config: Mapping[str, Any]) -> Pictu
         caption=caption_html(figure.caption, config),
         width=width,
         height=height,
-        files=files,
+        files={"numbers (CSV)": f"tables/{figure.name}.csv", **drawn},
         explorer=f"explorer.html#{figure.explorer}" if figure.explorer else "",
     )
 

@@ -31,9 +31,9 @@ def layers(draw):
         x[:, 0] = x[0, 0]
     if draw(st.booleans()):
         x[:, -1] = x[:, 0]
-    z = x @ rng.standard_normal((d, k)) / (np.abs(x).max() * d + 1e-300) + draw(st.floats(0, 2)) * rng.standard_normal(
-        (n, k)
-    )
+    z = x @ rng.standard_normal((d, k)) / (np.abs(x).max() * d + 1e-300) + draw(
+        st.just(0.0) | st.floats(1e-6, 2)
+    ) * rng.standard_normal((n, k))
     z = np.maximum(z, 0)
     if draw(st.booleans()):
         z[:, 0] = draw(st.sampled_from([0.0, 3.0]))
