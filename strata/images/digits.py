@@ -1,13 +1,15 @@
 """The 1,797 handwritten digits that come with scikit-learn."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pandas as pd
-import torch
 from sklearn.datasets import load_digits
-from torchvision.transforms.v2 import functional as transforms
 
 from strata.images.sources import Given
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def listed(given: Given) -> pd.DataFrame:
@@ -22,7 +24,7 @@ def listed(given: Given) -> pd.DataFrame:
     )
 
 
-def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[torch.Tensor]:
+def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator["Tensor"]:
     """Decode some of them, scaled before they are rounded.
 
     Parameters
@@ -34,6 +36,9 @@ def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator[torch.
     side
         In pixels, to which they are scaled.
     """
+    import torch  # here, because they take as long as a small job, which listing does without
+    from torchvision.transforms.v2 import functional as transforms
+
     grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
     wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
     large = transforms.resize(grey[wanted, None], [side, side], antialias=True)

@@ -13,6 +13,7 @@ from strata.config.keys import Questions
 pytestmark = pytest.mark.workflow
 
 WITH = {"controls.shuffled_labels": True}
+DRAWN = f"{RUN}/tables/nulls.csv"
 NETWORK = "seed-0-shuffled-labels"
 OF_LEARNING = {claim.id for claim in CLAIMS if claim.of_learning}
 
@@ -21,7 +22,7 @@ OF_LEARNING = {claim.id for claim in CLAIMS if claim.of_learning}
 def shuffled(finished, tmp_path_factory):
     """The finished run, gone on with such a network."""
     place = finished.copy(tmp_path_factory.mktemp("workflow") / "shuffled")
-    done = place.make(changes=WITH)
+    done = place.make(DRAWN, changes=WITH)
     assert done.code == 0, done.output
     return place
 
@@ -57,4 +58,4 @@ def test_as_if_it_were_the_real_one_it_supports_no_claim_about_learning(shuffled
 
 
 def test_nothing_is_left_to_do(shuffled):
-    assert shuffled.plan(changes=WITH) == {}
+    assert shuffled.plan(DRAWN, changes=WITH) == {}
