@@ -47,8 +47,12 @@ def intraclass_correlation(z: Tensor) -> Tensor:
     """
     within = z.var(0).mean(0)
     between = (z.mean(0).var(0) - within / len(z)).clamp(min=0)
-    constant = z.amax((0, 1)) - z.amin((0, 1)) <= 1e-9 * z.abs().amax((0, 1))
-    return torch.where(constant, torch.nan, between / (between + within))
+    return torch.where(_constant(z), torch.nan, between / (between + within))
+
+
+def _constant(z: Tensor) -> Tensor:
+    """Tell which features have the same code for all images and draws."""
+    return z.amax((0, 1)) - z.amin((0, 1)) <= 1e-9 * z.abs().amax((0, 1))
 
 
 def noisy(images: np.ndarray, level: float, *, draw: int, seed: int) -> np.ndarray:
@@ -118,7 +122,8 @@ def robustness(
     Returns
     -------
     ndarray
-        The intraclass correlation of the codes (see `intraclass_correlation`), levels × features.
+        The intraclass correlation of the codes (see `intraclass_correlation`), levels × features; 0 where noise puts
+        out a code altogether, NaN where the code is the same for all images without any noise.
     """
     d = torch.from_numpy(dictionary).to(compute_device())
 
@@ -131,8 +136,10 @@ def robustness(
         found.tell_unsolved(tolerance)
         return found.z
 
+    varies = ~_constant(codes_of(0.0, 0)[None])
     drawn = (torch.stack([codes_of(level, draw) for draw in range(DRAWS)]) for level in levels)
-    return torch.stack([intraclass_correlation(z) for z in drawn]).cpu().numpy()
+    found = torch.stack([intraclass_correlation(z) for z in drawn])
+    return torch.where(found.isnan() & varies, 0.0, found).cpu().numpy()
 
 
 def robustness_of_checkpoint(
@@ -211,7 +218,7 @@ def robustness_of_checkpoint(
 
 
 def scalars(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what goes into features.csv: the mean robustness over noise levels, missing where it is at any level.
+    """Return what goes into features.csv: the mean robustness over noise levels, missing where it is at any level (then at all).
 
     Parameters
     ----------

@@ -105,6 +105,13 @@ def test_a_feature_whose_code_never_changes_has_no_robustness(images):
     assert np.isnan(found).tolist() == [[False, True, False, True]]
 
 
+def test_a_feature_whose_code_noise_puts_out_altogether_has_a_robustness_of_0(images, monkeypatch):
+    network, _ = linear()
+    dark = lambda images, level, **_: images.astype(np.float32) * (level == 0)  # noqa: E731
+    monkeypatch.setattr(robustness, "noisy", dark)
+    assert measured(network, images[:50], np.eye(3), [0.1]).tolist() == [[0, 0, 0]]
+
+
 def test_the_size_of_a_batch_does_not_matter(images):
     network, _ = linear()
     one, other = (measured(network, images[:50], np.eye(3), [0.1], batch_size=size) for size in (50, 7))
