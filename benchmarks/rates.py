@@ -16,6 +16,7 @@ from torchvision.io import write_jpeg
 
 from strata import estimate, store
 from strata.config.keys import Model
+from strata.device import compute_device
 from strata.features.factorisation import factorise
 from strata.images.decode import write_shard
 from strata.images.index import index
@@ -28,32 +29,50 @@ IMPORTS = "from strata.activations import cache; from strata.probes import probe
 
 def seconds(work: Callable[[], object], runs: int = 5) -> float:
     """Return the median seconds of some work, after a warm-up."""
-    work()
-    times = []
-    for _ in range(runs):
+
+    def run() -> float:
         began = time.perf_counter()
         work()
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return time.perf_counter() - began
+
+    run()
+    return float(np.median([run() for _ in range(runs)]))
 
 
 def measure() -> dict[str, float]:
-    """Return all rates; those of one-threaded rules are measured on one thread."""
-    network, images = build(Model(), 10), torch.randn(64, 3, 32, 32)
+    """Return all rates of this machine's GPU, or else of its CPU; there, of one-threaded rules on one thread.
+
+    A GPU is given the work of a large run, of which it is full: a ResNet50 on photographs, wide layers.
+    """
+    device, gpu = compute_device(), torch.cuda.is_available()
+    rng = torch.Generator().manual_seed(0)
+    network = build(Model(source="torchvision:resnet50") if gpu else Model(), 10).to(device)
+    images = torch.randn((256, 3, 224, 224) if gpu else (64, 3, 32, 32), generator=rng).to(device)
     with FlopCounterMode(display=False) as flops:
         network(images)
     work = flops.get_total_flops()
-    labels = torch.zeros(64, dtype=torch.long)
+    labels = torch.zeros(len(images), dtype=torch.long, device=device)
+
+    def step() -> None:
+        with torch.autocast(device.type, enabled=gpu):  # as training does
+            loss = functional.cross_entropy(network(images), labels)
+        loss.backward()
+
     torch.set_num_threads(2)
-    train = 3 * work / seconds(lambda: functional.cross_entropy(network(images), labels).backward())
+    train = 3 * work / seconds(step)
     torch.set_num_threads(1)
+    network.eval()
     with torch.no_grad():
         forward = work / seconds(lambda: network(images))
-    a, b = torch.randn(512, 4096), torch.randn(4096, 1024)
+    rows, inner, columns = (2048, 20_000, 10_000) if gpu else (512, 4096, 1024)
+    a, b = (torch.randn(shape, generator=rng).to(device) for shape in ((rows, inner), (inner, columns)))
     wide = a.double(), b.double()
-    product = 2 * 512 * 4096 * 1024
-    large = torch.randn(2**25)
-    classes = torch.rand(10, 150, 128, dtype=torch.float64)
+    product = 2 * rows * inner * columns
+    large = torch.randn(2**28 if gpu else 2**25, device=device)
+    classes = torch.rand(*((50, 1300, 2048) if gpu else (10, 150, 128)), generator=rng, dtype=torch.float64)
+    classes = classes.to(device)
     return {
         "train": train,
         "forward": forward,
@@ -107,6 +126,7 @@ def _memory() -> float:
 
 if __name__ == "__main__":
     known = estimate.read_rates()
-    known["2 CPU cores, measured"] = {name: float(f"{value:.3g}") for name, value in measure().items()}
+    gpu = f"one {torch.cuda.get_device_name()} GPU" if torch.cuda.is_available() else "2 CPU cores"
+    known[f"{gpu}, measured"] = {name: float(f"{value:.3g}") for name, value in measure().items()}
     estimate.RATES.write_text(json.dumps(known, indent=1) + "\n")
     print(estimate.RATES.read_text())

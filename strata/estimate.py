@@ -161,7 +161,7 @@ def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -
 
 
 def read_rates() -> dict[str, dict[str, float]]:
-    """Return the rates of every known device; the name says which are measured and which are assumed."""
+    """Return the rates of every known device; the name says what was measured."""
     return json.loads(RATES.read_text())
 
 

@@ -18,7 +18,7 @@ _FOLDER = 0x10  # the attribute of a folder, in a zip file
 
 
 def save(path: str | Path, model: nn.Module, *, epoch: int) -> None:
-    """Write a checkpoint; the same weights give the same bytes.
+    """Write a checkpoint; the same weights give the same bytes, on whatever device they are.
 
     Parameters
     ----------
@@ -29,7 +29,8 @@ def save(path: str | Path, model: nn.Module, *, epoch: int) -> None:
     epoch
         After which it is as it is.
     """
-    store.write_bytes(path, packed({"epoch": epoch, "model": model.state_dict()}))
+    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+    store.write_bytes(path, packed({"epoch": epoch, "model": weights}))
 
 
 def packed(content: dict[str, Any]) -> memoryview:
