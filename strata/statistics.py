@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 MOST_GROUPS = 20  # into which classes are joined, where there are more: quantiles need groups of several rows
 FEWEST_GROUPS = 8  # with fewer classes, rows are left out in place of classes
@@ -214,7 +214,7 @@ def student(
     null, confidence, scale
         See `over_groups`.
     """
-    half = stats.t.ppf((1 + confidence) / 2, free) * error
+    half = special.stdtrit(free, (1 + confidence) / 2) * error
     if isinstance(null, tuple):
         inside = min(value - scale.to(null[0]), scale.to(null[1]) - value)
         tail = _tail(inside, error, free)
@@ -248,9 +248,11 @@ def difference(one: Estimate, other: Estimate, *, confidence: float, scale: Scal
 
 def corrected(p_values: Sequence[float]) -> list[float]:
     """Return the p-values of a family, corrected after Benjamini & Hochberg (1995); NaN stays and is not counted."""
+    from scipy.stats import false_discovery_control  # here, because it takes longer than what most jobs do with it
+
     found = np.array(p_values, float)
     defined = ~np.isnan(found)
-    found[defined] = stats.false_discovery_control(found[defined])
+    found[defined] = false_discovery_control(found[defined])
     return found.tolist()
 
 
@@ -272,7 +274,9 @@ def pearson(columns: np.ndarray) -> float:
 
 def spearman(columns: np.ndarray) -> float:
     """Return the correlation of the ranks of two columns (n × 2), given the ranks of those that follow (n × more)."""
-    return pearson(stats.rankdata(columns, axis=0)) if len(columns) else float("nan")
+    from scipy.stats import rankdata  # here, because it takes longer than what most jobs do with it
+
+    return pearson(rankdata(columns, axis=0)) if len(columns) else float("nan")
 
 
 def spread(values: np.ndarray) -> float:
@@ -333,7 +337,7 @@ def ratio(value: Any, size: Any) -> float:
 def _weights_of_spread(n: int) -> np.ndarray:
     """Return what each of n values in their order weighs in the 90th minus the 10th percentile."""
     ends = np.arange(n + 1) / n
-    high, low = (np.diff(stats.beta.cdf(ends, p * (n + 1), (1 - p) * (n + 1))) for p in (0.9, 0.1))
+    high, low = (np.diff(special.betainc(p * (n + 1), (1 - p) * (n + 1), ends)) for p in (0.9, 0.1))
     return high - low
 
 
@@ -341,4 +345,4 @@ def _tail(distance: float, error: float, free: float) -> float:
     """Return the share of a t distribution beyond a distance from its middle; of no error, none or all."""
     if error == 0:
         return float(distance <= 0)
-    return float(stats.t.sf(distance / error, free))
+    return float(special.stdtr(free, -distance / error))

@@ -5,7 +5,6 @@ A claim looks at the tables of one network (`strata.measures.measurements`), and
 
 import numpy as np
 import pandas as pd
-from sklearn.cluster import KMeans
 
 from strata.claims.claim import CORRELATION, Absent, Claim, Frames, Said, Statistic, Tables, rows
 from strata.claims.control_claims import claim_of
@@ -139,6 +138,8 @@ def _beyond_clusters(columns: np.ndarray) -> float:
     k, error = columns[:, :1], columns[:, 1]
     if len(np.unique(k)) <= FEW:
         return 0.0
+    from sklearn.cluster import KMeans  # here, because pages that only tell findings read this catalogue
+
     left = KMeans(FEW, n_init=4, random_state=0).fit(k).inertia_ / (len(k) - FEW)
     return float(np.sqrt(left / max((error**2).mean(), 1e-12)))
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from torchvision.transforms.v2 import functional as transforms
 
 from strata import store
 from strata.errors import StrataError
+from strata.images.scaling import middle, scaled
 from strata.images.shapes import VALUES
 from strata.images.sources import Given, source_of
 from strata.progress import progress
@@ -113,10 +112,10 @@ def decoded(
         Names the first image that cannot be decoded, unless it is to be skipped.
     """
     source = source_of(given.source)
-    scaled = size if source.factors else resize or size  # what is made here is made for its size
-    for image in source.decoded(images, given, side=scaled):
+    short = size if source.factors else resize or size  # what is made here is made for its size
+    for image in source.decoded(images, given, side=short):
         if not isinstance(image, StrataError):
-            yield _middle(image, size, scaled)
+            yield middle(scaled(image[None], short), size)[0].numpy()
         elif on_bad_image == "skip":
             yield image
         else:
@@ -127,8 +126,3 @@ def _made_from(given: Given) -> str:
     """Say what images are made from, all of it."""
     assert given.shapes is not None
     return json.dumps({**given.shapes.model_dump(), "seed": given.seed}, sort_keys=True)
-
-
-def _middle(image: torch.Tensor, size: int, resize: int) -> np.ndarray:
-    """Scale the short side of an image, and cut out its middle."""
-    return transforms.center_crop(transforms.resize(image, [resize], antialias=True), [size, size]).numpy()

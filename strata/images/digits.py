@@ -36,12 +36,13 @@ def decoded(images: pd.DataFrame, given: Given, *, side: int) -> Iterator["Tenso
     side
         In pixels, to which they are scaled.
     """
-    import torch  # here, because they take as long as a small job, which listing does without
-    from torchvision.transforms.v2 import functional as transforms
+    import torch  # here, because it takes as long as a small job, which listing does without
+
+    from strata.images.scaling import scaled
 
     grey = torch.from_numpy(load_digits().images).float() * (255 / 16)
     wanted = [int(name.rsplit("-", 1)[1]) for name in images["image"]]
-    large = transforms.resize(grey[wanted, None], [side, side], antialias=True)
+    large = scaled(grey[wanted, None], side)
     yield from large.round().clamp(0, 255).to(torch.uint8).expand(-1, 3, -1, -1)
 
 

@@ -218,7 +218,7 @@ def robustness_of_checkpoint(
 
 
 def scalars(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what goes into features.csv: the mean robustness over noise levels, missing where it is at any level (then at all).
+    """Return what goes into features.csv: the mean robustness over noise levels, missing where it is at any level.
 
     Parameters
     ----------

@@ -94,6 +94,38 @@ def test_superclasses_of_other_classes_are_refused(given, photos):
         preflight.page(given(data__source="folder", data__path=str(photos), data__superclasses=str(table)))
 
 
+def test_superclasses_of_classes_that_there_are_not_are_refused(given, photos):
+    table = photos.parent / "super.csv"
+    table.write_text("class,superclass\ncat,pet\ndog,pet\neel,fish\n")
+    with pytest.raises(StrataError, match="no class of the images: 'eel'"):
+        preflight.page(given(data__source="folder", data__path=str(photos), data__superclasses=str(table)))
+
+
+MINE = """
+from torch import nn
+
+
+def plain(num_classes, width=6):
+    early = nn.Sequential(nn.Conv2d(3, width, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(early, nn.Linear(width, num_classes))
+"""
+
+
+def test_what_ones_own_network_lacks_is_told(given, monkeypatch, tmp_path):
+    (tmp_path / "own_network.py").write_text(MINE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    own = {"source": "python:own_network:plain", "arguments": {"num_classes": 4}, "checkpoints": ["net-1.pt"]}
+    weights = {"0.0.weight": torch.zeros(6, 3, 3, 3), "0.0.bias": torch.zeros(6)}
+    torch.save(weights | {"1.weight": torch.zeros(4, 6), "1.bias": torch.zeros(4)}, tmp_path / "net-1.pt")
+    about = {"activations": {"layers": ["0.0"]}}
+    assert "own_network" in preflight.page(given(model=own, **about))
+    with pytest.raises(StrataError, match=r"1\.weight has shape \(4, 6\), the model \(10, 6\)"):
+        preflight.page(given(model=own | {"arguments": {}}, **about))
+    with pytest.raises(StrataError, match=r"config key model\.source: nothing of the module"):
+        preflight.page(given(model=own | {"source": "python:own_network:nothing"}, **about))
+
+
 def test_files_that_do_not_fit_the_network_are_refused(given, photos):
     path = photos.parent / "net-3.pt"
     torch.save({"head.weight": torch.zeros(2, 5)}, path)

@@ -19,6 +19,7 @@ REPRODUCED = (
     "seed-0/decoded.h5",
     "seed-0/tables/**/*.csv",
     "features.csv",
+    "figures/*.pdf",
     "findings.json",
     "findings.md",
     "left_out.json",

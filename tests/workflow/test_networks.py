@@ -94,13 +94,6 @@ def test_one_checkpoint_of_ones_own_network_answers_what_it_can_and_says_what_no
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        (
-            {"model": PLAIN["model"] | {"source": "python:mine:nothing"}},
-            "config key model.source: nothing of the module",
-        ),
-        ({"model": PLAIN["model"] | {"source": "python:absent:plain"}}, "No module named 'absent'"),
-        ({"model": PLAIN["model"] | {"head": "tail"}}, "config key model.head: the model has no linear layer 'tail'"),
-        ({"model": PLAIN["model"] | {"arguments": {"width": 6}}}, "head.weight has shape (4, 12), the model (10, 12)"),
         ({"activations.layers": ["early", "block-01"]}, "the model cannot be traced"),
         ({"features.method": "nmf"}, "allowed then: semi-nmf"),
     ],

@@ -79,7 +79,7 @@ def test_the_claim_is_tested_and_the_figure_is_in_the_report(finished, perceptro
 def test_the_same_configuration_gives_the_same_bytes(perceptrons, more):
     again = f"{SEED}/vinfo/own/{LAST}/mlp"
     more.remove(again, f"{SEED}/tables/learned/features.csv", f"{RUN}/features.csv")
-    done = more.make(DRAWN, changes=MLP)
+    done = more.make(f"{RUN}/features.csv", DRAWN, changes=MLP)
     assert done.code == 0, done.output
     assert differing(perceptrons, more, [f"seed-0/vinfo/own/{LAST}/mlp/*", *SHOWN]) == []
 

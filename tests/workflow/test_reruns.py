@@ -187,6 +187,7 @@ REACHED = {
     "images/digits": ALL,
     "images/folders": NOTHING,
     "images/index": ALL,
+    "images/scaling": ALL,
     "images/shapes": DECODE,
     "images/sources": ALL,
     "images/superclasses": NOTHING,
