@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Integer
 from torch import Tensor
 
 from strata import store
-from strata.device import compute_device
+from strata.device import compute_device, working_bytes
 from strata.features.methods import METHODS
 from strata.layers import PENULTIMATE
 from strata.progress import progress
@@ -21,7 +21,6 @@ from strata.progress import progress
 _APPROACH = 150  # steps of projected gradient that find most of the support
 _ROUNDS = 10  # times that all negative entries leave at once before they leave one by one
 _ENTERING = 32  # features that may enter a row's support at a time
-_WORKING_BYTES = 1 << 28
 _DEPENDENT = 1e-10  # squared distance of a row of unit norm from the span of others, at which it counts as in it
 
 
@@ -95,14 +94,15 @@ def encode(
     z = start * sizes if start is not None else torch.zeros(len(a), len(d), dtype=a.dtype, device=a.device)
     residual = torch.empty(len(a), dtype=a.dtype, device=a.device)
     if start is None:
-        step_rows = max(1, _WORKING_BYTES // (len(d) * 4 * 6))
+        step_rows = max(1, working_bytes(d.device) // (len(d) * 4 * 6))
         for rows in torch.arange(len(a), device=a.device).split(step_rows):
             z[rows] = _approach(a[rows].float(), d.float()).to(a.dtype)
     by_support = (z > 0).sum(1).argsort()  # rows of like support waste little padding
     widest = int((z > 0).sum(1).max()) + 32
     padded = torch.nn.functional.pad(d, (0, 0, 0, 1))
     gram = padded @ padded.T
-    for rows in progress(by_support.split(max(1, min(1024, _WORKING_BYTES // (widest**2 * 24)))), "encoding images"):
+    batch = max(1, min(1024, working_bytes(d.device) // (widest**2 * 24)))
+    for rows in progress(by_support.split(batch), "encoding images"):
         z[rows], residual[rows] = _settle(a[rows], d, gram, z[rows], tolerance, max_iterations)
     return Codes(z / sizes, residual, _ambiguous(a, d, gram, z))
 
@@ -220,7 +220,7 @@ def _ambiguous(a: Tensor, d: Tensor, gram: Tensor, z: Tensor) -> Tensor:
     todo = todo[active[todo].argsort()]
     if len(todo):
         width = int(active[todo[-1]])
-        for rows in todo.split(max(1, _WORKING_BYTES // (8 * (3 * width**2 + 2 * width * len(d))))):
+        for rows in todo.split(max(1, working_bytes(a.device) // (8 * (3 * width**2 + 2 * width * len(d))))):
             found[rows] = _spans_more(a[rows], d, gram, z[rows])
     return found
 
