@@ -147,6 +147,7 @@ def test_a_figure_is_written_as_svg_and_png_with_its_numbers(name, tables, drawn
     assert not plt.get_fignums()  # closed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_same_tables_give_the_same_svg(name, tables, drawn, folder):
     written = []
@@ -156,6 +157,7 @@ def test_the_same_tables_give_the_same_svg(name, tables, drawn, folder):
     assert written[0] == written[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, tables, drawn):
     t = tables(n=6, epochs=(0, 1))
@@ -171,6 +173,7 @@ def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, table
 ODD = ["$x_$ <script>&amp;</script> \\frac{", 'costs $5, _a^, {x} "it\'s"', "-f two\nlines\t\x07 猫 %s `"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_names_of_classes_are_plain_text_in_every_figure(name, tables, drawn, folder):
     t = tables(n=40)

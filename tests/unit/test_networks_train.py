@@ -166,6 +166,7 @@ training.train({[str(p) for p in digit_shards]}, {model_config!r}, training={tra
     return elsewhere
 
 
+@pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_bits(run, elsewhere, tmp_path):
     _, expected = run("whole")
     killed = elsewhere("os.kill(os.getpid(), signal.SIGKILL)")
@@ -183,6 +184,7 @@ def paused(elsewhere):
     return process
 
 
+@pytest.mark.slow
 def test_a_second_training_is_told_who_trains_and_follows_when_that_one_is_killed(run, elsewhere, tmp_path, capsys):
     _, expected = run("whole")
     first = paused(elsewhere)
@@ -197,6 +199,7 @@ def test_a_second_training_is_told_who_trains_and_follows_when_that_one_is_kille
     assert "resuming after epoch 2 " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_training_beside_which_another_was_refused_ends_with_the_same_bits(run, elsewhere, tmp_path):
     _, expected = run("whole")
     first = paused(elsewhere)

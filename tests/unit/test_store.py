@@ -155,6 +155,7 @@ def test_a_file_cut_at_any_length_is_told(shard):
         assert_names_the_file_and_its_rebuilding(error.value, shard)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "layout", ["one chunk", "many chunks", "many attributes", "many datasets", "a long attribute", "no rows"]
 )
