@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import pandas as pd
 
+from strata.claims.finding import bounds_of
 from strata.config.keys import Questions
 from strata.statistics import FISHER, PLAIN, Estimate, Null, Rows, Scale, groups_of, pearson, spearman
 
@@ -145,9 +145,7 @@ class Claim:
     @property
     def bounds(self) -> tuple[float, float]:
         """Between which the statistic lies where the claim holds."""
-        return {"above": (self.bound, np.inf), "below": (-np.inf, self.bound), "within": (-self.bound, self.bound)}[
-            self.side
-        ]
+        return bounds_of(self.side, self.bound)
 
     @property
     def null(self) -> Null:

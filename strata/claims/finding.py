@@ -19,6 +19,19 @@ QUESTIONS = {
 }
 
 
+def bounds_of(side: str, bound: float) -> tuple[float, float]:
+    """Return between which numbers a statistic lies where its claim holds.
+
+    Parameters
+    ----------
+    side
+        above or below the bound, or within ±bound.
+    bound
+        The number.
+    """
+    return {"above": (bound, np.inf), "below": (-np.inf, bound), "within": (-bound, bound)}[side]
+
+
 @dataclass
 class Finding:
     """A claim, tested.

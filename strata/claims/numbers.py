@@ -36,6 +36,19 @@ def signed(value: float, digits: int = 3) -> str:
     return f"{value:+.{digits}f}".replace("-", MINUS)
 
 
+def with_interval(value: float, ends: tuple[float, float], *, digits: int = 2) -> str:
+    """Return a number with its interval, +0.31 [+0.25, +0.37].
+
+    Parameters
+    ----------
+    value, ends
+        The number, and those of the interval.
+    digits
+        After the point.
+    """
+    return f"{signed(value, digits)} [{signed(ends[0], digits)}, {signed(ends[1], digits)}]"
+
+
 def interval(told: dict[str, Any], digits: int = 3) -> str:
     """Return a value with its interval, +0.310 [+0.246, +0.374], or that it is not defined.
 
@@ -48,8 +61,7 @@ def interval(told: dict[str, Any], digits: int = 3) -> str:
     """
     if not defined(told["value"]):
         return "not defined"
-    value, low, high = (signed(told[name], digits) for name in ("value", "ci_low", "ci_high"))
-    return f"{value} [{low}, {high}]"
+    return with_interval(told["value"], (told["ci_low"], told["ci_high"]), digits=digits)
 
 
 def p_value(value: float) -> str:

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import Normalize, to_hex
 
+from strata.claims.numbers import with_interval
 from strata.config.keys import Questions
 from strata.figures.parts import (
     BLUE,
@@ -21,7 +22,6 @@ from strata.figures.parts import (
     mean,
     panels,
     scatter,
-    with_interval,
 )
 from strata.plain import on_one_line
 

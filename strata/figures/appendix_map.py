@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, PowerNorm
 
+from strata.claims.numbers import with_interval
 from strata.config.keys import Questions
-from strata.figures.parts import Drawn, bar_below, draw_map, first_seed, panels, with_interval
+from strata.figures.parts import Drawn, bar_below, draw_map, first_seed, panels
 from strata.statistics import Rows, groups_of, mean_change, over_groups
 
 # What a feature is coloured by: its label, and the colours.

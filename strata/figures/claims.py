@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 
 from strata.claims.claim import CONFOUNDS
 from strata.claims.controls import CONTROLS
-from strata.claims.finding import Finding
+from strata.claims.finding import Finding, bounds_of
+from strata.claims.numbers import defined, with_interval
 from strata.config.keys import Questions
 from strata.figures.parts import (
     BLUE,
@@ -28,7 +29,6 @@ from strata.figures.parts import (
     mean,
     panels,
     plain_numbers,
-    with_interval,
 )
 
 
@@ -42,12 +42,12 @@ def findings(findings: Sequence[Finding]) -> Drawn:
     """
     figure, ax = plt.subplots(figsize=(WIDTHS["double"], 0.42 * len(findings) + 1))
     rows = np.arange(len(findings))[::-1]
-    known = [x for f in findings for x in (f.value, f.ci_low, f.ci_high, f.bound) if _known(x)]
+    known = [x for f in findings for x in (f.value, f.ci_low, f.ci_high, f.bound) if defined(x)]
     low, high = min([-1, *known]) - 0.05, max([1, *known]) + 0.05
     for row, f in zip(rows, findings, strict=True):
         _where_it_lies(ax, row, f, low, high)
         text = "not defined"
-        if _known(f.value):
+        if defined(f.value):
             _interval(ax, row, (f.value, f.ci_low, f.ci_high), f.verdict)
             text = with_interval(f.value, (f.ci_low, f.ci_high))
         for null in f.nulls:
@@ -69,8 +69,7 @@ def findings(findings: Sequence[Finding]) -> Drawn:
         ylim=(-0.6, len(findings) - 0.4),
         xlabel="ρ, or a difference in complexity,\nV-information or loss, or a ratio (no units)",
     )
-    for verdict, colour in VERDICTS.items():
-        ax.plot([], [], lw=2, color=colour, **SHAPES[verdict], label=verdict)
+    _tell_verdicts(ax)
     ax.plot([], [], lw=6, color=_LIES, label="where the claim has to lie")
     if any(f.nulls for f in findings):
         ax.plot([], [], "|", color="black", ms=4, mew=0.8, label="a null")
@@ -84,9 +83,9 @@ def findings(findings: Sequence[Finding]) -> Drawn:
 
 def _where_it_lies(ax: Axes, row: float, f: Finding, low: float, high: float) -> None:
     """Shade where a claim's statistic has to lie, and draw the threshold."""
-    ends = {"above": (f.bound, high), "below": (low, f.bound), "within": (-f.bound, f.bound)}[f.side]
+    ends = np.clip(bounds_of(f.side, f.bound), low, high)
     ax.fill_between(ends, row - 0.36, row + 0.36, color=_LIES, lw=0, zorder=0)
-    for bound in {end for end in ends if end not in (low, high)}:
+    for bound in {float(end) for end in ends if end not in (low, high)}:
         ax.plot([bound, bound], [row - 0.36, row + 0.36], color="black", lw=0.6)
 
 
@@ -107,7 +106,7 @@ def nulls(findings: Sequence[Finding]) -> Drawn:
     findings
         The claims, tested.
     """
-    shown = [f for f in findings if f.nulls and _known(f.value)]
+    shown = [f for f in findings if f.nulls and defined(f.value)]
     names = list(dict.fromkeys(null["null"] for f in shown for null in f.nulls))
     figure, ax = plt.subplots(figsize=(7, 0.36 * len(shown) + 1.1))
     rows = np.arange(len(shown))[::-1]
@@ -122,8 +121,7 @@ def nulls(findings: Sequence[Finding]) -> Drawn:
     ax.axvline(0, color="black", lw=0.6)
     ax.set_yticks(rows, [textwrap.fill(f"{f.claim} ({f.id})", 60) for f in shown], fontsize=6)
     ax.set(ylim=(-0.8, len(shown) - 0.5), xlabel="ρ, or a difference in complexity or loss (no units)")
-    for verdict, colour in VERDICTS.items():
-        ax.plot([], [], lw=2, color=colour, **SHAPES[verdict], label=f"this run: {verdict}")
+    _tell_verdicts(ax, of="this run: ")
     for place, name in enumerate(names):
         ax.plot([], [], _MARKS[place], color=COLOURS[place + 3], ms=4, label=name)
     figure.legend(loc="outside upper center", ncols=3, columnspacing=1, handlelength=1.5)
@@ -138,7 +136,7 @@ def confounds(findings: Sequence[Finding]) -> Drawn:
     findings
         The claims, tested.
     """
-    shown = [f for f in findings if f.given and _known(f.value)]
+    shown = [f for f in findings if f.given and defined(f.value)]
     ways = list(dict.fromkeys(given["given"] for f in shown for given in f.given))
     figure, axes = plt.subplots(1, len(ways) + 1, figsize=(7.4, 0.3 * len(shown) + 1.3), sharex=True, sharey=True)
     rows = np.arange(len(shown))[::-1]
@@ -147,7 +145,7 @@ def confounds(findings: Sequence[Finding]) -> Drawn:
         for row, f in zip(rows, shown, strict=True):
             raw = {"given": "raw", "value": f.value, "ci_low": f.ci_low, "ci_high": f.ci_high, "verdict": f.alone}
             for told in [raw, *f.given]:
-                if told["given"] == way and _known(told["value"]):
+                if told["given"] == way and defined(told["value"]):
                     ends = (told["value"], told["ci_low"], told["ci_high"])
                     _interval(ax, row, ends, told["verdict"])
                     table.append({"id": f.id, **told})
@@ -157,8 +155,7 @@ def confounds(findings: Sequence[Finding]) -> Drawn:
     axes[0].set_yticks(rows, [f.id for f in shown], fontsize=6.5)
     axes[0].set(xlim=(-1.05, 1.05), ylim=(-0.6, len(shown) - 0.4))
     figure.supxlabel("Spearman ρ; colour and shape: what it alone would decide", fontsize=7.5)
-    for verdict, colour in VERDICTS.items():
-        axes[0].plot([], [], lw=2, color=colour, **SHAPES[verdict], label=verdict)
+    _tell_verdicts(axes[0])
     figure.legend(loc="outside upper center", ncols=3, columnspacing=1, handlelength=1.5)
     return figure, pd.DataFrame(table)
 
@@ -167,8 +164,10 @@ _MARKS = ("s", "^", "v", "<")
 _LIES = "#e8eef5"
 
 
-def _known(value: float | None) -> bool:
-    return value is not None and value == value
+def _tell_verdicts(ax: Axes, of: str = "") -> None:
+    """Name the colours and shapes of verdicts in the legend."""
+    for verdict, colour in VERDICTS.items():
+        ax.plot([], [], lw=2, color=colour, **SHAPES[verdict], label=f"{of}{verdict}")
 
 
 def _interval(ax: Axes, row: float, told: tuple[float, float, float], verdict: str) -> None:

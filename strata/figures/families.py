@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from strata.claims.numbers import with_interval
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, ORANGE, Drawn, band, correlated, mean, panels, with_interval
+from strata.figures.parts import BLUE, ORANGE, Drawn, band, correlated, mean, panels
 from strata.measures.complexity import complexity_by_family
 from strata.plain import on_one_line
 from strata.probes.families import FAMILIES, REFERENCE

@@ -64,6 +64,18 @@ def scores_of(
                 yield np.where(z > 0, z, np.nan)
 
 
+def places_among(chosen: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the numbers of all images that are chosen, in rising order, and the places of each choice among them.
+
+    Parameters
+    ----------
+    chosen
+        See `largest`.
+    """
+    numbers = np.unique(np.concatenate(chosen))
+    return numbers, [np.searchsorted(numbers, own) for own in chosen]
+
+
 def images_at(
     numbers: np.ndarray, image_shards: Sequence[str | Path], *, codes: Sequence[str | Path]
 ) -> Iterator[tuple[str, int, np.ndarray]]:

@@ -17,6 +17,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, MaxNLocator
 
+from strata.claims.numbers import with_interval
 from strata.config.keys import Questions
 from strata.statistics import (
     FISHER,
@@ -81,28 +82,6 @@ def plain_numbers(axis: Axis) -> None:
     """
     axis.set_major_formatter(_Plain())
     axis.set_minor_formatter(_Plain())
-
-
-def signed(value: float) -> str:
-    """Return a number with its sign, to two digits.
-
-    Parameters
-    ----------
-    value
-        The number.
-    """
-    return f"{value:+.2f}".replace("-", "−")
-
-
-def with_interval(value: float, ends: tuple[float, float]) -> str:
-    """Return a number with its interval.
-
-    Parameters
-    ----------
-    value, ends
-        The number, and those of the interval.
-    """
-    return f"{signed(value)} [{signed(ends[0])}, {signed(ends[1])}]"
 
 
 def panels(count: int, *, height: float, **how: Any) -> tuple[Figure, list[Axes]]:

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import SubFigure
 
 from strata import store
-from strata.figures.most_activating import images_at, largest, scores_of
+from strata.figures.most_activating import images_at, largest, places_among, scores_of
 from strata.figures.parts import Drawn, colour_of, draw_map, first_seed
 from strata.measures.meta_features import meta_features
 from strata.plain import on_one_line
@@ -241,10 +241,8 @@ def most_activating(
     count
         How many images of a score.
     """
-    chosen = largest(scores, count)
-    numbers = np.unique(np.concatenate(chosen))
+    numbers, places = places_among(largest(scores, count))
     names, _, pixels = zip(*images_at(numbers, images, codes=codes), strict=True)
-    places = [np.searchsorted(numbers, own) for own in chosen]
     return [np.stack(pixels)[own] for own in places], [[names[i] for i in own] for own in places]
 
 

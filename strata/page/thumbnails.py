@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from strata.figures.most_activating import images_at, largest, scores_of
+from strata.figures.most_activating import images_at, largest, places_among, scores_of
 from strata.progress import progress
 
 # The side of a thumbnail, by how many there are at most: a page is to stay within tens of megabytes.
@@ -33,10 +33,10 @@ def most_activating(codes: Sequence[Sequence[str | Path]], count: int) -> tuple[
         count, the place of an image among them, the largest first, or −1 where there are no more.
     """
     chosen = [own for shards in codes for own in largest(scores_of(shards), count)]
-    numbers = np.unique(np.concatenate(chosen))
+    numbers, among = places_among(chosen)
     places = np.full((len(chosen), count), -1, np.int32)
-    for feature, own in enumerate(chosen):
-        places[feature, : len(own)] = np.searchsorted(numbers, own)
+    for feature, own in enumerate(among):
+        places[feature, : len(own)] = own
     return numbers, places
 
 

@@ -24,6 +24,19 @@ def finding(id, value=0.5, verdict="supported", **more):
     return Finding(id=id, question=question, claim=f"claim of {id}", value=value, verdict=verdict, **ends, **given)
 
 
+def null(name, value, beaten):
+    """Return a null of a finding, which it differs from or not."""
+    return {
+        "null": name,
+        "value": value,
+        "difference": 0.1,
+        "ci_low": 0,
+        "ci_high": 1,
+        "p_value": 0.2,
+        "beaten": beaten,
+    }
+
+
 def features(per_class=5, classes="ab", layers=("stem", "penultimate"), seed=0):
     """Return features of some classes, the complexities drawn at random."""
     n = per_class * len(classes)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from finished_runs import null
 
 from strata.claims import testing
 from strata.claims.answers import NOT_TESTED, agreement, answers, found_by_paper, is_opposite, sentence
@@ -12,18 +13,6 @@ from strata.claims.registry import CLAIMS
 REGISTERED = {claim.id: claim for claim in CLAIMS}
 STRONG = 0.5
 CONFOUNDS = ("ceiling", "firing rate and mean code", "all of these")
-
-
-def null(name, value, beaten):
-    return {
-        "null": name,
-        "value": value,
-        "difference": 0.1,
-        "ci_low": 0,
-        "ci_high": 1,
-        "p_value": 0.2,
-        "beaten": beaten,
-    }
 
 
 def given(name, verdict="supported", value=-0.4):

@@ -12,13 +12,14 @@ from scipy import stats
 from strata import store
 from strata.claims import testing
 from strata.claims.finding import Finding
+from strata.claims.numbers import signed
 from strata.config.keys import Activations, Config, Figures, at
 from strata.errors import StrataError
 from strata.figures import appendix, appendix_map, claims, how_much, what, when, where
 from strata.figures.catalogue import FIGURES
 from strata.figures.draw import save
 from strata.figures.most_activating import scores_of
-from strata.figures.parts import VERDICTS, complexity_scale, correlated, mean, signed
+from strata.figures.parts import VERDICTS, complexity_scale, correlated, mean
 from strata.images.shapes import VALUES
 
 
@@ -436,9 +437,9 @@ def test_teleport_shows_the_skip_share_and_the_arrival_of_both_branches(tables, 
         np.testing.assert_allclose(x, table["complexity"])
         assert np.abs(y - table[f"arrival_{branch}"]).max() <= 0.3  # moved a little
     r = [rank_correlation(table, y) for y in ("skip_share", "arrival_skip", "arrival_main")]
-    assert left.get_title("right").startswith(f"ρ = {signed(r[0])} [")
+    assert left.get_title("right").startswith(f"ρ = {signed(r[0], 2)} [")
     both = [text.get_text().split(" [")[0] for text in right.get_legend().get_texts()]
-    assert both == [f"skip branch: ρ = {signed(r[1])}", f"main branch: ρ = {signed(r[2])}"]
+    assert both == [f"skip branch: ρ = {signed(r[1], 2)}", f"main branch: ρ = {signed(r[2], 2)}"]
 
 
 def test_inhibiting_features_are_ringed(tables, settings):
@@ -540,7 +541,7 @@ def test_scatters_say_the_correlation_with_its_interval(tables, settings):
     figure, table = when.q2_emergence(t["features"], SCALE, settings=settings)
     title = figure.axes[0].get_title("right")
     r = rank_correlation(table, "temporal_decoding_score")
-    assert title.startswith(f"ρ = {signed(r)} [")
+    assert title.startswith(f"ρ = {signed(r, 2)} [")
     assert title.endswith("n = 120")
 
 
@@ -619,8 +620,8 @@ def test_the_tree_tells_how_far_its_first_two_halves_are_apart(tables, settings)
     simple, complex_ = halves.sort_values("complexity").index
     change = halves.loc[complex_] - halves.loc[simple]
     titles = [ax.get_title("left") for ax in figure.axes[:2]]
-    assert f"mean K {signed(change['complexity'])} [" in titles[0]
-    assert f"mean Γ {signed(change['importance'])} [" in titles[1]
+    assert f"mean K {signed(change['complexity'], 2)} [" in titles[0]
+    assert f"mean Γ {signed(change['importance'], 2)} [" in titles[1]
     shown = table.set_index("branch")
     assert shown.loc["RL", "complexity"] == pytest.approx(features.query("branch == 'RL'")["complexity"].mean())
     ends = shown.loc[["L", "RL", "RR"], "place"]

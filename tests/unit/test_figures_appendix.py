@@ -4,9 +4,10 @@ import pandas as pd
 import pytest
 from matplotlib.colors import Normalize
 
+from strata.claims.numbers import signed
 from strata.figures import appendix
 from strata.figures.catalogue import FIGURES
-from strata.figures.parts import COLOURS, signed
+from strata.figures.parts import COLOURS
 
 LEVELS = (0.05, 0.2)
 
@@ -79,7 +80,7 @@ def test_redundancy_shows_both_measures_with_their_correlations(measured, settin
     figure, _ = appendix.a_redundancy(features, SCALE, settings=settings)
     for ax, column in zip(figure.axes, ("redundancy", "redundancy_cka"), strict=True):
         r = features["complexity"].corr(features[column], method="spearman")
-        assert ax.get_title("right").startswith(f"ρ = {signed(r)} [")
+        assert ax.get_title("right").startswith(f"ρ = {signed(r, 2)} [")
         assert "10 %" in ax.get_ylabel()
 
 

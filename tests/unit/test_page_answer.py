@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from finished_runs import features, finding, write_answered
+from finished_runs import features, finding, null, write_answered
 
 from strata import tables
 from strata.claims.answers import agreement, found_by_paper, sentence
@@ -58,18 +58,6 @@ class Read(HTMLParser):
 
     def all(self, tag, name):
         return [attributes[name] for found, attributes in self.elements if found == tag and name in attributes]
-
-
-def null(name, value, beaten):
-    return {
-        "null": name,
-        "value": value,
-        "difference": 0.1,
-        "ci_low": 0,
-        "ci_high": 1,
-        "p_value": 0.2,
-        "beaten": beaten,
-    }
 
 
 def held(name, value, verdict):
