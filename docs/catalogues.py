@@ -87,27 +87,20 @@ def rules() -> str:
     files, reran, parts = files_of_rules(), keys_of_rules(), []
     for stage in re.findall(r'include: "workflow/rules/(\w+).smk"', (ROOT / "Snakefile").read_text()):
         text = (ROOT / "workflow/rules" / f"{stage}.smk").read_text()
+        title = text.split('"""')[1].splitlines()[0].rstrip(".")
         names = [*(MEASURES if "\n    rule:\n" in text else []), *re.findall(r"^rule (\w+):", text, re.MULTILINE)]
-        if names:
-            rows = [
-                [
-                    f"`{rule}`",
-                    does(rule),
-                    "<br>".join(f"`{path}`" for path in files.get(rule, [])),
-                    ", ".join(reran.get(rule, [])),
-                ]
-                for rule in names
-            ]
-            parts += [f"### {ast.get_docstring(ast.parse(docstring(text))).splitlines()[0]}\n", table(HEAD, rows)]
+        rows = [[f"`{rule}`", does(rule), lines(files.get(rule, [])), ", ".join(reran.get(rule, []))] for rule in names]
+        if rows:
+            parts += [f"### {title}\n", table(HEAD, rows)]
     return "\n".join(parts)
 
 
 HEAD = ("rule", "what it does", "what it writes", "a change of these keys reruns from it")
 
 
-def docstring(text: str) -> str:
-    """Return the docstring that a Snakefile begins with, which is no Python after it."""
-    return text[: text.index('"""', 3) + 3]
+def lines(paths: Iterable[str]) -> str:
+    """Return paths in one field of a table, a line each."""
+    return "<br>".join(f"`{path}`" for path in paths)
 
 
 def does(rule: str) -> str:

@@ -1,4 +1,4 @@
-"""Follow every link within a built site, of which nothing may need a network: `python docs/links.py docs/_build/html`."""
+"""Follow every link in a built site, of which nothing may need a network: `python docs/links.py docs/_build/html`."""
 
 import sys
 from pathlib import Path

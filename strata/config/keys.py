@@ -171,7 +171,7 @@ class Model(Section):
     )
     checkpoints: list[Annotated[str, Field(min_length=1)]] | None = _key(
         None,
-        "files of a training elsewhere, or patterns, the epoch in their names: [runs/mine/epoch-{epoch}.pt]; null, "
+        "files of a training elsewhere, or patterns, the epoch in their names: ['runs/mine/epoch-{epoch}.pt']; null, "
         "with weights null: trained here",
         "adopt",
         min_length=1,
