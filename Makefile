@@ -55,7 +55,7 @@ lint: .venv/installed-test
 
 # The site: warnings are errors, every link within it is followed. It shows the demo's run, where that is finished.
 docs: .venv/installed-docs
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	GOMP_SPINCOUNT=0 $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	$(BIN)/python docs/links.py docs/_build/html
 	@echo "Open docs/_build/html/index.html"
 

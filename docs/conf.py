@@ -24,6 +24,7 @@ exclude_patterns = ["_build", "_generated/*.md", "_generated/static", "_generate
 html_theme = "furo"
 html_title = "Strata"
 html_copy_source = False
+html_show_search_summary = False  # which a page from the disk cannot fetch
 pygments_style, pygments_dark_style = "friendly", "github-dark"
 html_css_files = ["site.css"]
 
