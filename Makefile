@@ -31,7 +31,7 @@ PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile
 test-fast: lint
 	$(PYTEST) -m "not slow" tests/unit
 
-test: lint
+test: lint .venv/installed-docs
 	$(PYTEST) -m "not slurm and not demo and not browser" --cov --cov-report=term --cov-fail-under=90
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.

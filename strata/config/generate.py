@@ -47,7 +47,7 @@ def table() -> str:
     """Return the table of keys, in Markdown."""
     told = reruns()
     rows = [
-        f"| `{path}` | {allowed_of(field)} | `{_value(field.default)}` | {told[path]} |"
+        f"| `{path}` | {_plain(allowed_of(field))} | `{_value(field.default)}` | {told[path]} |"
         for path, field in _keys(Config)
     ]
     return "\n".join(["| key | allowed | default | a change reruns from |", "|---|---|---|---|", *rows]) + "\n"
@@ -73,6 +73,11 @@ def main() -> None:
     elif stale:
         names = ", ".join(str(path.relative_to(_ROOT)) for path in stale)
         sys.exit(f"{names}: not what strata/config/keys.py says; run python -m strata.config.generate")
+
+
+def _plain(text: str) -> str:
+    """Return text in which Markdown finds no tags."""
+    return text.replace("<", "\\<")
 
 
 def _keys(section: type[Section], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:

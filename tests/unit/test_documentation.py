@@ -60,7 +60,6 @@ def test_the_network_of_the_page_gives_an_answer_a_class(tmp_path):
 @pytest.mark.slow
 def test_the_site_is_built_where_no_run_is_finished(tmp_path):
     """With warnings as errors, like `make docs`, which has a run."""
-    pytest.importorskip("furo", reason="the site's packages are an extra (make .venv/installed-docs)")
     build = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--define", "run=results/none"]
     done = subprocess.run([*build, "docs", tmp_path], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
