@@ -33,7 +33,7 @@ def test_a_job_that_is_cancelled_is_tried_again(finished, again, probes, cluster
     subprocess.run(["scancel", cluster.job("rule_probe")], check=True)
     assert running.wait(LIMIT) == 0, again.said
     jobs = cluster.ended()
-    assert sum("_" in job.number for job in jobs) == len(probes)  # the first time as an array, then alone
+    assert sum("_" in job.number for job in jobs) >= len(probes)  # as an array, before any is tried again
     states = [job.state for job in jobs]
     assert any(state.startswith("CANCELLED") for state in states)
     assert states.count("COMPLETED") == len(probes)
