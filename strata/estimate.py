@@ -5,7 +5,7 @@ floating-point operations where a product bounds it, in bytes where the disk doe
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -17,7 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from strata import layers
-from strata.activations.layers import extractor
+from strata.activations.layers import extractor, repeated
 from strata.claims.controls import CONTROLS
 from strata.config.keys import Config
 from strata.errors import StrataError
@@ -62,6 +62,8 @@ class Traced:
         Of the network.
     units : dict
         Units of every cached layer, after pooling.
+    repeated : list of str
+        Layers that hold the numbers of another one, and so take no disk.
     """
 
     images: int
@@ -69,6 +71,7 @@ class Traced:
     forward: float
     parameters: int
     units: dict[str, int]
+    repeated: Sequence[str]
 
 
 def traced(config: Config) -> Traced:
@@ -89,7 +92,8 @@ def traced(config: Config) -> Traced:
             outputs = inner(torch.empty(1, 3, size, size))
     units = {name: outputs[name].shape[1] for name in names}
     parameters = sum(p.numel() for p in network.parameters())
-    return Traced(images, classes, flops.get_total_flops(), parameters, units)
+    again = repeated(network, names, pool=caching.pool, head=model.head)
+    return Traced(images, classes, flops.get_total_flops(), parameters, units, again)
 
 
 def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd.DataFrame:
@@ -241,11 +245,13 @@ def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cos
     else:
         seconds = checkpoints * tested / rates["forward"]
         yield Cost("adopt", 1, seconds, checkpoints * weights, shard + 2 * weights)
-    cached = sum(shape.units.values()) * scale.width
-    passes = seeds * checkpoints * config.studied_shards
-    seconds = passes * scale.per_shard * (shape.forward / rates["forward"] + cached / rates["disk"])
-    jobs = _jobs(config, passes, seeds)
-    yield Cost("cache", jobs, seconds, passes * scale.per_shard * cached, shard + 2 * scale.per_shard * cached)
+    once = {layer: units * scale.width for layer, units in shape.units.items() if layer not in shape.repeated}
+    probed = layers.probed_layers(config.activations.layers)
+    everywhere, widest = sum(once.get(layer, 0) for layer in probed), sum(once.values())
+    ends = min(2, checkpoints)  # whose branches are looked at
+    disk = seeds * scale.images * (checkpoints * everywhere + ends * (widest - everywhere))
+    seconds = seeds * checkpoints * scale.images * shape.forward / rates["forward"] + disk / rates["disk"]
+    yield Cost("cache", seeds * _jobs(config, checkpoints, 1), seconds, disk, shard + 2 * scale.per_shard * widest)
 
 
 def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:

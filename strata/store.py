@@ -58,6 +58,35 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any)
     write_bytes(path, buffer.getbuffer())
 
 
+def link(path: str | Path, others: Iterable[str | Path]) -> None:
+    """Give a file further names, so that nothing is on the disk twice; where the disk knows no hard links, copy it.
+
+    Each name is one of a file of its own: what is removed or written under one stays under the others.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    others
+        The names; their directories are made.
+
+    Raises
+    ------
+    StrataError
+        If the disk refuses it.
+    """
+    for other in map(Path, others):
+        temporary = temporary_of(other)
+        try:
+            other.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, temporary)
+            os.replace(temporary, other)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            write_bytes(other, Path(path).read_bytes())
+
+
 def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
     """Write a file under a temporary name and rename it when it is whole.
 
@@ -153,7 +182,7 @@ class Shard:
     path
         The file.
     **expected
-        Attributes that it must have, with their values.
+        Attributes that it must have, with their values; an attribute that is a list has each of its values.
 
     Attributes
     ----------
@@ -182,7 +211,7 @@ class Shard:
             raise self._fault("is damaged or no shard of Strata") from error
         for name, value in {"format": FORMAT, **expected}.items():
             found = self.attributes.get(name)
-            if found != value:
+            if found != value and not (isinstance(found, list) and value in found):
                 self._file.close()
                 raise self._fault(f"does not fit here: its {name} is {found!r}, expected {value!r}")
 

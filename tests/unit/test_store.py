@@ -300,3 +300,33 @@ def test_a_digest_tells_contents_apart():
     assert len(set(digests)) == len(digests)
     assert all(len(d) == 16 and int(d, 16) >= 0 for d in digests)
     assert store.digest(["a", "b"]) == store.digest(iter("ab"))
+
+
+def test_names_of_one_file_take_the_disk_once_and_stand_for_themselves(shard):
+    other = shard.parent / "elsewhere" / "shard-000.h5"
+    store.link(shard, [other])
+    assert other.stat().st_ino == shard.stat().st_ino
+    shard.unlink()
+    assert same(store.read(other)[0], ARRAYS)
+    store.write(shard, {"a": np.ones(3)})
+    store.link(shard, [other])  # in place of what was there
+    assert same(store.read(other)[0], {"a": np.ones(3)})
+    assert sorted(path.name for path in shard.parent.rglob("*.tmp")) == []
+
+
+def test_where_the_disk_knows_no_further_names_a_file_is_copied(shard, monkeypatch):
+    def refused(*_):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refused)
+    other = shard.with_name("other.h5")
+    store.link(shard, [other])
+    assert other.stat().st_ino != shard.stat().st_ino
+    assert other.read_bytes() == shard.read_bytes()
+
+
+def test_an_attribute_that_is_a_list_has_each_of_its_values(tmp_path):
+    store.write(tmp_path / "a.h5", {"a": np.ones(2)}, layer=["block-02", "penultimate"])
+    assert store.read(tmp_path / "a.h5", layer="penultimate")[1]["layer"] == ["block-02", "penultimate"]
+    with pytest.raises(StrataError, match=r"its layer is .* expected 'block-01'"):
+        store.read(tmp_path / "a.h5", layer="block-01")

@@ -29,6 +29,7 @@ STUDIED = SHARDS[: CONFIG.studied_shards]
 CLASSES = [f"classes-{i:03d}" for i in range(CONFIG.features.jobs)]
 CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
 LAST = CHECKPOINTS[-1]
+ENDS = [*dict.fromkeys([CHECKPOINTS[0], LAST])]  # the checkpoints whose branches are looked at
 CHECKPOINT = r"epoch-\d{3}"
 # Features of the last checkpoint, discovered again in either half of the images.
 HALVES = ["half-0", "half-1"]
