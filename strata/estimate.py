@@ -283,19 +283,17 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     encodings = (dictionaries + other) * shards
     yield Cost(
         "codes",
-        _jobs(config, encodings, seeds),
+        _jobs(config, dictionaries + other, seeds),
         encodings * scale.per_shard * scale.encoding / rates["product32"],
         encodings * scale.per_shard * 4 * k,
         8 * (3 * k * k + 4 * scale.per_shard * k),
     )
     controls = sum(bool(control.codes) for control in CONTROLS.values())
-    made, jobs = seeds * shards * controls, seeds * controls * _jobs(config, shards, 1)
-    yield Cost("control_codes", jobs, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
+    made = seeds * shards * controls
+    yield Cost("control_codes", seeds * controls, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
     made = seeds * shards
     seconds = made * scale.per_shard * 2 * k * d / rates["product64"]
-    yield Cost(
-        "projections", _jobs(config, made, seeds), seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k
-    )
+    yield Cost("projections", seeds, seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k)
 
 
 def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
@@ -363,7 +361,7 @@ def _of_factors(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     probed = layers.probed_layers(config.activations.layers)
     chunks = ceil(len(probed) / config.probes.layers_per_job)
     answers = seeds * scale.checkpoints * 4 * (shape.images - _training_images(config, shape)) * shape.forward
-    each = seeds * (config.studied_shards + 2 + scale.checkpoints * chunks)
+    each = seeds * (3 + scale.checkpoints * chunks)
     jobs = _jobs(config, each, 2 * seeds + _networks(config))
     yield Cost("ground truth", jobs, answers / scale.rates["forward"], 0, 4 * scale.per_shard * scale.pixels)
 

@@ -22,10 +22,10 @@ MANY = {"jobs": "many"}
 
 
 def test_in_a_run_of_few_jobs_every_rule_is_one(fresh):
-    assert fresh.plan() == dict.fromkeys(fresh.plan(changes=MANY), 1)
+    assert fresh.plan() == dict.fromkeys(fresh.plan(changes=MANY).keys() - {"cache_with_branches"}, 1)
 
 
-def test_in_a_run_of_many_every_checkpoint_shard_and_population_is_one(fresh):
+def test_in_a_run_of_many_every_checkpoint_and_population_is_one(fresh):
     assert fresh.plan(changes=MANY) == {
         "index": 1,
         "decode": 2,
@@ -35,10 +35,10 @@ def test_in_a_run_of_many_every_checkpoint_shard_and_population_is_one(fresh):
         "discovery": 1,
         "class_features": 5,  # three checkpoints, two halves
         "dictionary": 5,
-        "codes": 16,  # of those, and of other directions at every checkpoint
+        "codes": 8,  # of those, and of other directions at every checkpoint
         "control_directions": 3,
-        "control_codes": 2,
-        "projections": 2,
+        "control_codes": 1,
+        "projections": 1,
         "probe": 9,  # own 3, followed 3, others 1, flow 2
         **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
         "measurements": 3,  # what was learned, other directions, untrained features
@@ -171,14 +171,14 @@ def test_superclasses_are_checked_where_they_are_given(fresh):
 
 
 @needs_imagenet
-def test_imagenet_is_planned_without_its_data_in_fewer_than_5000_jobs(fresh):
+def test_imagenet_is_planned_without_its_data_in_no_more_than_2200_jobs(fresh):
     done = fresh.snakemake("--dry-run", configfile=IMAGENET)
     assert done.code == 0, done.output
     plan = planned(done.output)
     assert plan["train"] == 1
     assert plan["dictionary"] == 91 + 2
     assert plan["class_features"] == 10 * (91 + 2)
-    assert 1000 < sum(plan.values()) < 5000
+    assert 1000 < sum(plan.values()) <= 2200
     profile = yaml.safe_load((REPOSITORY / SLURM).read_text())
     at_once = (profile["jobs"], int(profile["max-jobs-per-timespan"].split("/")[0]))
     assert min(at_once) > sum(plan.values())  # else the executor loses jobs of its arrays
