@@ -35,6 +35,8 @@ from strata.scale import Scale
 RATES = Path(__file__).with_name("rates.json")
 # Of a factorisation from all starts; of projected gradient, with what settles a code counted in its steps.
 _ITERATIONS = {"features": 400, "codes": 350}
+# Features that are active in an image, as a share of units, or of features where these are fewer (0.15 to 0.35).
+_ACTIVE = 0.3
 _GiB = 2**30
 
 
@@ -281,16 +283,17 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     jobs = _jobs(config, other, seeds * _directions())
     yield Cost("control_directions", jobs, 0, other * (dictionary + head), 3 * dictionary)
     encodings = (dictionaries + other) * shards
+    code = _ACTIVE * min(k, d) * (4 + np.min_scalar_type(k - 1).itemsize)  # bytes of an image's: values and columns
     yield Cost(
         "codes",
         _jobs(config, dictionaries + other, seeds),
         encodings * scale.per_shard * scale.encoding / rates["product32"],
-        encodings * scale.per_shard * 4 * k,
+        encodings * scale.per_shard * code,
         8 * (3 * k * k + 4 * scale.per_shard * k),
     )
     controls = sum(bool(control.codes) for control in CONTROLS.values())
     made = seeds * shards * controls
-    yield Cost("control_codes", seeds * controls, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
+    yield Cost("control_codes", seeds * controls, 0, made * scale.per_shard * code, 12 * scale.per_shard * k)
     made = seeds * shards
     seconds = made * scale.per_shard * 2 * k * d / rates["product64"]
     yield Cost("projections", seeds, seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k)
@@ -311,7 +314,8 @@ def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     }
     if own != REFERENCE:
         wanted[REFERENCE, "own"] = (networks, probed, 1 + others)
-    measured = (3 + 5 * config.probes.folds) * 8 * scale.feature_count
+    # V-information and CKA; errors of probe and mean, and the penalty, of every fold.
+    measured = (2 + 3 * config.probes.folds) * 8 * scale.feature_count
     about = {"images": scale.images, "folds": config.probes.folds}
     for name in dict.fromkeys(family for family, _ in wanted):
         family = FAMILIES[name].of(config.activations.sample)

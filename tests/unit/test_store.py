@@ -325,6 +325,27 @@ def test_where_the_disk_knows_no_further_names_a_file_is_copied(shard, monkeypat
     assert other.read_bytes() == shard.read_bytes()
 
 
+@pytest.mark.parametrize(("dtype", "shape"), [("float32", (50, 8)), ("float64", (7, 300)), ("float32", (0, 4))])
+def test_a_matrix_that_is_mostly_zeros_is_read_as_it_was_from_a_smaller_file(tmp_path, dtype, shape):
+    rng = np.random.default_rng(0)
+    dense = (rng.normal(size=shape) * (rng.random(shape) < 0.1)).astype(dtype)
+    dense[3:5] = 0  # rows without a number
+    store.write(tmp_path / "a.h5", {"z": store.Sparse(dense), "under/a": np.arange(3)})
+    assert same(store.read(tmp_path / "a.h5")[0], {"under/a": np.arange(3), "z": dense})
+    with store.Shard(tmp_path / "a.h5") as shard:
+        assert shard.shape("z") == shape
+        for rows in (slice(2, 6), slice(4, 5), slice(5, 999), slice(3, 3)):
+            assert (shard.read("z", rows) == dense[rows]).all()
+            assert shard.read("z", rows).shape == dense[rows].shape
+
+
+def test_a_matrix_that_is_mostly_zeros_takes_the_disk_of_its_other_numbers(tmp_path):
+    dense = np.zeros((1000, 1000), np.float32)
+    dense[:, 17] = 1
+    store.write(tmp_path / "a.h5", {"z": store.Sparse(dense)})
+    assert (tmp_path / "a.h5").stat().st_size < 30_000  # 4 bytes and 2 for each of 1,000, and 8 where its row starts
+
+
 def test_an_attribute_that_is_a_list_has_each_of_its_values(tmp_path):
     store.write(tmp_path / "a.h5", {"a": np.ones(2)}, layer=["block-02", "penultimate"])
     assert store.read(tmp_path / "a.h5", layer="penultimate")[1]["layer"] == ["block-02", "penultimate"]
