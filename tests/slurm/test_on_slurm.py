@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from cluster import QUICK, Cluster
-from workplace import REPOSITORY, RUN, SEED, SHARDS, Workplace, differing
+from workplace import CHECKPOINTS, REPOSITORY, RUN, SEED, SHARDS, Workplace, differing
 
 pytestmark = pytest.mark.slurm
 
@@ -85,17 +85,19 @@ def test_all_but_what_takes_a_second_goes_to_the_queue_and_tells_rule_and_wildca
 
 
 def test_jobs_of_a_wide_rule_that_are_ready_at_once_are_one_array(finished, again, cluster):
-    acts = [f"{SEED}/activations/epoch-001/block-01/{shard}.h5" for shard in SHARDS]
-    codes = [f"{SEED}/codes/epoch-002/{shard}.h5" for shard in SHARDS]
-    again.remove(f"{SEED}/activations/epoch-001", *codes)
-    done = again.snakemake(*QUICK, "--", *acts, *codes)
+    ends = [f"{SEED}/activations/{checkpoint}" for checkpoint in (CHECKPOINTS[0], CHECKPOINTS[-1])]
+    codes = [f"{SEED}/codes/{features}" for features in ("epoch-001", "random-epoch-001")]
+    again.remove(*ends, *codes)
+    wanted = [f"{folder}/stem/{SHARDS[0]}.h5" for folder in ends] + [f"{folder}/{SHARDS[0]}.h5" for folder in codes]
+    done = again.snakemake(*QUICK, "--", *wanted)
     assert done.code == 0, done.output
     arrays = {}
     for job in cluster.ended():
         array, _, task = job.number.partition("_")
         arrays.setdefault((rule_of(job), array), []).append(task)
-    assert {rule: sorted(tasks) for (rule, _), tasks in arrays.items()} == {"cache": ["1", "2"], "codes": ["1", "2"]}
-    assert len(arrays) == 2
-    told = {job.comment for job in cluster.ended() if rule_of(job) == "cache"}
-    assert all(re.fullmatch(r"rule_cache_wildcards_0_epoch-001_shard-00\d", comment) for comment in told)
+    found = {rule: sorted(tasks) for (rule, _), tasks in arrays.items()}
+    assert found == {"cache_with_branches": ["1", "2"], "codes": ["1", "2"]}
+    assert len(arrays) == len(found)
+    told = {job.comment for job in cluster.ended() if rule_of(job) == "codes"}
+    assert told == {"rule_codes_wildcards_0_epoch-001", "rule_codes_wildcards_0_random-epoch-001"}
     assert differing(finished, again, ["seed-0/activations/**/*.h5", "seed-0/codes/**/*.h5"]) == []

@@ -43,7 +43,7 @@ CONTROL_DIRECTIONS = {"control_directions", "codes", *IMPORTANCE, *REDUNDANCY, *
 DICTIONARY = {"dictionary", *FEATURE_MAP, *CONTROL_DIRECTIONS, *PROJECTIONS, *CODES}
 CLASS_FEATURES = {"class_features", *DICTIONARY}
 DISCOVERY = {"discovery", *CLASS_FEATURES}
-CACHE = {"cache", *PROJECTIONS, *CODES}
+CACHE = {"cache", "cache_with_branches", *PROJECTIONS, *CODES}
 TRAIN = {"train", *CACHE, *CLASS_FEATURES}
 DECODE = {"decode", *TRAIN, *DISCOVERY}
 ALL = {"index", *DECODE}
@@ -105,6 +105,7 @@ GIVEN = {
     "decode": ([SOURCES["digits"]], DECODE),
     "train": ([], TRAIN),
     "cache": ([], CACHE),
+    "cache_with_branches": ([], CACHE),
     "discovery": ([], DISCOVERY),
     "class_features": ([METHODS["nmf"].fitting], CLASS_FEATURES),
     "dictionary": ([], DICTIONARY),
@@ -421,13 +422,14 @@ def test_another_seed_leaves_what_the_first_measured(again):
     plan = again.plan(changes={"seeds": [0, 1]})
     assert plan == {
         "train": 1,
-        "cache": 6,
+        "cache": 1,
+        "cache_with_branches": 2,
         "class_features": 5,
         "dictionary": 5,
-        "codes": 16,
+        "codes": 8,
         "control_directions": 3,
-        "control_codes": 2,
-        "projections": 2,
+        "control_codes": 1,
+        "projections": 1,
         "probe": 9,
         **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
         **dict.fromkeys(("measurements", "support"), 3),

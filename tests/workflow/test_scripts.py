@@ -13,19 +13,19 @@ pytestmark = pytest.mark.workflow
 LAST = CHECKPOINTS[-1]
 OF_SEED = {"seed": "0"}
 LEARNED = {**OF_SEED, "population": "learned"}
-OF_SHARD = {**OF_SEED, "shard": SHARDS[0]}
 RULES = {
     "index": {},
     "decode": {"shard": SHARDS[0]},
     "train": OF_SEED,
-    "cache": {**OF_SHARD, "checkpoint": LAST},
+    "cache": {**OF_SEED, "checkpoint": CHECKPOINTS[1]},
+    "cache_with_branches": {**OF_SEED, "checkpoint": LAST},
     "discovery": {"classes": "classes-000"},
     "class_features": {**OF_SEED, "features": "half-1", "classes": "classes-000"},
     "dictionary": {**OF_SEED, "features": LAST},
-    "codes": {**OF_SHARD, "features": LAST},
+    "codes": {**OF_SEED, "features": LAST},
     "control_directions": {**OF_SEED, "control": "random", "checkpoint": LAST},
-    "projections": OF_SHARD,
-    "control_codes": {**OF_SHARD, "control": "shuffled"},
+    "projections": OF_SEED,
+    "control_codes": {**OF_SEED, "control": "shuffled"},
     "probe": {**OF_SEED, "asked": "own", "checkpoint": LAST, "family": "linear", "chunk": "stem-to-penultimate"},
     **dict.fromkeys(MEASURES, LEARNED),
     "measurements": LEARNED,
