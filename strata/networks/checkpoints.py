@@ -29,10 +29,7 @@ def save(path: str | Path, model: nn.Module, *, epoch: int) -> None:
     epoch
         After which it is as it is.
     """
-    # Laid out as in a new network, whatever layout training works in.
-    weights = {
-        name: tensor.cpu().clone(memory_format=torch.contiguous_format) for name, tensor in model.state_dict().items()
-    }
+    weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
     store.write_bytes(path, packed({"epoch": epoch, "model": weights}))
 
 

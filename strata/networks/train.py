@@ -87,8 +87,7 @@ def _trained(
     device, first = compute_device(), _rank() == 0
     classes, steps, images = _census(shards, training.batch_size)
     labels = shuffled_labels(shards, seed) if training.shuffle_labels else None
-    # Convolutions are fastest so, on GPUs and processors alike; augmented images follow them.
-    network = build(model, classes, seed=seed).to(device, memory_format=torch.channels_last)
+    network = build(model, classes, seed=seed).to(device)
     if _processes() > 1 and device.type == "cuda":  # there is none for the CPU
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     optimiser = torch.optim.SGD(
@@ -302,9 +301,7 @@ def _augmented_batches(
         yield (
             step,
             (
-                augmented(x, training.augment.scale, flip=training.augment.flip, draws=draws[:, own]).contiguous(
-                    memory_format=torch.channels_last
-                ),
+                augmented(x, training.augment.scale, flip=training.augment.flip, draws=draws[:, own]),
                 target[own].to(device),
                 len(images),
             ),
