@@ -36,6 +36,7 @@ include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/page.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/crate.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/compare.smk"
@@ -51,3 +52,4 @@ rule all:
         rules.draw.output,
         rules.findings.output,
         rules.gather.output,
+        rules.crate.output,

@@ -16,10 +16,11 @@ from strata.probes.families import FAMILIES
 pytestmark = pytest.mark.workflow
 
 # By hand: a rule, and all that follows it in the tiny run.
-REPORT = {"report"}
-ANSWER = {"answer"}
+CRATE = {"crate"}
+REPORT = {"report", *CRATE}
+ANSWER = {"answer", *CRATE}
 DRAW = {"draw", *REPORT, *ANSWER}
-EXPLORER = {"explorer"}
+EXPLORER = {"explorer", *CRATE}
 FINDINGS = {"findings", *DRAW, *EXPLORER}
 GATHER = {"gather", *FINDINGS}
 NULLS = {"nulls", *FINDINGS}
@@ -129,6 +130,7 @@ GIVEN = {
     "explorer": ([], EXPLORER),
     "report": ([], REPORT),
     "answer": ([], ANSWER),
+    "crate": ([], CRATE),
 }
 # By hand: the rules whose script reaches the module, directly or through another, and what follows them.
 REACHED = {
@@ -157,6 +159,7 @@ REACHED = {
     "comparison/runs": NOTHING,
     "comparison/scorecard": NOTHING,
     "console": NOTHING,
+    "crate": CRATE,
     "dependencies": NOTHING,
     "device": TRAIN,
     "errors": ALL,
@@ -431,7 +434,7 @@ def test_another_seed_leaves_what_the_first_measured(again):
         "probe": 9,
         **{measure.name: 3 if measure.of_nulls else 1 for measure in MEASURES.values()},
         **dict.fromkeys(("measurements", "support"), 3),
-        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report", "answer", "explorer"), 1),
+        **dict.fromkeys(("gather", "nulls", "findings", "draw", "report", "answer", "explorer", "crate"), 1),
         "seed_stability": 1,
     }
     del plan["seed_stability"]  # of several seeds

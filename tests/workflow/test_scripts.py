@@ -41,6 +41,7 @@ RULES = {
 ELSEWHERE = {
     "adopt",
     "compare",
+    "crate",
     "superclasses",
     "visualise",
     "seed_stability",
