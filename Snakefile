@@ -3,7 +3,13 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
+# `snakemake --lint` has one thing to say, of files with rules and functions: a function that one stage alone uses stands
+# beside its rules; what several use is in common.smk.
 configfile: "config/config.yaml"
+
+
+# What all jobs run in with --sdm apptainer (envs/README.md); without it, in the environment that Snakemake runs in.
+container: "envs/strata.sif"
 
 
 include: "workflow/rules/common.smk"
