@@ -1,9 +1,8 @@
 """The script of a rule outside a run, in this process: to look at it in a debugger, or to test it.
 
-`python workflow/debug.py importance seed=0 population=learned`, in the folder where Snakemake runs, does the work of
-that job on the files that are there; `breakpoint()` stops anywhere in it. What it writes goes below debug/, and leaves
-the run as it is. In Python, `Workflow().snakemake("importance", "debug", seed="0", population="learned")` is the object
-that the script has as `snakemake`.
+`python workflow/debug.py importance seed=0`, in the folder where Snakemake runs, does the work of that job on the files
+that are there; `breakpoint()` stops anywhere in it. What it writes goes below debug/, and leaves the run as it is. In
+Python, `Workflow().snakemake("importance", "debug", seed="0")` is the object that the script has as `snakemake`.
 """
 
 import argparse
@@ -20,6 +19,8 @@ import snakemake.jobs
 import snakemake.script
 from snakemake.iocontainers import Log, OutputFiles, Wildcards
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, Quietness, ResourceSettings
+
+from strata.errors import StrataError, one_line
 
 SCRIPTS = Path(__file__).with_name("scripts")
 
@@ -55,8 +56,16 @@ class Workflow:
             The folder below which it writes.
         log
             Where it says what it says; None for the job's own log.
+
+        Raises
+        ------
+        StrataError
+            If there is no such rule, or its jobs have other wildcards; tells which.
         """
-        found = self._workflow.get_rule(rule)
+        found = self._rule(rule)
+        if found.wildcard_names != wildcards.keys():
+            named = ", ".join(sorted(found.wildcard_names)) or "none"
+            raise StrataError(f"wildcards of a job of the rule {rule}: {named}; found {', '.join(wildcards) or 'none'}")
         job = snakemake.jobs.Job(found, snakemake.dag.DAG(self._workflow, rules=[found]), wildcards)
         return snakemake.script.Snakemake(
             job.input,
@@ -80,9 +89,15 @@ class Workflow:
             See `snakemake`.
         """
         given = self.snakemake(rule, into, log=log, **wildcards)
-        script = SCRIPTS / Path(self._workflow.get_rule(rule).script).name
+        script = SCRIPTS / Path(self._rule(rule).script).name
         runpy.run_path(str(script), {"snakemake": given})
         return [str(path) for path in given.output]
+
+    def _rule(self, name: str) -> Any:
+        rules = {rule.name: rule for rule in self._workflow.rules if rule.script}
+        if name not in rules:
+            raise StrataError(f"no rule {name!r} has a script; allowed: {', '.join(sorted(rules))}")
+        return rules[name]
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -102,7 +117,7 @@ def main() -> None:
     parser.add_argument("--into", default="debug", metavar="folder", help="below which it writes (default: debug)")
     asked = parser.parse_args()
     wildcards = dict(pair.split("=", 1) for pair in asked.wildcards)
-    with Workflow(asked.configfile) as workflow:
+    with one_line(), Workflow(asked.configfile) as workflow:
         print(*workflow.run(asked.rule, asked.into, log="/dev/stdout", **wildcards), sep="\n")
 
 

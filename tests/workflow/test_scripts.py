@@ -10,6 +10,7 @@ import yaml
 from debug import Workflow
 from workplace import CHECKPOINTS, REPOSITORY, RUN, SHARDS, tiny
 
+from strata.errors import StrataError
 from strata.measures.catalogue import MEASURES
 
 pytestmark = pytest.mark.workflow
@@ -89,6 +90,19 @@ def test_a_script_that_prints_tells_what_it_should(workflow, tmp_path, capsys, r
         "preflight": "1,797 of 10 classes",
     }
     assert said[rule] in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("rule", "wildcards", "said"),
+    [
+        ("importances", {}, "no rule 'importances' has a script; allowed: .*importance,"),
+        ("importance", OF_SEED, "wildcards of a job of the rule importance: population, seed; found seed"),
+        ("gather", OF_SEED, "of the rule gather: none; found seed"),
+    ],
+)
+def test_what_is_no_job_is_told(workflow, tmp_path, rule, wildcards, said):
+    with pytest.raises(StrataError, match=said):
+        workflow.run(rule, tmp_path, **wildcards)
 
 
 def test_a_person_stops_in_a_job_and_looks(finished, tmp_path):
