@@ -50,3 +50,11 @@ def test_every_file_that_is_named_is_here(name):
     named = set(re.findall(r"`((?:strata|tests|envs|workflow|config)/[\w./-]+)`", text)) - example
     assert named
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("path", [".pre-commit-config.yaml", ".snakemake-workflow-catalog.yml", ".github"])
+def test_what_others_machines_read_is_yaml(path):
+    files = sorted((ROOT / path).rglob("*.yml")) if (ROOT / path).is_dir() else [ROOT / path]
+    assert files
+    for file in files:
+        assert isinstance(yaml.safe_load(file.read_text()), dict), file
