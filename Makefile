@@ -52,7 +52,7 @@ browser-test: .venv/installed-test
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules workflow/report/Snakefile
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules workflow/report/Snakefile
 	$(BIN)/mypy
 	$(BIN)/mypy --disable-error-code name-defined workflow/scripts  # Snakemake puts `snakemake` into them
 	$(BIN)/lint-imports
