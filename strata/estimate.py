@@ -121,7 +121,7 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
         *_of_factors(config, shape, scale),
         Cost(
             "measurements to report",
-            2 * _jobs(config, _populations(config), _networks(config)) + 7 + (config.data.superclasses is not None),
+            2 * _jobs(config, _populations(config), _networks(config)) + 8 + (config.data.superclasses is not None),
             30 * rates["start"],
             0,
             400 * scale.feature_count,

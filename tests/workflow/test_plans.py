@@ -51,6 +51,7 @@ def test_in_a_run_of_many_every_checkpoint_and_population_is_one(fresh):
         "report": 1,
         "answer": 1,
         "explorer": 1,
+        "crate": 1,
     }
 
 
@@ -138,6 +139,7 @@ def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
         "report",
         "answer",
         "explorer",
+        "crate",
     }
     single = fresh.plan()
     assert plan.pop("seed_stability") == 1

@@ -1,5 +1,6 @@
 """What all rules share: the checked configuration, names and paths."""
 
+import os
 from itertools import product
 from types import SimpleNamespace
 
@@ -137,7 +138,7 @@ def counted(wanted, files):
 def log_of(rule, *named, each=()):
     """Where a job writes what it says, by its wildcards; a job of a run of few jobs is of all there is of `each`."""
     own = [*named, *(each if CONFIG.jobs == "many" else [])]
-    return "/".join([f"{RUN}/logs", rule, *(f"{{{name}}}" for name in own)]) + ".log"
+    return os.path.join(f"{RUN}/logs", rule, *(f"{{{name}}}" for name in own)) + ".log"
 
 
 def for_each(**told):
