@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo hooks test test-fast slurm-test browser-test lint gallery example-pretrained bench clean
+.PHONY: demo hooks test test-fast slurm-test browser-test lint docs gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
@@ -58,6 +58,16 @@ lint: .venv/installed-test
 	$(BIN)/lint-imports
 	$(BIN)/biome ci strata/page
 	$(BIN)/python -m strata.config.generate --check
+
+# The site: warnings are errors, every link within it is followed. It shows the demo's run, where that is finished.
+docs: .venv/installed-docs
+	GOMP_SPINCOUNT=0 $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
+	$(BIN)/python docs/links.py docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
+.venv/installed-docs: .venv/installed
+	$(PIP) '.[docs]'
+	touch $@
 
 # The pictures of the README, from the committed configurations.
 gallery: .venv/installed

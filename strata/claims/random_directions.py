@@ -8,7 +8,7 @@ def random_directions(dictionary: np.ndarray, rng: np.random.Generator) -> np.nd
 
     The entries of every unit are permuted over the rows of D, and rows scaled to unit norm. So each unit keeps how
     often, and by how much relative to other entries of its own, features use it, while which units go together, and
-    that alone makes a direction, is lost. Rows of |normal| numbers would be another null hypothesis: they use all
+    that alone makes a direction, is lost. Rows of `|normal|` numbers would be another null hypothesis: they use all
     units alike, dead ones too, and are all nearly parallel (cosine 2/π), which no dictionary is.
 
     Parameters

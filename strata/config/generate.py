@@ -23,7 +23,7 @@ _HEADER = """\
 # The embedded default: handwritten digits, a small residual network, minutes on two cores.
 # Every key is here. An overlay (`snakemake --configfile mine.yaml`) names only what differs.
 # Made by `python -m strata.config.generate` from strata/config/keys.py; ranges, and what a change of a key reruns:
-# config/README.md.
+# docs/configuration.md.
 """
 
 
@@ -38,10 +38,16 @@ def defaults() -> str:
     return "\n".join([_HEADER, *_lines(Config, 0)]) + "\n"
 
 
+def reruns() -> dict[str, str]:
+    """Return every key, and what a change of it reruns from."""
+    return {path: _extra(field)["reruns"] or "nothing" for path, field in _keys(Config)}
+
+
 def table() -> str:
     """Return the table of keys, in Markdown."""
+    told = reruns()
     rows = [
-        f"| `{path}` | {allowed_of(field)} | `{_value(field.default)}` | {_extra(field)['reruns'] or 'nothing'} |"
+        f"| `{path}` | {allowed_of(field)} | `{_value(field.default)}` | {told[path]} |"
         for path, field in _keys(Config)
     ]
     return "\n".join(["| key | allowed | default | a change reruns from |", "|---|---|---|---|", *rows]) + "\n"
@@ -49,12 +55,12 @@ def table() -> str:
 
 def generated() -> dict[Path, str]:
     """Return what every generated file should hold."""
-    readme = _ROOT / "config" / "README.md"
-    before, _, rest = readme.read_text().partition(_BEGIN)
+    page = _ROOT / "docs" / "configuration.md"
+    before, _, rest = page.read_text().partition(_BEGIN)
     return {
         _ROOT / "workflow" / "schemas" / "config.schema.yaml": schema(),
         _ROOT / "config" / "config.yaml": defaults(),
-        readme: f"{before}{_BEGIN}{table()}{_END}{rest.partition(_END)[2]}",
+        page: f"{before}{_BEGIN}{table()}{_END}{rest.partition(_END)[2]}",
     }
 
 

@@ -1,8 +1,8 @@
 """Every key of the configuration: its type, range, default, explanation, and what a change of it reruns.
 
 This is the one statement of all of them. The JSON schema, `config/config.yaml` with its comments and the table in
-`config/README.md` are generated from it (`strata.config.generate`); errors quote it (`strata.config.check`). What there
-is of a kind (sources of images, methods, predictive families) is read from its catalogue.
+`docs/configuration.md` are generated from it (`strata.config.generate`); errors quote it (`strata.config.check`). What
+there is of a kind (sources of images, methods, predictive families) is read from its catalogue.
 """
 
 from typing import Annotated, Any, Literal, get_args
@@ -171,7 +171,7 @@ class Model(Section):
     )
     checkpoints: list[Annotated[str, Field(min_length=1)]] | None = _key(
         None,
-        "files of a training elsewhere, or patterns, the epoch in their names: [runs/mine/epoch-{epoch}.pt]; null, "
+        "files of a training elsewhere, or patterns, the epoch in their names: ['runs/mine/epoch-{epoch}.pt']; null, "
         "with weights null: trained here",
         "adopt",
         min_length=1,

@@ -33,8 +33,8 @@ class Codes:
     z : Tensor
         Images × features.
     residual : Tensor
-        Relative KKT residual of every image: the largest |min(z, ∇)|, which is 0 just where z ≥ 0, ∇ ≥ 0 and z∇ = 0,
-        as a share of the largest entry of |a Dᵀ|; of the problem whose dictionary has rows of unit norm.
+        Relative KKT residual of every image: the largest `|min(z, ∇)|`, which is 0 just where z ≥ 0, ∇ ≥ 0 and z∇ = 0,
+        as a share of the largest entry of `|a Dᵀ|`; of the problem whose dictionary has rows of unit norm.
     ambiguous : Tensor
         Whether other codes of an image are as good as this one (see `encode`).
     """

@@ -32,7 +32,7 @@ def importance(codes: np.ndarray, gradients: np.ndarray, *, classes: np.ndarray)
     Returns
     -------
     absolute, signed : ndarray
-        Σ |z_i ∂y/∂z_i| and Σ z_i ∂y/∂z_i, one entry a feature.
+        Σ `|z_i ∂y/∂z_i|` and Σ z_i ∂y/∂z_i, one entry a feature.
     """
     contributions = codes * gradients.T[classes]
     return np.abs(contributions).sum(0), contributions.sum(0)
@@ -61,7 +61,7 @@ def importance_of_checkpoint(
     -------
     dict
         The table `importance`, one row a target and feature: target (whose logit y is: predicted, label or all),
-        feature, importance (mean of |z ∂y/∂z|), signed_importance (mean of z ∂y/∂z). For all classes, both are also
+        feature, importance (mean of `|z ∂y/∂z|`), signed_importance (mean of z ∂y/∂z). For all classes, both are also
         means over the classes.
 
     Raises

@@ -1,7 +1,7 @@
 """What the columns of features.csv are called on a page, and what they say."""
 
 # Column: its label, and what it is.
-_KNOWN = {
+KNOWN = {
     "complexity": ("complexity K", "1 − mean V-information over the layers: 0, the first layer tells it; 1, none does"),
     "importance": ("importance Γ", "mean |gradient × code| of the logit that importance explains"),
     "temporal_decoding_score": (
@@ -58,7 +58,7 @@ def told(column: str) -> dict[str, str]:
     if column.endswith("_error"):
         of = told(column.removesuffix("_error"))["label"]
         return {"label": f"error of {of}", "about": "standard error over images", "group": "errors"}
-    label, about = _KNOWN.get(column, (column.replace("_", " "), ""))
+    label, about = KNOWN.get(column, (column.replace("_", " "), ""))
     return {"label": label, "about": about, "group": _group(column)}
 
 

@@ -301,7 +301,7 @@ def test_what_is_learned_of_numbers_written_as_told_is_a_number():
 
 def test_generated_files_are_what_the_keys_say(root):
     generated = generate.generated()
-    names = ["config/README.md", "config/config.yaml", "workflow/schemas/config.schema.yaml"]
+    names = ["config/config.yaml", "docs/configuration.md", "workflow/schemas/config.schema.yaml"]
     assert sorted(str(path.relative_to(root)) for path in generated) == names
     for path, text in generated.items():
         assert path.read_text() == text, path
@@ -325,7 +325,7 @@ def test_generated_files_that_are_stale_are_told_or_written(monkeypatch, tmp_pat
 
 
 def test_the_table_has_every_key_but_those_that_hold_keys_alone(root):
-    listed = re.findall(r"^\| `([a-z_.]+)` \|", (root / "config" / "README.md").read_text(), re.MULTILINE)
+    listed = re.findall(r"^\| `([a-z_.]+)` \|", (root / "docs" / "configuration.md").read_text(), re.MULTILINE)
     settings, leaves = (
         checked({}),
         [path for path, field in keys_of(Config) if not field.default_factory and "correlation." not in path],

@@ -1,4 +1,4 @@
-"""Strata as a module of another workflow: the snippet of the README, word for word."""
+"""Strata as a module of another workflow: the snippet of docs/module.md, word for word."""
 
 import shutil
 
@@ -37,7 +37,7 @@ def theirs(tmp_path):
     folder.mkdir()
     place = Workplace(folder)
     place.package = beside.folder
-    section = (REPOSITORY / "README.md").read_text().split("\n## In another workflow\n")[1]
+    section = (REPOSITORY / "docs/module.md").read_text()
     place.path("Snakefile").write_text(section.split("```python\n")[1].split("```")[0])
     place.path("classes.csv").write_text(CLASSES)
     place.path("mine.yaml").write_text(yaml.safe_dump({"strata": tiny({"data.superclasses": "classes.csv"})}))

@@ -174,7 +174,7 @@ def test_superclasses_are_checked_where_they_are_given(fresh):
 
 @needs_imagenet
 def test_imagenet_is_planned_without_its_data_in_no_more_than_2200_jobs(fresh):
-    done = fresh.snakemake("--dry-run", configfile=IMAGENET)
+    done = fresh.snakemake("--dry-run", "--profile", "slurm", configfile=IMAGENET)  # as README and site tell
     assert done.code == 0, done.output
     plan = planned(done.output)
     assert plan["train"] == 1
