@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo test test-fast slurm-test browser-test lint docs gallery example-pretrained bench clean
+.PHONY: demo hooks test test-fast slurm-test browser-test lint docs gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
@@ -14,8 +14,10 @@ PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check --con
 	$(PIP) .
 	touch $@
 
-.venv/installed-test: .venv/installed
+.venv/installed-test: .venv/installed envs/roc-validator.txt
 	$(PIP) '.[test]'
+	$(PYTHON) -m venv .venv/roc-validator  # it excludes packages of ours
+	.venv/roc-validator/bin/pip install --quiet --no-compile --disable-pip-version-check --requirement envs/roc-validator.txt
 	touch $@
 
 demo: .venv/installed
@@ -23,6 +25,10 @@ demo: .venv/installed
 	@echo
 	@cat results/digits/findings.md
 	@echo "Open results/digits/index.html (the four answers) and results/digits/explorer.html (every feature)."
+
+# Before every commit (.pre-commit-config.yaml).
+hooks: .venv/installed-test
+	$(BIN)/pre-commit install
 
 # Tests run side by side, those of a file together; threads that wait for work then must not burn each other's cores.
 PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
@@ -46,7 +52,7 @@ browser-test: .venv/installed-test
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow/rules workflow/report/Snakefile
+	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules workflow/report/Snakefile
 	$(BIN)/mypy
 	$(BIN)/mypy --disable-error-code name-defined workflow/scripts  # Snakemake puts `snakemake` into them
 	$(BIN)/lint-imports

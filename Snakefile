@@ -3,7 +3,13 @@ from snakemake.utils import min_version
 min_version("9.20")
 
 
+# `snakemake --lint` has one thing to say, of files with rules and functions: a function that one stage alone uses stands
+# beside its rules; what several use is in common.smk.
 configfile: "config/config.yaml"
+
+
+# What all jobs run in with --sdm apptainer (envs/README.md); without it, in the environment that Snakemake runs in.
+container: "envs/strata.sif"
 
 
 include: "workflow/rules/common.smk"
@@ -36,6 +42,7 @@ include: "workflow/rules/claims.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/page.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/crate.smk"
 include: "workflow/rules/estimate.smk"
 include: "workflow/rules/layers.smk"
 include: "workflow/rules/compare.smk"
@@ -51,3 +58,4 @@ rule all:
         rules.draw.output,
         rules.findings.output,
         rules.gather.output,
+        rules.crate.output,

@@ -4,10 +4,10 @@ __all__ = ["__version__", "load"]
 
 from typing import TYPE_CHECKING, Any
 
+__version__ = "0.2.0"  # stated here alone: pyproject.toml reads it, and tests compare CITATION.cff and codemeta.json
+
 if TYPE_CHECKING:
     from strata.run import load
-
-    __version__: str
 
 
 def __getattr__(name: str) -> Any:
@@ -16,8 +16,4 @@ def __getattr__(name: str) -> Any:
         from strata.run import load
 
         return load
-    if name == "__version__":
-        from importlib.metadata import version
-
-        return version("strata-vision")
     raise AttributeError(f"module 'strata' has no attribute {name!r}")

@@ -73,6 +73,7 @@ def reached(script: Path, *records: Any) -> list[Path]:
     return sorted(found)
 
 
+@cache
 def _imported(file: Path) -> list[Path]:
     """Return the modules of this package that a file imports, anywhere in it but for type checkers."""
     return _modules(_told(file)["imports"])

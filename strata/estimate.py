@@ -5,7 +5,7 @@ floating-point operations where a product bounds it, in bytes where the disk doe
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
@@ -17,7 +17,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from strata import layers
-from strata.activations.layers import extractor
+from strata.activations.layers import extractor, repeated
 from strata.claims.controls import CONTROLS
 from strata.config.keys import Config
 from strata.errors import StrataError
@@ -35,6 +35,8 @@ from strata.scale import Scale
 RATES = Path(__file__).with_name("rates.json")
 # Of a factorisation from all starts; of projected gradient, with what settles a code counted in its steps.
 _ITERATIONS = {"features": 400, "codes": 350}
+# Features that are active in an image, as a share of units, or of features where these are fewer (0.15 to 0.35).
+_ACTIVE = 0.3
 _GiB = 2**30
 
 
@@ -62,6 +64,8 @@ class Traced:
         Of the network.
     units : dict
         Units of every cached layer, after pooling.
+    repeated : list of str
+        Layers that hold the numbers of another one, and so take no disk.
     """
 
     images: int
@@ -69,6 +73,7 @@ class Traced:
     forward: float
     parameters: int
     units: dict[str, int]
+    repeated: Sequence[str]
 
 
 def traced(config: Config) -> Traced:
@@ -89,7 +94,8 @@ def traced(config: Config) -> Traced:
             outputs = inner(torch.empty(1, 3, size, size))
     units = {name: outputs[name].shape[1] for name in names}
     parameters = sum(p.numel() for p in network.parameters())
-    return Traced(images, classes, flops.get_total_flops(), parameters, units)
+    again = repeated(network, names, pool=caching.pool, head=model.head)
+    return Traced(images, classes, flops.get_total_flops(), parameters, units, again)
 
 
 def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd.DataFrame:
@@ -115,7 +121,7 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
         *_of_factors(config, shape, scale),
         Cost(
             "measurements to report",
-            2 * _jobs(config, _populations(config), _networks(config)) + 7 + (config.data.superclasses is not None),
+            2 * _jobs(config, _populations(config), _networks(config)) + 8 + (config.data.superclasses is not None),
             30 * rates["start"],
             0,
             400 * scale.feature_count,
@@ -241,11 +247,13 @@ def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cos
     else:
         seconds = checkpoints * tested / rates["forward"]
         yield Cost("adopt", 1, seconds, checkpoints * weights, shard + 2 * weights)
-    cached = sum(shape.units.values()) * scale.width
-    passes = seeds * checkpoints * config.studied_shards
-    seconds = passes * scale.per_shard * (shape.forward / rates["forward"] + cached / rates["disk"])
-    jobs = _jobs(config, passes, seeds)
-    yield Cost("cache", jobs, seconds, passes * scale.per_shard * cached, shard + 2 * scale.per_shard * cached)
+    once = {layer: units * scale.width for layer, units in shape.units.items() if layer not in shape.repeated}
+    probed = layers.probed_layers(config.activations.layers)
+    everywhere, widest = sum(once.get(layer, 0) for layer in probed), sum(once.values())
+    ends = min(2, checkpoints)  # whose branches are looked at
+    disk = seeds * scale.images * (checkpoints * everywhere + ends * (widest - everywhere))
+    seconds = seeds * checkpoints * scale.images * shape.forward / rates["forward"] + disk / rates["disk"]
+    yield Cost("cache", seeds * _jobs(config, checkpoints, 1), seconds, disk, shard + 2 * scale.per_shard * widest)
 
 
 def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
@@ -275,21 +283,20 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     jobs = _jobs(config, other, seeds * _directions())
     yield Cost("control_directions", jobs, 0, other * (dictionary + head), 3 * dictionary)
     encodings = (dictionaries + other) * shards
+    code = _ACTIVE * min(k, d) * (4 + np.min_scalar_type(k - 1).itemsize)  # bytes of an image's: values and columns
     yield Cost(
         "codes",
-        _jobs(config, encodings, seeds),
+        _jobs(config, dictionaries + other, seeds),
         encodings * scale.per_shard * scale.encoding / rates["product32"],
-        encodings * scale.per_shard * 4 * k,
+        encodings * scale.per_shard * code,
         8 * (3 * k * k + 4 * scale.per_shard * k),
     )
     controls = sum(bool(control.codes) for control in CONTROLS.values())
-    made, jobs = seeds * shards * controls, seeds * controls * _jobs(config, shards, 1)
-    yield Cost("control_codes", jobs, 0, made * scale.per_shard * 4 * k, 12 * scale.per_shard * k)
+    made = seeds * shards * controls
+    yield Cost("control_codes", seeds * controls, 0, made * scale.per_shard * code, 12 * scale.per_shard * k)
     made = seeds * shards
     seconds = made * scale.per_shard * 2 * k * d / rates["product64"]
-    yield Cost(
-        "projections", _jobs(config, made, seeds), seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k
-    )
+    yield Cost("projections", seeds, seconds, made * scale.per_shard * 4 * k, 20 * scale.per_shard * k)
 
 
 def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
@@ -307,7 +314,8 @@ def _of_probes(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     }
     if own != REFERENCE:
         wanted[REFERENCE, "own"] = (networks, probed, 1 + others)
-    measured = (3 + 5 * config.probes.folds) * 8 * scale.feature_count
+    # V-information and CKA; errors of probe and mean, and the penalty, of every fold.
+    measured = (2 + 3 * config.probes.folds) * 8 * scale.feature_count
     about = {"images": scale.images, "folds": config.probes.folds}
     for name in dict.fromkeys(family for family, _ in wanted):
         family = FAMILIES[name].of(config.activations.sample)
@@ -357,7 +365,7 @@ def _of_factors(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     probed = layers.probed_layers(config.activations.layers)
     chunks = ceil(len(probed) / config.probes.layers_per_job)
     answers = seeds * scale.checkpoints * 4 * (shape.images - _training_images(config, shape)) * shape.forward
-    each = seeds * (config.studied_shards + 2 + scale.checkpoints * chunks)
+    each = seeds * (3 + scale.checkpoints * chunks)
     jobs = _jobs(config, each, 2 * seeds + _networks(config))
     yield Cost("ground truth", jobs, answers / scale.rates["forward"], 0, 4 * scale.per_shard * scale.pixels)
 

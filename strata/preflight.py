@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from strata import estimate
-from strata.activations.cache import Caching, cache
+from strata.activations.cache import Caching, alike, cache
 from strata.config.check import checked
 from strata.config.keys import Config
 from strata.device import compute_device
@@ -151,6 +151,7 @@ def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> estimate.T
         forward=flops.get_total_flops() / len(some),
         parameters=sum(p.numel() for p in network.parameters()),
         units={layer: values.shape[1] for layer, values in cached.items()},
+        repeated=[layer for _, *others in alike(cached) for layer in others],
     )
 
 

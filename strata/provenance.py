@@ -4,6 +4,7 @@ It is written when Snakemake starts and ends (workflow/rules/preflight.smk), and
 nor machine makes anything run again.
 """
 
+import getpass
 import json
 import os
 import platform
@@ -19,7 +20,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from strata import store
+from strata import __version__, store
 from strata.config.keys import Config
 from strata.errors import StrataError
 from strata.networks.epochs import trained_here
@@ -131,6 +132,19 @@ def read(folder: str | Path) -> dict[str, Any] | None:
         raise StrataError(f"{path} is damaged; what made these results is not known any more: remove it") from error
 
 
+def upgraded(folder: str | Path) -> str:
+    """Return which version made what there is of a run, and which one goes on with it; nothing where it is the same.
+
+    Parameters
+    ----------
+    folder
+        The folder of the run.
+    """
+    record = read(folder)
+    before = record["calls"][-1]["strata"]["version"] if record and record["calls"] else __version__
+    return "" if before == __version__ else f"{folder} was made by Strata {before}, and this is Strata {__version__}"
+
+
 def plain(config: Config) -> dict[str, Any]:
     """Return what of a configuration makes results, as plain values.
 
@@ -183,8 +197,9 @@ def _told(differing: Mapping[str, tuple[Any, Any]]) -> str:
 
 
 def _environment() -> dict[str, Any]:
-    """Return the code, the packages and the machine."""
+    """Return the code, the packages, who runs it and on which machine."""
     return {
+        "user": _user(),
         "strata": _version(),
         "python": platform.python_version(),
         "packages": _packages(),
@@ -198,13 +213,17 @@ def _environment() -> dict[str, Any]:
     }
 
 
+def _user() -> str | None:
+    with suppress(OSError, KeyError):  # in a container, a user may have no name
+        return getpass.getuser()
+    return None
+
+
 def _version() -> dict[str, Any]:
     """Return Strata's version, and the commit where it lies in a repository of its own."""
     root = Path(__file__).parents[1]
     git = ("git", "-C", str(root))
-    told: dict[str, Any] = {"version": None}
-    with suppress(metadata.PackageNotFoundError):
-        told["version"] = metadata.version("strata-vision")
+    told: dict[str, Any] = {"version": __version__}
     if _said(*git, "rev-parse", "--show-toplevel") == [str(root.resolve())]:
         changed = _said(*git, "status", "--porcelain", "--", "Snakefile", "strata", "workflow")
         told |= {"commit": _said(*git, "rev-parse", "HEAD")[0], "clean": not changed}

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -29,7 +30,29 @@ _TEMPORARY = re.compile(r"\..+\.(?P<pid>\d+)@(?P<host>[^@/]+)\.tmp")
 _ABANDONED = 24 * 3600  # seconds after which nobody on another machine, whose processes are not seen here, still writes
 
 
-def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any) -> None:
+@dataclass(frozen=True)
+class Sparse:
+    """A matrix that is mostly zeros: what is stored of it are its other numbers, row by row; it is read as it was.
+
+    Attributes
+    ----------
+    dense : ndarray
+        Rows × columns.
+    """
+
+    dense: np.ndarray
+
+    def parts(self) -> dict[str, np.ndarray]:
+        """Return what is stored: the numbers, the column of each, where those of every row start, and the shape."""
+        rows, columns = np.nonzero(self.dense)
+        starts = np.zeros(len(self.dense) + 1, np.int64)
+        np.cumsum(np.bincount(rows, minlength=len(self.dense)), out=starts[1:])
+        narrow = np.min_scalar_type(max(0, self.dense.shape[1] - 1))
+        values, shape = self.dense[rows, columns], np.array(self.dense.shape)
+        return {"values": values, "columns": columns.astype(narrow), "starts": starts, "shape": shape}
+
+
+def write(path: str | Path, arrays: Mapping[str, np.ndarray | Sparse], **attributes: Any) -> None:
     """Write a shard, whole or not at all.
 
     Parameters
@@ -37,7 +60,7 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any)
     path
         Where to; its directory is made.
     arrays
-        Datasets by name, each chunked along its first axis.
+        Datasets by name, each chunked along its first axis, or matrices that are mostly zeros.
     **attributes
         What made the shard; anything that JSON can hold.
 
@@ -48,7 +71,7 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any)
     """
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver="latest") as file:
-        for name, array in arrays.items():
+        for name, array in _stored(arrays):
             chunked = {"chunks": _chunks(array), "fletcher32": True} if array.size else {}
             file.create_dataset(name, data=array, **chunked)
         attributes = {"format": FORMAT, **attributes}
@@ -56,6 +79,35 @@ def write(path: str | Path, arrays: Mapping[str, np.ndarray], **attributes: Any)
             # Fixed-length: variable-length strings live in a heap that carries no checksum.
             file.attrs[name] = np.bytes_(json.dumps(value).encode())
     write_bytes(path, buffer.getbuffer())
+
+
+def link(path: str | Path, others: Iterable[str | Path]) -> None:
+    """Give a file further names, so that nothing is on the disk twice; where the disk knows no hard links, copy it.
+
+    Each name is one of a file of its own: what is removed or written under one stays under the others.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    others
+        The names; their directories are made.
+
+    Raises
+    ------
+    StrataError
+        If the disk refuses it.
+    """
+    for other in map(Path, others):
+        temporary = temporary_of(other)
+        try:
+            other.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, temporary)
+            os.replace(temporary, other)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            write_bytes(other, Path(path).read_bytes())
 
 
 def write_bytes(path: str | Path, content: bytes | memoryview) -> None:
@@ -153,7 +205,7 @@ class Shard:
     path
         The file.
     **expected
-        Attributes that it must have, with their values.
+        Attributes that it must have, with their values; an attribute that is a list has each of its values.
 
     Attributes
     ----------
@@ -182,7 +234,7 @@ class Shard:
             raise self._fault("is damaged or no shard of Strata") from error
         for name, value in {"format": FORMAT, **expected}.items():
             found = self.attributes.get(name)
-            if found != value:
+            if found != value and not (isinstance(found, list) and value in found):
                 self._file.close()
                 raise self._fault(f"does not fit here: its {name} is {found!r}, expected {value!r}")
 
@@ -210,14 +262,16 @@ class Shard:
             Which of them; all, unless said otherwise.
         """
         try:
-            return self._file[name][rows]
+            found = self._file[name]
+            return _dense(found, rows) if _is_sparse(found) else found[rows]
         except Exception as error:  # h5py raises nearly anything on a damaged structure
             raise self._fault(f"is damaged (dataset {name})") from error
 
     def shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a dataset."""
         try:
-            return self._file[name].shape
+            found = self._file[name]
+            return tuple(map(int, found["shape"][:])) if _is_sparse(found) else found.shape
         except Exception as error:
             raise self._fault(f"is damaged (dataset {name})") from error
 
@@ -237,11 +291,38 @@ def read(path: str | Path, **expected: Any) -> tuple[dict[str, np.ndarray], dict
     """
     with Shard(path, **expected) as shard:
         try:
-            names: list[str] = []
-            shard._file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            found: dict[str, Any] = {}
+            shard._file.visititems(found.__setitem__)
+            names = [name for name, item in found.items() if isinstance(item, h5py.Dataset) or _is_sparse(item)]
+            names = [name for name in names if not _is_sparse(found.get(name.rpartition("/")[0]))]
         except Exception as error:
             raise shard._fault("is damaged") from error
         return {name: shard.read(name) for name in names}, shard.attributes
+
+
+def _stored(arrays: Mapping[str, np.ndarray | Sparse]) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield the datasets of some arrays by name."""
+    for name, array in arrays.items():
+        if isinstance(array, Sparse):
+            yield from ((f"{name}/{part}", values) for part, values in array.parts().items())
+        else:
+            yield name, array
+
+
+def _is_sparse(found: Any) -> bool:
+    return isinstance(found, h5py.Group) and "columns" in found
+
+
+def _dense(parts: h5py.Group, rows: slice) -> np.ndarray:
+    """Return rows of a matrix that is mostly zeros."""
+    count, width = parts["shape"][:]
+    first, end, _ = rows.indices(count)
+    starts = parts["starts"][first : max(first, end) + 1]
+    own = slice(starts[0], starts[-1])
+    values = parts["values"][own]
+    dense = np.zeros((len(starts) - 1, width), values.dtype)
+    dense[np.repeat(np.arange(len(dense)), np.diff(starts)), parts["columns"][own]] = values
+    return dense
 
 
 def _checksum(attributes: Mapping[str, Any]) -> str:

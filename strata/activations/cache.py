@@ -102,6 +102,9 @@ def cache_shard(
 ) -> None:
     """Cache the activations of one shard under one checkpoint, a file a layer, and which images are of training.
 
+    Layers that hold the same numbers share one file on the disk, which has a name for each: an identity skip is the
+    block before it, and the penultimate layer often the last block.
+
     Parameters
     ----------
     images
@@ -129,15 +132,37 @@ def cache_shard(
         caching=caching,
         dtype=dtype,
     )
-    for layer, path in outputs.items():
+    for same in alike(arrays):
+        path, *others = (outputs[layer] for layer in same)
         store.write(
             path,
-            {"activations": arrays[layer], "train": train},
+            {"activations": arrays[same[0]], "train": train},
             kind="activations",
             images=about["images"],
             checkpoint=made_by,
-            layer=layer,
+            layer=same,
             pool=caching.pool,
             tokens=caching.tokens,
             torch=torch.__version__,
         )
+        store.link(path, others)
+
+
+def alike(arrays: Mapping[str, np.ndarray]) -> list[list[str]]:
+    """Group the layers that hold the same numbers.
+
+    Parameters
+    ----------
+    arrays
+        Layer to activations (images × units).
+    """
+    groups: list[list[str]] = []
+    for layer, units in arrays.items():
+        for group in groups:
+            other = arrays[group[0]]
+            if np.array_equal(other[:1], units[:1]) and np.array_equal(other, units):
+                group.append(layer)
+                break
+        else:
+            groups.append([layer])
+    return groups

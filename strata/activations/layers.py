@@ -102,6 +102,50 @@ def extractor(
     return inner
 
 
+def repeated(model: nn.Module, layers: Sequence[str], *, pool: int, head: str | None = None) -> list[str]:
+    """Return the layers that hold the numbers of an earlier one, as far as the graph tells.
+
+    An identity skip is the block before it; and the penultimate layer is the last block where nothing but the average
+    over all positions lies between them.
+
+    Parameters
+    ----------
+    model
+        The network.
+    layers
+        Names (see `extractor`).
+    pool
+        See `pooled`.
+    head
+        See `graph_nodes`.
+    """
+    try:
+        tracer, nodes = _trace(model, head)
+    except StrataError:
+        return []
+    nodes = {name: node for node, name in tracer.names.items()} | nodes
+    found, seen = [], set()
+    for layer in layers:
+        node = nodes[layer]
+        averaged = pool == 1 and layer == PENULTIMATE
+        while node not in seen and (_is_identity(node, model) or (averaged and _only_averages(node, model))):
+            (node,) = node.all_input_nodes
+        if node in seen:
+            found.append(layer)
+        seen |= {node, nodes[layer]}
+    return found
+
+
+def _is_identity(node: fx.Node, model: nn.Module) -> bool:
+    return node.op == "call_module" and isinstance(model.get_submodule(str(node.target)), nn.Identity)
+
+
+def _only_averages(node: fx.Node, model: nn.Module) -> bool:
+    """Whether a node has one input, and no weights."""
+    weights = node.op == "call_module" and any(True for _ in model.get_submodule(str(node.target)).parameters())
+    return len(node.all_input_nodes) == 1 and not weights
+
+
 class _Hooked(nn.Module):
     """A network that cannot be traced, run as it is; hooks take the outputs of its modules, and the head's input."""
 

@@ -26,7 +26,7 @@ def write_codes(control: str, codes: str | Path, *, seed: int, output: str | Pat
     rng = np.random.default_rng([seed, *about["images"].encode()])
     store.write(
         output,
-        {"codes": CONTROLS[control].other_codes(arrays["codes"], rng)},
+        {"codes": store.Sparse(CONTROLS[control].other_codes(arrays["codes"], rng))},
         kind="codes",
         images=about["images"],
         features=f"{control} {about['features']}",

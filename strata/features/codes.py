@@ -296,7 +296,7 @@ def encode_shard(
     store.write(
         output,
         {
-            "codes": codes.z.float().cpu().numpy(),
+            "codes": store.Sparse(codes.z.float().cpu().numpy()),
             "residual": codes.residual.cpu().numpy(),
             "sums": torch.stack([(codes.z > 0).sum(0), *((codes.z**p).sum(0) for p in (1, 2, 3))]).cpu().numpy(),
         },

@@ -96,18 +96,19 @@ def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
         Resolution of the PNG file.
     """
     figure.set_dpi(dpi)  # letters are not as wide at another resolution
-    _settle(figure)
-    for kind, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None}), ("png", {})):
-        drawing = io.BytesIO()
-        figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
-        store.write_bytes(path.with_name(f"{path.name}.{kind}"), drawing.getbuffer())
+    figure.draw_without_rendering()
+    # From here on nothing lays it out again: every writing would, and draw everything once more for it.
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        _settle(figure)
+        for kind, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None}), ("png", {})):
+            drawing = io.BytesIO()
+            figure.savefig(drawing, format=kind, dpi=dpi, metadata=metadata)
+            store.write_bytes(path.with_name(f"{path.name}.{kind}"), drawing.getbuffer())
     plt.close(figure)
 
 
 def _settle(figure: Figure) -> None:
-    """Lay a figure out once, in round numbers: the solver's last bits depend on where in memory things are."""
-    figure.draw_without_rendering()
-    with plt.rc_context({"figure.constrained_layout.use": False}):
-        figure.set_layout_engine(None)  # "none" keeps a place for one, for which every writing draws once more
+    """Keep the layout of a figure, in round numbers: the solver's last bits depend on where in memory things are."""
+    figure.set_layout_engine(None)  # "none" keeps a place for one
     for ax in figure.axes:
         ax.set_position(tuple(np.round(ax.get_position(original=True).bounds, 6)))

@@ -137,16 +137,13 @@ class Moments:
         """
         a, b = self.origin_x - origin_x, self.origin_z - origin_z
         n, x, z = self.n[:, None], self.x + self.n[:, None] * a, self.z + self.n[:, None] * b
-        return Moments(
-            origin_x,
-            origin_z,
-            self.n,
-            x,
-            z,
-            self.xx + self.x[:, :, None] * a + a[:, None] * x[:, None, :],
-            self.xz + self.x[:, :, None] * b + a[:, None] * z[:, None, :],
-            self.zz + 2 * b * self.z + n * b * b,
-        )
+        xx, xz = self.xx.clone(), self.xz.clone()
+        for f in range(len(self.n)):  # a fold at a time, or the products would hold as much as the moments once more
+            xx[f] += torch.outer(self.x[f], a)
+            xx[f] += torch.outer(a, x[f])
+            xz[f] += torch.outer(self.x[f], b)
+            xz[f] += torch.outer(a, z[f])
+        return Moments(origin_x, origin_z, self.n, x, z, xx, xz, self.zz + 2 * b * self.z + n * b * b)
 
     def __add__(self, other: "Moments") -> "Moments":
         """Return the moments of both sets of images together."""

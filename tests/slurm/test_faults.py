@@ -32,7 +32,9 @@ def test_a_job_that_is_cancelled_is_tried_again(finished, again, probes, cluster
     running = again.start(*QUICK, "--", *probes)
     subprocess.run(["scancel", cluster.job("rule_probe")], check=True)
     assert running.wait(LIMIT) == 0, again.said
-    states = [job.state for job in cluster.ended()]
+    jobs = cluster.ended()
+    assert sum("_" in job.number for job in jobs) >= len(probes)  # as an array, before any is tried again
+    states = [job.state for job in jobs]
     assert any(state.startswith("CANCELLED") for state in states)
     assert states.count("COMPLETED") == len(probes)
     assert right(finished, again)

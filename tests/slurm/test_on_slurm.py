@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 from cluster import QUICK, Cluster
-from workplace import REPOSITORY, RUN, Workplace, differing
+from workplace import CHECKPOINTS, REPOSITORY, RUN, SEED, SHARDS, Workplace, differing
 
 pytestmark = pytest.mark.slurm
 
@@ -17,7 +17,7 @@ print("CUDA_VISIBLE_DEVICES is", _os.environ.get("CUDA_VISIBLE_DEVICES"), file=_
 """
 
 
-# Every rule, and arrays of the wide ones, of as little as can be: a job takes seconds to be queued and watched.
+# Every rule, of as little as can be: a job takes seconds to be queued, started and watched.
 SMALL = {"data.shards": 1, "training.checkpoints": []}
 
 
@@ -36,8 +36,8 @@ def whole(tmp_path_factory):
     for script in place.path("workflow/scripts").glob("*.py"):
         place.append(f"workflow/scripts/{script.name}", TELL)
     cluster = Cluster(tmp_path_factory.getbasetemp())
-    plan = place.plan(changes={**SMALL, "jobs": "many"})
-    done = place.snakemake(*QUICK, "--slurm-keep-successful-logs", changes={**SMALL, "jobs": "many"})
+    plan = place.plan(changes=SMALL)
+    done = place.snakemake(*QUICK, "--slurm-keep-successful-logs", changes=SMALL)
     assert done.code == 0, done.output
     return place, cluster, plan
 
@@ -75,18 +75,29 @@ def test_a_job_on_a_gpu_sees_one_device_and_others_none(whole):
         assert devices <= ({"0", "1"} if rule in ON_GPU else {"None", "", "NoDevFiles"}), rule
 
 
-def test_comments_tell_rule_and_wildcards(whole):
-    comments = {job.comment for job in whole[1].ended()}
-    assert {"rule_train_wildcards_0", "rule_feature_map_wildcards_0_learned", "rule_report"} <= comments
-    assert any(re.fullmatch(r"rule_cache_wildcards_0_epoch-00\d_shard-00\d", told) for told in comments)
-
-
-def test_wide_rules_are_arrays(whole):
+def test_all_but_what_takes_a_second_goes_to_the_queue_and_tells_rule_and_wildcards(whole):
     _, cluster, plan = whole
-    arrays = {rule_of(job) for job in cluster.ended() if "_" in job.number}
-    assert {"cache", "codes", "probe"} <= arrays
-    submissions = {job.number.split("_")[0] for job in cluster.ended()}
-    assert len(submissions) < len(cluster.ended())
-    # What takes a second runs where Snakemake does.
+    ended = cluster.ended()
     here = sum(plan[rule] for rule in ("dictionary", "control_directions", "gather", "nulls"))
-    assert sum(plan.values()) - here == len(cluster.ended())
+    assert sum(plan.values()) - here == len(ended)
+    told = {job.comment for job in ended}
+    assert {"rule_train_wildcards_0", "rule_discovery_wildcards_classes-000", "rule_report"} <= told
+
+
+def test_jobs_of_a_wide_rule_that_are_ready_at_once_are_one_array(finished, again, cluster):
+    ends = [f"{SEED}/activations/{checkpoint}" for checkpoint in (CHECKPOINTS[0], CHECKPOINTS[-1])]
+    codes = [f"{SEED}/codes/{features}" for features in ("epoch-001", "random-epoch-001")]
+    again.remove(*ends, *codes)
+    wanted = [f"{folder}/stem/{SHARDS[0]}.h5" for folder in ends] + [f"{folder}/{SHARDS[0]}.h5" for folder in codes]
+    done = again.snakemake(*QUICK, "--", *wanted)
+    assert done.code == 0, done.output
+    arrays = {}
+    for job in cluster.ended():
+        array, _, task = job.number.partition("_")
+        arrays.setdefault((rule_of(job), array), []).append(task)
+    found = {rule: sorted(tasks) for (rule, _), tasks in arrays.items()}
+    assert found == {"cache_with_branches": ["1", "2"], "codes": ["1", "2"]}
+    assert len(arrays) == len(found)
+    told = {job.comment for job in cluster.ended() if rule_of(job) == "codes"}
+    assert told == {"rule_codes_wildcards_0_epoch-001", "rule_codes_wildcards_0_random-epoch-001"}
+    assert differing(finished, again, ["seed-0/activations/**/*.h5", "seed-0/codes/**/*.h5"]) == []

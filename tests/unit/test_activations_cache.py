@@ -5,7 +5,7 @@ from torch import nn
 
 from strata import store
 from strata.activations.cache import Caching, cache, cache_shard
-from strata.activations.layers import extractor
+from strata.activations.layers import extractor, repeated
 from strata.config.keys import Model
 from strata.errors import StrataError
 from strata.networks.build import build
@@ -104,3 +104,15 @@ def test_a_shard_that_holds_no_images_is_told(walk, tmp_path):
     with pytest.raises(StrataError, match="its kind is 'codes', expected 'images'") as error:
         cache_one(walk, tmp_path, ["stem"], images=walk.codes[0])
     assert str(walk.codes[0]) in str(error.value)
+
+
+def test_layers_that_hold_the_same_numbers_are_one_file_as_the_graph_tells(walk, tmp_path):
+    names = ["stem", "block-01", "block-02", "penultimate", "block-01-main", "block-01-skip"]
+    cache_one(walk, tmp_path, names)
+    files = {name: (tmp_path / f"{name}.h5").stat().st_ino for name in names}
+    again = [name for n, name in enumerate(names) if files[name] in list(files.values())[:n]]
+    assert again == ["penultimate", "block-01-skip"]
+    assert repeated(build(walk.model, 3), names, pool=1) == again
+    assert repeated(build(walk.model, 3), names, pool=2) == ["block-01-skip"]
+    for name in names:
+        assert store.read(tmp_path / f"{name}.h5", kind="activations", layer=name)

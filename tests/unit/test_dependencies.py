@@ -43,7 +43,7 @@ def reached(script, *records):
 
 
 def _forget():
-    for function in (dependencies._told, dependencies._before, dependencies._own_text):
+    for function in (dependencies._told, dependencies._imported, dependencies._before, dependencies._own_text):
         function.cache_clear()
 
 

@@ -300,3 +300,54 @@ def test_a_digest_tells_contents_apart():
     assert len(set(digests)) == len(digests)
     assert all(len(d) == 16 and int(d, 16) >= 0 for d in digests)
     assert store.digest(["a", "b"]) == store.digest(iter("ab"))
+
+
+def test_names_of_one_file_take_the_disk_once_and_stand_for_themselves(shard):
+    other = shard.parent / "elsewhere" / "shard-000.h5"
+    store.link(shard, [other])
+    assert other.stat().st_ino == shard.stat().st_ino
+    shard.unlink()
+    assert same(store.read(other)[0], ARRAYS)
+    store.write(shard, {"a": np.ones(3)})
+    store.link(shard, [other])  # in place of what was there
+    assert same(store.read(other)[0], {"a": np.ones(3)})
+    assert sorted(path.name for path in shard.parent.rglob("*.tmp")) == []
+
+
+def test_where_the_disk_knows_no_further_names_a_file_is_copied(shard, monkeypatch):
+    def refused(*_):
+        raise PermissionError("no links here")
+
+    monkeypatch.setattr(os, "link", refused)
+    other = shard.with_name("other.h5")
+    store.link(shard, [other])
+    assert other.stat().st_ino != shard.stat().st_ino
+    assert other.read_bytes() == shard.read_bytes()
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("float32", (50, 8)), ("float64", (7, 300)), ("float32", (0, 4))])
+def test_a_matrix_that_is_mostly_zeros_is_read_as_it_was_from_a_smaller_file(tmp_path, dtype, shape):
+    rng = np.random.default_rng(0)
+    dense = (rng.normal(size=shape) * (rng.random(shape) < 0.1)).astype(dtype)
+    dense[3:5] = 0  # rows without a number
+    store.write(tmp_path / "a.h5", {"z": store.Sparse(dense), "under/a": np.arange(3)})
+    assert same(store.read(tmp_path / "a.h5")[0], {"under/a": np.arange(3), "z": dense})
+    with store.Shard(tmp_path / "a.h5") as shard:
+        assert shard.shape("z") == shape
+        for rows in (slice(2, 6), slice(4, 5), slice(5, 999), slice(3, 3)):
+            assert (shard.read("z", rows) == dense[rows]).all()
+            assert shard.read("z", rows).shape == dense[rows].shape
+
+
+def test_a_matrix_that_is_mostly_zeros_takes_the_disk_of_its_other_numbers(tmp_path):
+    dense = np.zeros((1000, 1000), np.float32)
+    dense[:, 17] = 1
+    store.write(tmp_path / "a.h5", {"z": store.Sparse(dense)})
+    assert (tmp_path / "a.h5").stat().st_size < 30_000  # 4 bytes and 2 for each of 1,000, and 8 where its row starts
+
+
+def test_an_attribute_that_is_a_list_has_each_of_its_values(tmp_path):
+    store.write(tmp_path / "a.h5", {"a": np.ones(2)}, layer=["block-02", "penultimate"])
+    assert store.read(tmp_path / "a.h5", layer="penultimate")[1]["layer"] == ["block-02", "penultimate"]
+    with pytest.raises(StrataError, match=r"its layer is .* expected 'block-01'"):
+        store.read(tmp_path / "a.h5", layer="block-01")

@@ -66,6 +66,9 @@ def test_another_workflow_runs_strata_to_the_end_and_gets_the_same(theirs, finis
     report = theirs.path(f"vision/{RUN}/report.html")
     assert report.stat().st_size > 0.9 * finished.path(f"{RUN}/report.html").stat().st_size
     assert "there is no provenance.json" in theirs.path(f"vision/{RUN}/index.html").read_text()
+    crate = theirs.path(f"vision/{RUN}/ro-crate-metadata.json").read_text()
+    assert '"workflow/Snakefile"' in crate
+    assert "provenance.json" not in crate
     assert not theirs.path("results").exists()
     assert planned(theirs.snakemake("--dry-run", configfile="mine.yaml").output) == {}
 

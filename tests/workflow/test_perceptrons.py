@@ -17,7 +17,7 @@ MLP = {
 }
 FOLLOWS = {
     **dict.fromkeys(("measurements", "support"), 3),
-    **dict.fromkeys(("gather", "nulls", "decoded", "findings", "draw", "report", "answer", "explorer"), 1),
+    **dict.fromkeys(("gather", "nulls", "decoded", "findings", "draw", "report", "answer", "explorer", "crate"), 1),
 }
 DRAWN = f"{RUN}/tables/families.csv"
 SHOWN = ["features.csv", "tables/by_family.csv", "tables/families.csv", "figures/families.*"]

@@ -1,9 +1,13 @@
 """What made results is known afterwards, and those of two configurations do not lie beside each other unseen."""
 
 import json
+import re
 
 import pytest
-from workplace import RUN
+import yaml
+from workplace import REPOSITORY, RUN, planned
+
+from strata import __version__
 
 pytestmark = pytest.mark.workflow
 
@@ -46,6 +50,35 @@ def test_the_page_tells_what_made_it(finished):
     call = record(finished)["calls"][0]
     for part in (call["started"], f"{call['machine']['host']}: ", "per_class: 3"):
         assert part in page, part
+
+
+def test_a_finished_run_is_a_crate_of_files_that_are_there(finished):
+    """Its description is checked in tests/unit/test_crate.py."""
+    crate = json.loads(finished.path(f"{RUN}/ro-crate-metadata.json").read_text())
+    entities = {entity["@id"]: entity for entity in crate["@graph"]}
+    parts = [part["@id"] for part in entities["./"]["hasPart"]]
+    assert {"features.csv", "provenance.json", "workflow/Snakefile", "seed-0/"} <= set(parts)
+    assert [part for part in parts if not finished.path(f"{RUN}/{part}").exists()] == []
+    assert finished.path(f"{RUN}/workflow/Snakefile").read_text() == (REPOSITORY / "Snakefile").read_text()
+    configuration = yaml.safe_load(finished.path(f"{RUN}/workflow/config.yaml").read_text())
+    assert configuration == record(finished)["configuration"]
+
+
+def test_going_on_with_results_of_another_version_says_first_what_reruns_and_why(again):
+    told = record(again)
+    told["calls"][-1]["strata"]["version"] = "0.1.0"
+    again.path(f"{RUN}/provenance.json").write_text(json.dumps(told))
+    target = f"{RUN}/tables/null_features.csv"
+    again.append("workflow/scripts/nulls.py", "\nEDITED = True\n")
+    done = again.make(target)
+    assert done.code == 0, done.output
+    said = f"{RUN} was made by Strata 0.1.0, and this is Strata {__version__}; what runs now, and why:\n"
+    before, after = done.output.split(said)
+    assert "begins" not in before
+    assert planned(after) == {"nulls": 1}
+    assert re.search(r"^nulls +1  Code has changed since last execution", after, re.MULTILINE)
+    again.append("workflow/scripts/nulls.py", "\nEDITED = False\n")
+    assert "was made by" not in again.make(target).output  # it is told once: this version has gone on with them
 
 
 def test_results_of_other_images_are_kept_unless_they_are_to_be_overwritten(fresh):

@@ -1,6 +1,7 @@
 """A network of shuffled labels: a null of every claim, and no network that supports one about learning."""
 
 import json
+import re
 
 import pytest
 from workplace import RUN
@@ -12,7 +13,7 @@ from strata.config.keys import Questions
 
 pytestmark = pytest.mark.workflow
 
-WITH = {"controls.shuffled_labels": True}
+WITH = {"controls.shuffled_labels": True, "jobs": "few"}
 DRAWN = f"{RUN}/tables/nulls.csv"
 NETWORK = "seed-0-shuffled-labels"
 OF_LEARNING = {claim.id for claim in CLAIMS if claim.of_learning}
@@ -20,10 +21,14 @@ OF_LEARNING = {claim.id for claim in CLAIMS if claim.of_learning}
 
 @pytest.fixture(scope="module")
 def shuffled(finished, tmp_path_factory):
-    """The finished run, gone on with such a network."""
+    """The finished run, gone on with such a network, by few jobs: what there is counts as made by few."""
     place = finished.copy(tmp_path_factory.mktemp("workflow") / "shuffled")
+    touched = place.snakemake("--cores", "1", "--touch", changes={"jobs": "few"})
+    assert touched.code == 0, touched.output
     done = place.make(DRAWN, changes=WITH)
     assert done.code == 0, done.output
+    assert "begins  Training seed 0-shuffled-labels" in done.output
+    assert not re.search(r"begins  .*seed 0(?!-)", done.output)  # nothing of the run's own network
     return place
 
 

@@ -201,7 +201,7 @@ def two_seeds(finished, tmp_path_factory):
             for layer in PROBED:
                 file[f"{last}/{layer}/vinfo"][:] = 0.999
     changes = {"seeds": [0, 1]}
-    joined = ("seed_stability", "gather", "nulls", "findings", "draw", "report", "answer", "explorer")
+    joined = ("seed_stability", "gather", "nulls", "findings", "draw", "report", "answer", "explorer", "crate")
     # Of the second seed, of what was learned and of other directions in the same file; and what joins both.
     assert place.plan(changes=changes) == {"measurements": 2, "support": 2, **dict.fromkeys(joined, 1)}
     done = place.make(changes=changes)

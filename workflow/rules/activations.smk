@@ -1,6 +1,22 @@
-"""Activations: one forward pass for every checkpoint and shard."""
+"""Activations: one forward pass for every checkpoint over all shards.
 
-CACHED = combined(checkpoint=CHECKPOINTS, shard=STUDIED)
+Branches are read at the first and the last checkpoint alone (`flow`, see `probe`), so they are cached there alone.
+"""
+
+
+def layers_at(checkpoint):
+    """The layers that are read at a checkpoint."""
+    return names.cached_layers(LAYERS) if checkpoint in ENDS else names.probed_layers(LAYERS)
+
+
+def shards_of(checkpoint, layers):
+    """The files of some layers of a checkpoint, shard by shard."""
+    return [path for layer in layers for path in activations(checkpoint, layer)]
+
+
+def layers_of(wanted):
+    """The layers of each checkpoint of a job."""
+    return lambda w: [layers_at(own.checkpoint) for own in made_by(w, wanted)]
 
 
 def kept(paths):
@@ -8,32 +24,42 @@ def kept(paths):
     return paths if CONFIG.activations.keep else temp(paths)
 
 
-rule cache:
-    input:
-        images=lambda w: [f"{RUN}/images/{own.shard}.h5" for own in made_by(w, CACHED)],
-        checkpoints=lambda w: [
-            f"{SEED}/checkpoints/{own.checkpoint}.pt" for own in made_by(w, CACHED)
-        ],
-    output:
-        kept(
-            of_a_job(
-                [
-                    f"{SEED}/activations/{{checkpoint}}/{layer}/{{shard}}.h5"
-                    for layer in names.cached_layers(LAYERS)
-                ],
-                CACHED,
-            )
-        ),
-    log:
-        log_of("cache", "seed", each=["checkpoint", "shard"]),
-    priority: -1  # what uses those that there are comes first, so that they can go
-    params:
-        layers=names.cached_layers(LAYERS),
-        model=config["model"],
-        caching=keys("activations", "pool", "tokens", "batch_size"),
-        dtype=CONFIG.activations.dtype,
-        digest=source_digest("cache.py"),
-    message:
-        f"Caching activations: seed {{wildcards.seed}}, {for_each(checkpoint='checkpoints', shard='shards')}"
-    script:
-        "../scripts/cache.py"
+# Rules by the checkpoints that they are for: the jobs of a rule write the same layers, unless one job does all.
+PASSES = {"cache": CHECKPOINTS}
+if CONFIG.jobs == "many" and BRANCHES:
+    BETWEEN = [checkpoint for checkpoint in CHECKPOINTS if checkpoint not in ENDS]
+    PASSES = {**({"cache": BETWEEN} if BETWEEN else {}), "cache_with_branches": ENDS}
+
+
+for name, checkpoints in PASSES.items():
+    wanted = combined(checkpoint=checkpoints)
+
+    rule:
+        name:
+            name
+        input:
+            **joined(
+                wanted, {"checkpoints": lambda own: [f"{SEED}/checkpoints/{own.checkpoint}.pt"]}
+            ),
+            images=images(STUDIED),
+        output:
+            kept(
+                shards_of("{checkpoint}", layers_at(checkpoints[0]))
+                if CONFIG.jobs == "many"
+                else in_every_checkpoint(lambda c: shards_of(c, layers_at(c)))
+            ),
+        log:
+            log_of(name, "seed", each=["checkpoint"]),
+        wildcard_constraints:
+            checkpoint="|".join(checkpoints),
+        priority: -1  # what uses those that there are comes first, so that they can go
+        params:
+            layers=layers_of(wanted),
+            model=config["model"],
+            caching=keys("activations", "pool", "tokens", "batch_size"),
+            dtype=CONFIG.activations.dtype,
+            digest=source_digest("cache.py"),
+        message:
+            f"Caching activations: seed {{wildcards.seed}}, {for_each(checkpoint='checkpoints')}"
+        script:
+            "../scripts/cache.py"

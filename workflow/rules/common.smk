@@ -1,5 +1,6 @@
 """What all rules share: the checked configuration, names and paths."""
 
+import os
 from itertools import product
 from types import SimpleNamespace
 
@@ -29,6 +30,7 @@ STUDIED = SHARDS[: CONFIG.studied_shards]
 CLASSES = [f"classes-{i:03d}" for i in range(CONFIG.features.jobs)]
 CHECKPOINTS = [f"epoch-{epoch:03d}" for epoch in EPOCHS]
 LAST = CHECKPOINTS[-1]
+ENDS = [*dict.fromkeys([CHECKPOINTS[0], LAST])]  # the checkpoints whose branches are looked at
 CHECKPOINT = r"epoch-\d{3}"
 # Features of the last checkpoint, discovered again in either half of the images.
 HALVES = ["half-0", "half-1"]
@@ -102,9 +104,6 @@ def combined(**values):
     return [dict(zip(values, chosen)) for chosen in product(*values.values())]
 
 
-OF_SHARDS = combined(shard=STUDIED)
-
-
 def of_a_job(patterns, wanted):
     """Outputs of a rule: in a run of few jobs all that is wanted, by its wildcards; else those of a job each."""
     patterns = [patterns] if isinstance(patterns, str) else patterns
@@ -139,7 +138,7 @@ def counted(wanted, files):
 def log_of(rule, *named, each=()):
     """Where a job writes what it says, by its wildcards; a job of a run of few jobs is of all there is of `each`."""
     own = [*named, *(each if CONFIG.jobs == "many" else [])]
-    return "/".join([f"{RUN}/logs", rule, *(f"{{{name}}}" for name in own)]) + ".log"
+    return os.path.join(f"{RUN}/logs", rule, *(f"{{{name}}}" for name in own)) + ".log"
 
 
 def for_each(**told):
@@ -150,28 +149,20 @@ def for_each(**told):
 
 
 def images(shards=SHARDS):
-    return expand(f"{RUN}/images/{{shard}}.h5", shard=shards)
+    return [f"{RUN}/images/{shard}.h5" for shard in shards]
 
 
 def activations(checkpoint, layer):
-    return expand(
-        f"{SEED}/activations/{checkpoint}/{layer}/{{shard}}.h5",
-        shard=STUDIED,
-        allow_missing=True,
-    )
+    return [f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5" for shard in STUDIED]
 
 
 def codes(features):
-    return expand(f"{SEED}/codes/{features}/{{shard}}.h5", shard=STUDIED, allow_missing=True)
+    return [f"{SEED}/codes/{features}/{shard}.h5" for shard in STUDIED]
 
 
 def vinfo(asked, checkpoint, chunks=CHUNKS, family=FAMILY):
     """Probe results of what is asked of a checkpoint (see `probe`)."""
-    return expand(
-        f"{SEED}/vinfo/{asked}/{checkpoint}/{family}/{{chunk}}.h5",
-        chunk=chunks,
-        allow_missing=True,
-    )
+    return [f"{SEED}/vinfo/{asked}/{checkpoint}/{family}/{chunk}.h5" for chunk in chunks]
 
 
 def in_every_checkpoint(paths, checkpoints=CHECKPOINTS):

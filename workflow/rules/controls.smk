@@ -24,17 +24,17 @@ rule control_directions:
 
 rule control_codes:
     input:
-        lambda w: [f"{SEED}/codes/{LAST}/{own.shard}.h5" for own in made_by(w, OF_SHARDS)],
+        codes(LAST),
     output:
-        of_a_job(f"{SEED}/codes/{{control}}/{{shard}}.h5", OF_SHARDS),
+        codes("{control}"),
     log:
-        log_of("control_codes", "seed", "control", each=["shard"]),
+        log_of("control_codes", "seed", "control"),
     wildcard_constraints:
         control="|".join(control.name for control in CONTROLS.values() if control.codes),
     params:
         seed=CONFIG.questions.seed,
         digest=lambda w: source_digest("control_codes.py", CONTROLS[w.control]),
     message:
-        f"Making other codes (control): seed {{wildcards.seed}}, {{wildcards.control}}, {for_each(shard='shards')}"
+        "Making other codes (control): seed {wildcards.seed}, {wildcards.control}"
     script:
         "../scripts/control_codes.py"

@@ -6,7 +6,7 @@ Features are those of a checkpoint (epoch-012), or those of the last one, discov
 A_DICTIONARY = "|".join([CHECKPOINT, *HALVES])
 DISCOVERED = combined(features=[*CHECKPOINTS, *HALVES])
 MADE = [control(checkpoint) for control in DIRECTIONS.values() for checkpoint in CHECKPOINTS]
-ENCODED = combined(features=[*CHECKPOINTS, *HALVES, *MADE], shard=STUDIED)
+ENCODED = combined(features=[*CHECKPOINTS, *HALVES, *MADE])
 
 
 rule discovery:
@@ -78,13 +78,14 @@ rule codes:
     input:
         dictionaries=lambda w: [f"{SEED}/features/{own.features}.h5" for own in made_by(w, ENCODED)],
         activations=lambda w: [
-            f"{SEED}/activations/{home(own.features)}/{names.PENULTIMATE}/{own.shard}.h5"
+            path
             for own in made_by(w, ENCODED)
+            for path in activations(home(own.features), names.PENULTIMATE)
         ],
     output:
-        of_a_job(f"{SEED}/codes/{{features}}/{{shard}}.h5", ENCODED),
+        of_a_job(codes("{features}"), ENCODED),
     log:
-        log_of("codes", "seed", each=["features", "shard"]),
+        log_of("codes", "seed", each=["features"]),
     wildcard_constraints:
         features="|".join([A_DICTIONARY, *MADE]),
     params:
@@ -92,7 +93,7 @@ rule codes:
         method=CONFIG.features.method,
         digest=source_digest("codes.py", METHOD.encoding),
     message:
-        f"Encoding images: seed {{wildcards.seed}}, features of {for_each(features='checkpoints', shard='shards')}"
+        f"Encoding images: seed {{wildcards.seed}}, features of {for_each(features='checkpoints')}"
     script:
         "../scripts/codes.py"
 
@@ -100,17 +101,14 @@ rule codes:
 rule projections:
     input:
         dictionary=f"{SEED}/features/{LAST}.h5",
-        activations=lambda w: [
-            f"{SEED}/activations/{LAST}/{names.PENULTIMATE}/{own.shard}.h5"
-            for own in made_by(w, OF_SHARDS)
-        ],
+        activations=activations(LAST, names.PENULTIMATE),
     output:
-        of_a_job(f"{SEED}/codes/projections/{{shard}}.h5", OF_SHARDS),
+        codes("projections"),
     log:
-        log_of("projections", "seed", each=["shard"]),
+        log_of("projections", "seed"),
     params:
         digest=source_digest("projections.py"),
     message:
-        f"Projecting activations on features: seed {{wildcards.seed}}, {for_each(shard='shards')}"
+        "Projecting activations on features: seed {wildcards.seed}"
     script:
         "../scripts/projections.py"

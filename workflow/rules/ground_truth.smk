@@ -3,16 +3,16 @@
 
 rule factor_codes:
     input:
-        lambda w: [f"{RUN}/images/{own.shard}.h5" for own in made_by(w, OF_SHARDS)],
+        images(STUDIED),
     output:
-        factors=of_a_job(f"{SEED}/codes/factors/{{shard}}.h5", OF_SHARDS),
-        calibration=of_a_job(f"{SEED}/codes/calibration/{{shard}}.h5", OF_SHARDS),
+        factors=codes("factors"),
+        calibration=codes("calibration"),
     log:
-        log_of("factor_codes", "seed", each=["shard"]),
+        log_of("factor_codes", "seed"),
     params:
         digest=source_digest("factor_codes.py"),
     message:
-        f"Writing the known factors as codes: seed {{wildcards.seed}}, {for_each(shard='shards')}"
+        "Writing the known factors as codes: seed {wildcards.seed}"
     script:
         "../scripts/factor_codes.py"
 

@@ -3,7 +3,12 @@
 Before: what would stop it is told. Then, what makes the results is recorded beside them.
 """
 
+import sys
+from collections import Counter
+
 from snakemake_interface_executor_plugins.settings import ExecMode
+
+from strata.console import plan
 
 # What neither makes nor needs a run.
 ALONE = {"preflight", "estimate", "layers", "compare"}
@@ -37,6 +42,16 @@ def times():
             yield job.rule.name, made.starttime, made.endtime
 
 
+def tell_of_upgrade(jobs):
+    """Say what reruns, and why, before it does, where another version made what there is."""
+    with one_line():
+        told = provenance.upgraded(RUN)
+    if told:
+        counts = Counter(job.rule.name for job in jobs)
+        reasons = {job.rule.name: str(workflow.dag.reason(job)) for job in reversed(jobs)}
+        print(f"{told}; what runs now, and why:\n{plan(counts, reasons)}", file=sys.stderr)
+
+
 def ended(outcome):
     with one_line():
         for folder in BEGUN:
@@ -44,7 +59,9 @@ def ended(outcome):
 
 
 onstart:
-    if {job.rule.name for job in workflow.dag.needrun_jobs()} - ALONE:
+    needed = [job for job in workflow.dag.needrun_jobs() if job.rule.name != "all"]
+    if {job.rule.name for job in needed} - ALONE:
+        tell_of_upgrade(needed)
         start.tidy(RUN)
         start.check(CONFIG)
         with one_line():

@@ -45,7 +45,7 @@ PROBED = [
     *probed("followed", CHECKPOINTS[:1]),
     *probed("followed", CHECKPOINTS[1:], DEEPEST),
     *probed("others", [LAST]),
-    *probed("flow", dict.fromkeys([LAST, CHECKPOINTS[0]]), BRANCH_CHUNKS, REFERENCE),
+    *probed("flow", ENDS, BRANCH_CHUNKS, REFERENCE),
     *(probed("own", [LAST], family=REFERENCE) if HAS["families"] else []),
     *(probed("factors", CHECKPOINTS) if SHAPES else []),
 ]
