@@ -44,6 +44,8 @@ BRANCH_CHUNKS = names.chunks(BRANCHES, CONFIG.probes.layers_per_job)
 DEEPEST = names.chunks([names.PENULTIMATE], 1)
 # Networks whose labels were permuted before training, one a seed: a null of every claim.
 SHUFFLED = [f"{seed}-shuffled-labels" for seed in SEEDS if CONFIG.controls.shuffled_labels]
+# Those of which learned features alone are probed; by few jobs, all is done of each network that is done of any.
+LEARNED_ALONE = SHUFFLED if CONFIG.jobs == "many" else []
 # What images are made from; None where they are not made here, so that nothing reruns for what it does not use.
 SHAPES = config["data"]["shapes"] if SOURCE.factors else None
 # What this run has, of what figures may need; of the rest, findings and page say why it is left out.

@@ -126,7 +126,7 @@ POPULATION_FILES = {
 
 def controls_of(own):
     """What is probed beside the learned features of a network: of each control, as what, and under which name."""
-    directions = {} if own.seed in SHUFFLED else DIRECTIONS
+    directions = {} if own.seed in LEARNED_ALONE else DIRECTIONS
     return {
         **{name: ["own", of(LAST)] for name, of in directions.items()},
         **{

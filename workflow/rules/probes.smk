@@ -11,8 +11,8 @@ def asked(seed, what, checkpoint):
     flow: as own, in the branches, of the last and the untrained checkpoint. factors: the known ones, and at
     last, spoilt in known ways.
     """
-    directions = [] if seed in SHUFFLED else [*DIRECTIONS.values()]
-    untrained = [] if seed in SHUFFLED else CHECKPOINTS[:1]
+    directions = [] if seed in LEARNED_ALONE else [*DIRECTIONS.values()]
+    untrained = [] if seed in LEARNED_ALONE else CHECKPOINTS[:1]
     return {
         "own": [checkpoint, *(of(checkpoint) for of in directions)],
         "followed": (
