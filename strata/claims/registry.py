@@ -112,13 +112,13 @@ def _support(tables: Tables, settings: Questions) -> Frames:
 
 
 def _said_of_support(tables: Tables, settings: Questions) -> str:
-    """Say so where accuracy is at a ceiling."""
+    """Say so where hardly any accuracy is lost: at a ceiling, or where there is not much of it."""
     support = rows(tables, "support", "accuracy")
     accuracy = support.groupby("order")["accuracy"].mean()
     whole = support[(support["order"] == "complex first") & (support["share_kept"] == 1)]["accuracy"].mean()
     lost = whole - accuracy["complex half"]
     told = f"accuracy {whole:.3f} with all features, {accuracy['complex half']:.3f} without the more complex half"
-    return told + (": at a ceiling, where accuracy has no power and loss decides" if lost < CEILING else "")
+    return told + (": hardly any is lost, so that accuracy has no power, and loss decides" if lost < CEILING else "")
 
 
 def _families(tables: Tables, settings: Questions) -> Frames:

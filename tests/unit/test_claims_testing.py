@@ -438,13 +438,13 @@ def test_groups_of_more_images_weigh_more_in_support(measured, tested):
 
 
 @pytest.mark.parametrize("left", [0.97, 0.6])
-def test_support_says_where_accuracy_is_at_a_ceiling(measured, tested, left):
+def test_support_says_where_hardly_any_accuracy_is_lost(measured, tested, left):
     t = measured(together=0.2)
     support = t["support"]
     support["accuracy"] = np.where(support["share_kept"] == 1, 0.99, left)
     f = tested(t, "q4.support")
     assert f.note.startswith(f"accuracy 0.990 with all features, {left:.3f} without the more complex half")
-    assert ("at a ceiling, where accuracy has no power and loss decides" in f.note) == (left == 0.97)
+    assert ("hardly any is lost, so that accuracy has no power, and loss decides" in f.note) == (left == 0.97)
     assert f.verdict == "supported"  # by the loss
 
 
