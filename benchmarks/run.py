@@ -9,7 +9,7 @@ from pathlib import Path
 
 import caching
 import codes
-import coverage
+import intervals
 import explorer
 import factorisation
 import matplotlib.pyplot as plt
@@ -55,7 +55,7 @@ def sections() -> dict[str, tuple[str, object]]:
         "store": ("A shard of 20,000 × 1,024 float32 (82 MB) written and read back", caching.compare_store),
         "coverage": (
             "Coverage of the 95 % intervals that Strata prints, by simulation (all conditions: coverage.csv)",
-            coverage.compare,
+            intervals.compare,
         ),
         "explorer": (
             f"The explorer's page: {explorer.FEATURES:,} features, {explorer.LAYERS} layers, {explorer.EPOCHS} epochs, "

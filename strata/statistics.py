@@ -5,7 +5,7 @@ other, so the class is what is left out: the statistic without each group of cla
 (the delete-a-group jackknife; Efron & Tibshirani 1993, ch. 11), and Student's t with as many degrees of freedom as
 groups, less one, the interval. With several networks the network is the unit: one statistic each, whose mean has a t
 interval, the random-effects estimate with equal weights. Correlations are treated on Fisher's z. How often these
-intervals cover is measured in `benchmarks/coverage.py`.
+intervals cover is measured in `benchmarks/intervals.py`.
 """
 
 from collections.abc import Callable, Sequence

@@ -160,7 +160,7 @@ def _excess_of_tops(columns: np.ndarray) -> np.ndarray:
 def _change_of_tops(columns: np.ndarray) -> float:
     """Return the slope over epochs of their excess complexity, times all epochs: a mean of values, which covers.
 
-    Noise draws a correlation with so few epochs towards zero (`benchmarks/coverage.py`); it does not a slope.
+    Noise draws a correlation with so few epochs towards zero (`benchmarks/intervals.py`); it does not a slope.
     """
     pairs = _excess_of_tops(columns)
     if len(pairs) < 2:
