@@ -9,9 +9,9 @@ from pathlib import Path
 
 import caching
 import codes
-import intervals
 import explorer
 import factorisation
+import intervals
 import matplotlib.pyplot as plt
 import probes
 import torch
