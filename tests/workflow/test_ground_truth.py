@@ -79,7 +79,7 @@ def test_ground_truth_is_planned_for_shapes_alone(fresh):
     digits, many = (
         fresh.plan(changes={**changes, "jobs": "many"}) for changes in ({"training.checkpoints": []}, SHAPES)
     )
-    assert {rule: many[rule] for rule in FACTORS} == FACTORS | {"factor_codes": 2}
+    assert {rule: many[rule] for rule in FACTORS} == FACTORS
     assert (
         many["probe"] == digits["probe"] + 2
     )  # of the factors in two checkpoints; of spoilt ones with them in the last

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.workflow
 PROBED = ("stem", "block-01", "block-02", "penultimate")
 BRANCHES = ("block-01-main", "block-01-skip", "block-02-main", "block-02-skip")
 LAST = CHECKPOINTS[-1]
+ENDS = (CHECKPOINTS[0], LAST)  # whose branches are looked at
 HALVES = ("half-0", "half-1")
 FIGURES = [name for name, figure in CATALOGUE.items() if figure.needs in ("", "checkpoints", "branches")]
 TABLES = ("by_checkpoint", "by_fold", "decoding", "importance_targets", "branch_cka", "control_vinfo", "support")
@@ -33,7 +34,7 @@ def outputs_of_the_contract():
         yield f"{SEED}/features/{checkpoint}.h5"
         for shard in SHARDS:
             yield f"{SEED}/codes/{checkpoint}/{shard}.h5"
-            for layer in (*PROBED, *BRANCHES):
+            for layer in (*PROBED, *(BRANCHES if checkpoint in ENDS else ())):
                 yield f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5"
     for half in HALVES:
         yield from (f"{SEED}/features/{half}.h5", f"{SEED}/features/{half}/classes-000.h5")
