@@ -106,7 +106,6 @@ GIVEN = {
     "decode": ([SOURCES["digits"]], DECODE),
     "train": ([], TRAIN),
     "cache": ([], CACHE),
-    "cache_with_branches": ([], CACHE),
     "discovery": ([], DISCOVERY),
     "class_features": ([METHODS["nmf"].fitting], CLASS_FEATURES),
     "dictionary": ([], DICTIONARY),
