@@ -12,8 +12,9 @@ from torch import Tensor
 from strata.progress import progress
 
 STARTS = 8
-_HALVED = 100  # iterations after which the worse half of the starts is left, and again whenever they have doubled
+_HALVED = 300  # iterations after which the worse half of the starts is left, and again whenever they have doubled
 _WINDOW = 10  # iterations between two looks at whether it is done
+_AGREED, _AGREE = 50, 1e-3  # iterations after which starts that agree to this share of the objective count as one
 _SLOWER, _FASTER, _FASTEST = 1.5, 1.02, 1.005  # what momentum is divided or multiplied by, and what its limit is
 
 
@@ -60,8 +61,8 @@ def factorise(
 
     The objective has local minima and long plateaus. Every matrix is therefore factorised from several starts: NNDSVD
     (Boutsidis & Gallopoulos 2008) with small seeded noise, and seeded noise alone. The worse half of them is left
-    behind after some iterations, and again, until the best is left. They are directions alone, so that no start depends
-    on the number of images. A matrix leaves the batch when it is done, and nothing of it depends on the others there.
+    behind after some iterations, and again, and of what is left the best is returned. They are directions alone, so
+    that no start depends on the number of images, or on the other matrices of the batch.
 
     Parameters
     ----------
@@ -72,9 +73,9 @@ def factorise(
     seed
         Of the starts.
     tolerance
-        A matrix is done when ten iterations lower its objective by no more than this share.
+        The batch is done when ten iterations lower no matrix's objective by more than this share.
     max_iterations
-        After which it is in any case.
+        After which it stops in any case.
     signed
         Whether D may be negative.
 
@@ -86,27 +87,24 @@ def factorise(
     a = a.double()
     norm = a.square().sum((1, 2))[:, None]
     state = _State.of(a, _starts(a, rank, seed, signed), signed=signed)
-    left, halving = torch.arange(len(a), device=a.device), _HALVED
-    u, d = a.new_empty(len(a), rank, a.shape[1]), a.new_empty(len(a), rank, a.shape[2])
-    before = torch.full_like(norm, torch.inf)
+    before, halving = torch.full_like(norm, torch.inf), _HALVED
     for iteration in progress(range(1, max_iterations + 1), "factorising classes"):
         state.step(a, norm)
-        last = iteration == max_iterations
-        if iteration % _WINDOW and not last:
+        if iteration % _WINDOW:
             continue
-        count = state.objective.shape[1]
-        if count > 1 and (iteration >= halving or last):
-            state, halving = state.best(1 if last else count // 2), 2 * halving
         best = state.objective.amin(1, keepdim=True)
-        if count == 1 or last:
-            done = (before - best <= tolerance * best.clamp(min=1e-12 * norm)).squeeze(1) | last
-            u[left[done]], d[left[done]] = state.u[done, 0], state.d[done, 0]
-            if done.all():
-                break
-            if done.any():
-                state, left, a, norm, best = state.at(~done), left[~done], a[~done], norm[~done], best[~done]
+        count = kept = state.objective.shape[1]
+        if iteration >= halving:
+            kept, halving = (count + 1) // 2, 2 * halving
+        if iteration >= _AGREED and bool((state.objective <= (1 + _AGREE) * best).all()):
+            kept = 1
+        if kept < count:
+            state = state.best(kept)
+        elif count == 1 and bool((before - best <= tolerance * best.clamp(min=1e-12 * norm)).all()):
+            break
         before = best
-    return u.mT, d
+    state = state.best(1)
+    return state.u[:, 0].mT, state.d[:, 0]
 
 
 @dataclass
@@ -181,11 +179,8 @@ class _State:
     def best(self, count: int) -> "_State":
         """Return the starts of the lowest objectives, in their order."""
         chosen = self.objective.topk(count, dim=1, largest=False).indices.sort(dim=1).values
-        return self.at((torch.arange(len(chosen), device=chosen.device)[:, None], chosen))
-
-    def at(self, where: Tensor | tuple[Tensor, Tensor]) -> "_State":
-        """Return the state of some matrices, or of some starts of each."""
-        fields = {name: value[where] for name, value in vars(self).items() if name != "signed"}
+        matrix = torch.arange(len(chosen), device=chosen.device)[:, None]
+        fields = {name: value[matrix, chosen] for name, value in vars(self).items() if name != "signed"}
         return _State(**fields, signed=self.signed)
 
 
