@@ -88,7 +88,8 @@ def rules() -> str:
     for stage in re.findall(r'include: "workflow/rules/(\w+).smk"', (ROOT / "Snakefile").read_text()):
         text = (ROOT / "workflow/rules" / f"{stage}.smk").read_text()
         title = text.split('"""')[1].splitlines()[0].rstrip(".")
-        names = [*(MEASURES if "\n    rule:\n" in text else []), *re.findall(r"^rule (\w+):", text, re.MULTILINE)]
+        scripts = re.findall(r'"\.\./scripts/(\w+)\.py"$', text, re.MULTILINE)  # of a rule's name, but for measurements
+        names = [name for script in scripts for name in (MEASURES if script == "measure" else [script])]
         rows = [[f"`{rule}`", does(rule), lines(files.get(rule, [])), ", ".join(reran.get(rule, []))] for rule in names]
         if rows:
             parts += [f"### {title}\n", table(HEAD, rows)]

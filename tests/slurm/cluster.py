@@ -18,7 +18,7 @@ QUICK = (
 )
 
 MARK = "# Written by Strata's tests/slurm/cluster.sh"  # in the configuration of a cluster that is there for these tests
-LIMIT = 1200  # seconds after which a Snakemake that should have ended counts as hung
+LIMIT = 600  # seconds after which a Snakemake that should have ended counts as hung
 
 
 def lacking() -> str:

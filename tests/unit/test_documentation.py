@@ -1,12 +1,15 @@
 """README and site: what they tell a reader to type, and the site where no run is finished."""
 
 import importlib.util
+import re
 import subprocess
 import sys
 
 import pytest
 from documented import NOT_RUN, ROOT, commands, files
 from snakemake.cli import parse_args
+
+from strata.measures.catalogue import MEASURES
 
 COMMANDS = commands()
 YOUR_OWN = ROOT / "docs/your-own.md"
@@ -65,5 +68,11 @@ def test_the_site_is_built_where_no_run_is_finished(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "There was no finished run (results/none)" in (tmp_path / "index.html").read_text()
     assert "<iframe" not in (tmp_path / "index.html").read_text()
+    rules = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")} - {"measure"} | MEASURES.keys()
+    told = re.findall(
+        r'<td><p><code[^>]*><span class="pre">(\w+)</span></code></p></td>\n<td><p>',
+        (tmp_path / "reference.html").read_text(),
+    )
+    assert rules - set(told) == set()
     links = subprocess.run([sys.executable, "docs/links.py", tmp_path], cwd=ROOT, capture_output=True, text=True)
     assert links.returncode == 0, links.stderr
