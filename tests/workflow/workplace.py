@@ -6,8 +6,6 @@ import re
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import Any
 
 import yaml
 from filelock import FileLock
+from warm import Forked, warm
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "strata", "snakemake_logger_plugin_strata", "slurm")
@@ -106,27 +105,18 @@ class Workplace:
             else:
                 path.unlink()
 
-    def start(
-        self, *arguments: str, changes: dict[str, Any] | None = None, configfile: str = "tiny.yaml"
-    ) -> subprocess.Popen:
-        """Start Snakemake in a process group of its own; what it says goes to said.txt."""
+    def start(self, *arguments: str, changes: dict[str, Any] | None = None, configfile: str = "tiny.yaml") -> Forked:
+        """Start Snakemake in a session of its own; what it says goes to said.txt."""
         self.path("tiny.yaml").write_text(yaml.safe_dump(tiny({**self.changes, **(changes or {})}), sort_keys=False))
         hidden = ("SNAKEMAKE_PROFILE", "PYTHONDONTWRITEBYTECODE")
         environment = {k: v for k, v in os.environ.items() if k not in hidden}
-        command = [sys.executable, "-m", "snakemake", "--configfile", configfile, *arguments]
-        with open(self.path("said.txt"), "w") as said:
-            return subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={**environment, "PYTHONPATH": str(self.package)},
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=lambda: resource.setrlimit(
-                    resource.RLIMIT_FSIZE, (self.largest_file, resource.RLIM_INFINITY)
-                ),
-            )
+        return warm().snakemake(
+            ["--configfile", configfile, *arguments],
+            folder=self.folder,
+            environment={**environment, "PYTHONPATH": str(self.package)},
+            said=self.path("said.txt"),
+            largest_file=self.largest_file,
+        )
 
     def snakemake(self, *arguments: str, **how: Any) -> Done:
         """Run Snakemake to its end (see `start`)."""
@@ -154,7 +144,7 @@ class Workplace:
         assert done.code == 0, done.output
         return planned(done.output)
 
-    def kill_when(self, ready: Callable[[], bool], process: subprocess.Popen) -> None:
+    def kill_when(self, ready: Callable[[], bool], process: Forked) -> None:
         """Kill Snakemake and all its jobs at once when something has happened."""
         while not ready() and process.poll() is None:
             time.sleep(0.005)
