@@ -15,13 +15,19 @@ LONGEST = ["training_job", "on_slurm", "module", "ground_truth", "networks", "wh
 
 
 def pytest_collection_modifyitems(items):
-    """Put the longest files first, then other workflow tests, then unit tests."""
+    """Put the longest files first, then other workflow tests, then unit tests.
+
+    Coverage is not measured in slow tests: it makes them half as slow again, and they go over lines that others go over.
+    """
 
     def place(item):
         name = item.path.stem.removeprefix("test_")
         return LONGEST.index(name) if name in LONGEST else len(LONGEST) + ("workflow" not in item.keywords)
 
     items.sort(key=place)
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from typing import Any
 # The cluster is near and idle: look at jobs more often than is polite elsewhere.
 QUICK = (
     *("--profile", "slurm", "--latency-wait", "10"),
-    *("--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "3"),
+    *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
 )
 
 MARK = "# Written by Strata's tests/slurm/cluster.sh"  # in the configuration of a cluster that is there for these tests

@@ -60,11 +60,16 @@ def test_the_network_of_the_page_gives_an_answer_a_class(tmp_path):
     assert own["network"](6)(torch.zeros(2, 3, 32, 32)).shape == (2, 6)
 
 
+WITHOUT_API = "_build,_generated/*.md,_generated/static,_generated/api/*"
+
+
 @pytest.mark.slow
 def test_the_site_is_built_where_no_run_is_finished(tmp_path):
-    """With warnings as errors, like `make docs`, which has a run."""
-    build = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", "--define", "run=results/none"]
-    done = subprocess.run([*build, "docs", tmp_path], cwd=ROOT, capture_output=True, text=True)
+    """With warnings as errors, like `make docs`, which has a run, and the pages of the API, which have none."""
+    build = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet"]
+    given = ["run=results/none", f"exclude_patterns={WITHOUT_API}", "nitpicky=0", "suppress_warnings=toc.excluded"]
+    defined = [word for setting in given for word in ("--define", setting)]
+    done = subprocess.run([*build, *defined, "docs", tmp_path], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "There was no finished run (results/none)" in (tmp_path / "index.html").read_text()
     assert "<iframe" not in (tmp_path / "index.html").read_text()

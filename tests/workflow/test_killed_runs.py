@@ -1,7 +1,10 @@
 """Runs that are killed, with all their jobs, and started again."""
 
+import random
+import time
+
 import pytest
-from workplace import CHECKPOINTS, RUN, SEED, SHARDS, differing
+from workplace import CHECKPOINTS, RUN, SEED, SHARDS, Workplace, differing
 
 pytestmark = pytest.mark.workflow
 
@@ -80,3 +83,27 @@ def test_killed_while_probing_it_ends_with_the_same_findings(finished, again):
     assert complete(again, ["**/*"]) == complete(finished, ["**/*"])
     assert differing(finished, again, [*VINFO, "features.csv", "findings.*", "figures/*"]) == []
     assert again.plan() == {}
+
+
+def test_killed_at_twenty_points_it_ends_as_if_it_had_not_been_and_leaves_nothing_else(finished, tmp_path):
+    place, chance = Workplace.new(tmp_path / "killed", finished.changes), random.Random(0)
+
+    def in_the_midst():
+        if "  done  " not in place.said:
+            return False
+        time.sleep(0.8 * chance.random())
+        return True
+
+    for _ in range(20):
+        place.kill_when(in_the_midst, place.start("--cores", "2"))
+        assert place.snakemake("--unlock").code == 0
+    done = place.make()
+    assert done.code == 0, done.output
+    assert everything(place) == everything(finished)
+    assert differing(finished, place, [*VINFO, "features.csv", "findings.*", "figures/*", "seed-0/checkpoints/*"]) == []
+
+
+def everything(place):
+    """Return the files and folders of a run, and what Snakemake takes for unfinished."""
+    made = [str(path.relative_to(place.folder)) for path in place.path(RUN).rglob("*")]
+    return sorted(made) + list(place.path(".snakemake/incomplete").glob("*"))

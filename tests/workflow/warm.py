@@ -5,6 +5,7 @@ forked here finds the packages imported; Strata's own modules it imports anew, f
 Snakemake hands over to Slurm, or to another Snakemake, Python begins as ever.
 """
 
+import asyncio
 import atexit
 import functools
 import gc
@@ -28,20 +29,39 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+
 IMPORTED = (
     "h5py",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
-    "matplotlib.figure",
+    "matplotlib.pyplot",
+    "nbformat",
     "pandas",
     "pydantic",
+    "rocrate.rocrate",
+    "safetensors.torch",
+    "scipy.cluster.hierarchy",
     "scipy.optimize",
     "scipy.sparse",
     "scipy.stats",
+    "sklearn.cluster",
+    "sklearn.datasets",
+    "smart_open",
     "snakemake.cli",
+    "snakemake.executors.local",
+    "snakemake.profiles",
+    "snakemake.report.html_reporter",
+    "snakemake.scheduling.job_scheduler",
+    "snakemake.script",
+    "snakemake.storage",
     "torch",
+    "torch.utils.flop_counter",
+    "torchvision.transforms.v2",
+    "yte",
 )
 PYTHON = sys.executable
+HIDDEN = ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "SNAKEMAKE_PROFILE")  # of who tests: a user has none of these
 SOCKET = "STRATA_TESTS_FORKED_BY"  # the variable that names it
 CLIENT = f"""#!{PYTHON} -IS
 import json, os, signal, socket, sys
@@ -100,22 +120,22 @@ class Warm:
         client.write_text(CLIENT)
         client.chmod(client.stat().st_mode | stat.S_IXUSR)
         self._socket = str(client.with_name("socket"))
-        hidden = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        self._server = subprocess.Popen([PYTHON, "-P", __file__, self._socket], env=hidden, stdin=subprocess.DEVNULL)
+        own = {key: value for key, value in os.environ.items() if key not in HIDDEN}
+        self._server = subprocess.Popen([PYTHON, "-P", __file__, self._socket], env=own, stdin=subprocess.DEVNULL)
         while not os.path.exists(self._socket):
             assert self._server.poll() is None, "it ended while it imported"
             time.sleep(0.05)
 
     def snakemake(
-        self, arguments: Sequence[str], *, folder: Path, environment: dict[str, str], said: Path, largest_file: int
+        self, arguments: Sequence[str], *, folder: Path, package: Path, said: Path, largest_file: int
     ) -> Forked:
-        """Fork a Snakemake into a session of its own."""
+        """Fork a Snakemake, in a folder, into a session of its own; it finds Strata in `package`."""
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._socket)
         request = {
             "arguments": ["-m", "snakemake", *arguments],
             "folder": str(folder),
-            "environment": environment,
+            "environment": {**{k: v for k, v in os.environ.items() if k not in HIDDEN}, "PYTHONPATH": str(package)},
             "largest_file": largest_file,
         }
         with open(os.devnull) as nothing, open(said, "w") as file:
@@ -233,9 +253,15 @@ def _exit_code(work: Callable[[], None]) -> int:
     return 0
 
 
+async def _as_told(executor: RemoteExecutor) -> None:
+    """Wait for `--seconds-between-status-checks`, where Slurm's executor waits 10 s longer from check to check."""
+    await asyncio.sleep(executor.workflow.remote_execution_settings.seconds_between_status_checks)
+
+
 if __name__ == "__main__":
     for name in IMPORTED:
         importlib.import_module(name)
+    RemoteExecutor.sleep = _as_told
     assert not [name for name in sys.modules if name.partition(".")[0] in ("strata", "snakemake_logger_plugin_strata")]
     gc.collect()
     gc.freeze()  # who is forked need not look for garbage in what was imported, nor copy it for that

@@ -108,12 +108,14 @@ class Workplace:
     def start(self, *arguments: str, changes: dict[str, Any] | None = None, configfile: str = "tiny.yaml") -> Forked:
         """Start Snakemake in a session of its own; what it says goes to said.txt."""
         self.path("tiny.yaml").write_text(yaml.safe_dump(tiny({**self.changes, **(changes or {})}), sort_keys=False))
-        hidden = ("SNAKEMAKE_PROFILE", "PYTHONDONTWRITEBYTECODE")
-        environment = {k: v for k, v in os.environ.items() if k not in hidden}
+        return self.fork("--configfile", configfile, *arguments)
+
+    def fork(self, *arguments: str) -> Forked:
+        """Start Snakemake with these arguments alone."""
         return warm().snakemake(
-            ["--configfile", configfile, *arguments],
+            arguments,
             folder=self.folder,
-            environment={**environment, "PYTHONPATH": str(self.package)},
+            package=self.package,
             said=self.path("said.txt"),
             largest_file=self.largest_file,
         )
