@@ -17,7 +17,7 @@ LONGEST = ["training_job", "on_slurm", "module", "ground_truth", "networks", "wh
 def pytest_collection_modifyitems(items):
     """Put the longest files first, then other workflow tests, then unit tests.
 
-    Coverage is not measured in slow tests: it makes them half as slow again, and they go over lines that others go over.
+    Coverage is not measured in slow tests: it makes them half as slow again, and they go over others' lines.
     """
 
     def place(item):
