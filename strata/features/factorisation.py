@@ -48,6 +48,7 @@ def semi_nmf(a: Tensor, rank: int, *, seed: int, tolerance: float, max_iteration
     return factorise(a, rank, seed=seed, tolerance=tolerance, max_iterations=max_iterations, signed=True)[1]
 
 
+@torch.inference_mode()
 def factorise(
     a: Tensor, rank: int, *, seed: int, tolerance: float, max_iterations: int, signed: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -161,14 +162,15 @@ class _State:
         objective = norm - 2 * torch.einsum("bsru,bsru->bs", uta, last_d) + (utu * (last_d @ last_d.mT)).sum((2, 3))
         worse = ~(objective <= self.objective)
         back = worse.nonzero(as_tuple=True)
-        for new, old in (
-            (last_u, self.u),
-            (u, self.u),
-            (last_d, self.d),
-            (ahead_d, self.d),
-            (objective, self.objective),
-        ):
-            new[back] = old[back]
+        if len(back[0]):
+            for new, old in (
+                (last_u, self.u),
+                (u, self.u),
+                (last_d, self.d),
+                (ahead_d, self.d),
+                (objective, self.objective),
+            ):
+                new[back] = old[back]
         self.u, self.ahead_u, self.last_u = u, u, last_u
         self.d, self.ahead_d, self.last_d = last_d, ahead_d, last_d
         self.objective = objective
@@ -227,9 +229,13 @@ def _sweep(x: Tensor, target: Tensor, gram: Tensor, signed: bool = False) -> Ten
     A row whose partner is 0 (gram_jj = 0) stays as it is.
     """
     size = gram.diagonal(dim1=-2, dim2=-1)[..., None].clamp(min=torch.finfo(x.dtype).tiny)
-    others = (gram / size - torch.eye(gram.shape[-1], dtype=x.dtype, device=x.device)).flatten(0, 1)
+    others = (gram / size).flatten(0, 1)
+    others.diagonal(dim1=1, dim2=2).sub_(1)
     targets, rows = (target / size).flatten(0, 1), x.flatten(0, 1).clone()
     for wanted, other, row in zip(targets.split(1, 1), others.split(1, 1), rows.split(1, 1), strict=True):
         new = torch.baddbmm(wanted, other, rows, alpha=-1)
-        row.copy_(new if signed else new.clamp_(min=0))
+        if signed:
+            row.copy_(new)
+        else:
+            torch.clamp(new, min=0, out=row)
     return rows.view_as(x)

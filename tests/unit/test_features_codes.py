@@ -120,7 +120,8 @@ def test_twin_features_make_the_codes_of_images_that_have_them_ambiguous():
 
 def test_images_beyond_the_limit_of_iterations_are_returned_unsolved():
     a, d = (torch.from_numpy(uniform(40, 60)), torch.from_numpy(uniform(80, 60, seed=1)))
-    none, many = (codes.encode(a, d, tolerance=1e-12, max_iterations=n) for n in (0, 500))
+    far = torch.zeros(40, 80, dtype=a.dtype)
+    none, many = (codes.encode(a, d, tolerance=1e-12, max_iterations=n, start=far) for n in (0, 500))
     assert len(none.unsolved(1e-12)) > 0
     assert len(many.unsolved(1e-12)) == 0
     assert (objective(a.numpy(), none.z.numpy(), d.numpy()) >= objective(a.numpy(), many.z.numpy(), d.numpy())).all()
