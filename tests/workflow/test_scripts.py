@@ -58,7 +58,7 @@ PRINT = {"estimate", "layers", "preflight", "report"}
 
 
 # What has gone from a finished run.
-PASSING = [f"{SEED}/{part}/classes-000.h5" for part in ("discovery", f"features/{LAST}", "features/half-1")]
+PASSING = [f"{SEED}/discovery/{part}classes-000.h5" for part in ("", f"{LAST}/", "half-1/")]
 
 
 @pytest.fixture(scope="module")

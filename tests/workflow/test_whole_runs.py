@@ -74,7 +74,7 @@ def test_a_run_leaves_no_temporary_file_and_no_training_state(finished):
 
 
 def test_a_run_leaves_nothing_that_dictionaries_were_made_of(finished):
-    assert list(finished.files("images/*/*", "seed-0/discovery/*", "seed-0/features/*/*")) == []
+    assert list(finished.files("seed-0/discovery/**/*")) == []
 
 
 def test_jobs_run_the_package_of_the_copy(finished):

@@ -34,7 +34,7 @@ rule class_features:
             f"{SEED}/checkpoints/{home(own.features)}.pt" for own in made_by(w, DISCOVERED)
         ],
     output:
-        temp(of_a_job(f"{SEED}/features/{{features}}/{{classes}}.h5", DISCOVERED)),
+        temp(of_a_job(f"{SEED}/discovery/{{features}}/{{classes}}.h5", DISCOVERED)),
     log:
         log_of("class_features", "seed", "classes", each=["features"]),
     wildcard_constraints:
@@ -57,7 +57,7 @@ rule class_features:
 rule dictionary:
     input:
         lambda w: [
-            f"{SEED}/features/{own.features}/{classes}.h5"
+            f"{SEED}/discovery/{own.features}/{classes}.h5"
             for own in made_by(w, DISCOVERED)
             for classes in CLASSES
         ],
