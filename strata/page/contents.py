@@ -166,7 +166,7 @@ def add_neighbours(contents: Contents, dictionaries: Sequence[str | Path]) -> No
     """
     begin, rows, cosines = 0, [], []
     for path in dictionaries:
-        directions = store.read(path, kind="features")[0]["dictionary"]
+        directions = store.read(path, kind="features")[0]["dictionary"].astype(np.float32)
         size = np.linalg.norm(directions, axis=1, keepdims=True)
         unit = directions / np.where(size > 0, size, 1)
         for part in range(0, len(unit), 1024):
