@@ -1,5 +1,6 @@
 """What a run has on the disk at once, where activations are not kept."""
 
+import os
 import time
 from contextlib import suppress
 
@@ -18,10 +19,10 @@ CHANGES = {"jobs": "many", "activations.keep": False, "activations.pool": 4, "tr
 def size(folder):
     """Bytes of all files below a folder, each counted once however many names it has."""
     found = {}
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # it has gone meanwhile
-            about = path.stat()
-            if path.is_file():
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # it has gone meanwhile
+                about = os.stat(os.path.join(inner, name))
                 found[about.st_ino] = about.st_size
     return sum(found.values())
 
