@@ -163,7 +163,8 @@ def most_disk(config: Config, table: pd.DataFrame) -> float:
     table
         What `estimate` returns for it.
     """
-    return float(table.set_index("rule").loc[_ALL if config.activations.keep else _NOT_KEPT, "disk"])
+    wanted = _ALL if config.activations.keep else _NOT_KEPT
+    return float(table.set_index("rule")["disk"][wanted])
 
 
 def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -274,10 +275,10 @@ def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cos
         seconds = checkpoints * tested / rates["forward"]
         yield Cost("adopt", 1, seconds, checkpoints * weights, shard + 2 * weights)
     end, between = _activations(config, shape, scale)
-    disk = seeds * (_ends(scale) * end + (checkpoints - _ends(scale)) * between)
-    seconds = seeds * checkpoints * scale.images * shape.forward / rates["forward"] + disk / rates["disk"]
+    cached = seeds * (_ends(scale) * end + (checkpoints - _ends(scale)) * between)
+    seconds = seeds * checkpoints * scale.images * shape.forward / rates["forward"] + cached / rates["disk"]
     memory = shard + 2 * end / scale.images * scale.per_shard
-    yield Cost("cache", seeds * _jobs(config, checkpoints, 1), seconds, disk, memory)
+    yield Cost("cache", seeds * _jobs(config, checkpoints, 1), seconds, cached, memory)
 
 
 def _ends(scale: Scale) -> int:
