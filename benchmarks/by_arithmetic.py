@@ -35,7 +35,7 @@ def main() -> None:
     config = checked(whole)
     shape, measured = estimate.traced(config), estimate.read_rates()[MEASURED]
     tables = [
-        estimate.estimate(config, shape, rates=rates).set_index("rule")["hours"] * 60
+        estimate.estimate(config, shape, rates=rates).set_index("rule")["hours"].iloc[:-1] * 60
         for rates in (measured | BY_ARITHMETIC | {"start": 0.0}, measured | {"start": 0.0})
     ]
     print("| rule | minutes by arithmetic, H100 | minutes by measured rates, H200 | times |\n|---|---|---|---|")

@@ -38,10 +38,20 @@ _ITERATIONS = {"features": 400, "codes": 350}
 # Features that are active in an image, as a share of units, or of features where these are fewer (0.15 to 0.35).
 _ACTIVE = 0.3
 _GiB = 2**30
+# How the last two rows of the table are called.
+_ALL, _NOT_KEPT = "all", "all, activations.keep: false"
+# What goes as soon as dictionaries are made of it; what there is beside it, which comes before the first activations.
+_PASSING = ["discovery", "class_features"]
+_EARLY = ["index, decode", "train", "adopt", *_PASSING, "dictionary"]
+_ABOUT_DISK = (
+    "Disk of all: the most that is there at once, where one job runs after the other. What discovery and\n"
+    "class_features write goes before activations are cached; with activations.keep: false, these go too,\n"
+    "checkpoint by checkpoint (jobs: many) or network by network (jobs: few)."
+)
 
 
 class Cost(NamedTuple):
-    """What a rule costs: jobs, seconds beside their starts, bytes of disk, bytes of memory of a job."""
+    """What a rule costs: jobs, seconds beside their starts, bytes that it writes, bytes of memory of a job."""
 
     rule: str
     jobs: int
@@ -101,6 +111,9 @@ def traced(config: Config) -> Traced:
 def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd.DataFrame:
     """Return one row a rule: jobs, disk in bytes, hours of its device, peak memory of a job in bytes.
 
+    The last two rows are of all rules: with everything kept, and with `activations.keep: false`. Their disk is the most
+    that is there at once, where one job runs after the other.
+
     Parameters
     ----------
     config
@@ -137,7 +150,21 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
         }
         for cost in costs
     )
-    return pd.concat([table, _total(table)], ignore_index=True)
+    return pd.concat([table, _totals(table, _at_once(config, shape, scale))], ignore_index=True)
+
+
+def most_disk(config: Config, table: pd.DataFrame) -> float:
+    """Return the bytes that a run has on the disk at most.
+
+    Parameters
+    ----------
+    config
+        The whole configuration.
+    table
+        What `estimate` returns for it.
+    """
+    wanted = _ALL if config.activations.keep else _NOT_KEPT
+    return float(table.set_index("rule")["disk"][wanted])
 
 
 def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -> str:
@@ -163,7 +190,7 @@ def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -
         f"{len(epochs(config))} checkpoints, "
         f"{shape.classes * config.features.per_class:,} features, {len(config.seeds)} seed(s)"
     )
-    return f"{about}\n\n{shown.to_string(index=False)}\n"
+    return f"{about}\n\n{shown.to_string(index=False)}\n\n{_ABOUT_DISK}\n"
 
 
 def read_rates() -> dict[str, dict[str, float]]:
@@ -247,13 +274,36 @@ def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cos
     else:
         seconds = checkpoints * tested / rates["forward"]
         yield Cost("adopt", 1, seconds, checkpoints * weights, shard + 2 * weights)
-    once = {layer: units * scale.width for layer, units in shape.units.items() if layer not in shape.repeated}
-    probed = layers.probed_layers(config.activations.layers)
-    everywhere, widest = sum(once.get(layer, 0) for layer in probed), sum(once.values())
-    ends = min(2, checkpoints)  # whose branches are looked at
-    disk = seeds * scale.images * (checkpoints * everywhere + ends * (widest - everywhere))
-    seconds = seeds * checkpoints * scale.images * shape.forward / rates["forward"] + disk / rates["disk"]
-    yield Cost("cache", seeds * _jobs(config, checkpoints, 1), seconds, disk, shard + 2 * scale.per_shard * widest)
+    end, between = _activations(config, shape, scale)
+    cached = seeds * (_ends(scale) * end + (checkpoints - _ends(scale)) * between)
+    seconds = seeds * checkpoints * scale.images * shape.forward / rates["forward"] + cached / rates["disk"]
+    memory = shard + 2 * end / scale.images * scale.per_shard
+    yield Cost("cache", seeds * _jobs(config, checkpoints, 1), seconds, cached, memory)
+
+
+def _ends(scale: Scale) -> int:
+    """Count the checkpoints whose branches are looked at: the first and the last."""
+    return min(2, scale.checkpoints)
+
+
+def _activations(config: Config, shape: Traced, scale: Scale) -> tuple[float, float]:
+    """Return the bytes of the activations of a checkpoint: with those of branches, and without."""
+    once = {layer: units for layer, units in shape.units.items() if layer not in shape.repeated}
+    probed = sum(once.get(layer, 0) for layer in layers.probed_layers(config.activations.layers))
+    return scale.images * scale.width * sum(once.values()), scale.images * scale.width * probed
+
+
+def _at_once(config: Config, shape: Traced, scale: Scale) -> float:
+    """Return the bytes of activations that are there at once where they are not kept.
+
+    In a run of few jobs, those of a network. Else what is probed in other checkpoints needs the last one and the
+    untrained network, which come first and stay; the others come one by one.
+    """
+    end, between = _activations(config, shape, scale)
+    others = scale.checkpoints - _ends(scale)
+    if config.jobs == "few":
+        return _ends(scale) * end + others * between
+    return _networks(config) * _ends(scale) * end + min(1, others) * between
 
 
 def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
@@ -262,26 +312,26 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     k, d, train, pixels = scale.feature_count, scale.units, _training_images(config, shape), scale.pixels
     given = min(train, shape.classes * (how.images_per_class or train))
     images = given * (how.crops or 1)
-    cropped = images if how.crops else 0
-    yield Cost("discovery", how.jobs, cropped / rates["decode"], images * pixels, 3 * images * pixels / how.jobs)
+    seconds = seeds * images / rates["decode"] if how.crops else 0
+    yield Cost("discovery", seeds * how.jobs, seconds, seeds * images * pixels, 3 * images * pixels / how.jobs)
     halves, passes = 2 * seeds, seeds * (scale.checkpoints + 1)  # two halves make one pass over the images
     dictionaries = seeds * scale.checkpoints + halves
-    dictionary, head = 8 * k * d, 8 * shape.classes * d
+    dictionary, memory = 4 * (k + shape.classes) * d, 24 * k * d  # with the head
     factorisation = _ITERATIONS["features"] * 8 * images * d * how.per_class
     yield Cost(
         "class_features",
         _jobs(config, dictionaries, seeds) * how.jobs,
         passes * (images * shape.forward / rates["forward"] + factorisation / rates["small"]),
-        dictionaries * (dictionary + how.jobs * head),
+        dictionaries * dictionary,
         (24 * images * d + 10 * 8 * STARTS * how.per_class * (images + shape.classes * d)) / how.jobs
         + 2 * IMAGES_AT_ONCE * pixels,
     )
     jobs = _jobs(config, dictionaries, seeds)
-    yield Cost("dictionary", jobs, 0, dictionaries * (dictionary + head), 3 * dictionary)
+    yield Cost("dictionary", jobs, 0, dictionaries * dictionary, memory)
     # Together with those of a network of shuffled labels, which none asks for, where jobs are few.
     other = _jobs(config, len(config.seeds), seeds) * scale.checkpoints * _directions()
     jobs = _jobs(config, other, seeds * _directions())
-    yield Cost("control_directions", jobs, 0, other * (dictionary + head), 3 * dictionary)
+    yield Cost("control_directions", jobs, 0, other * dictionary, memory)
     encodings = (dictionaries + other) * shards
     code = _ACTIVE * min(k, d) * (4 + np.min_scalar_type(k - 1).itemsize)  # bytes of an image's: values and columns
     yield Cost(
@@ -370,9 +420,13 @@ def _of_factors(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     yield Cost("ground truth", jobs, answers / scale.rates["forward"], 0, 4 * scale.per_shard * scale.pixels)
 
 
-def _total(table: pd.DataFrame) -> pd.DataFrame:
-    sums = {name: table[name].sum() for name in ("jobs", "disk", "hours")}
-    return pd.DataFrame([{"rule": "all", **sums, "memory": table["memory"].max()}])
+def _totals(table: pd.DataFrame, at_once: float) -> pd.DataFrame:
+    """Return the rows of all rules (see `estimate`), from the bytes of activations at once where they are not kept."""
+    sums = {name: table[name].sum() for name in ("jobs", "hours")} | {"memory": table["memory"].max()}
+    disk = table.set_index("rule")["disk"]
+    early, kept = disk[disk.index.isin(_EARLY)].sum(), disk.drop(_PASSING).sum()
+    late = {_ALL: kept, _NOT_KEPT: kept - disk["cache"] + at_once}
+    return pd.DataFrame({"rule": rule, **sums, "disk": max(early, own)} for rule, own in late.items())
 
 
 def _bytes(value: float) -> str:

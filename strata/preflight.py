@@ -168,16 +168,16 @@ def _check_disk(config: Config, costs: pd.DataFrame) -> None:
     """Refuse a disk on which what the run still has to write does not fit, by the estimate."""
     results = Path("results") / config.run
     free = shutil.disk_usage(next(p for p in (results, *results.absolute().parents) if p.exists())).free
-    needed = float(costs["disk"].iloc[-1])  # of all rules
+    needed = estimate.most_disk(config, costs)
     if needed <= free:
         return
     there = sum(path.stat().st_size for path in results.rglob("*") if path.is_file())
     if needed - there > free:
         takes, has, left = (f"{size / 2**30:,.1f} GiB" for size in (needed, there, free))
+        less = " or set activations.keep: false" if config.activations.keep else ""
         raise StrataError(
             f"results/{config.run} takes {takes} by the estimate (of which {has} is there), and {left} is free on its "
-            "disk; make room, put results/ on another disk, study fewer images (activations.shards) or set "
-            "activations.keep: false"
+            f"disk; make room, put results/ on another disk, study fewer images (activations.shards){less}"
         )
 
 

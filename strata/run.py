@@ -10,6 +10,7 @@ import pandas as pd
 from strata import store, tables
 from strata.claims.finding import Finding
 from strata.errors import StrataError
+from strata.features.dictionary import read_dictionary
 from strata.layers import branches_of
 from strata.probes.families import REFERENCE
 
@@ -103,7 +104,7 @@ class Run:
             That the features are of; None for the last.
         """
         path = self._seed(seed) / "features" / f"{checkpoint or self.checkpoints[-1]}.h5"
-        return store.read(path, kind="features")[0]["dictionary"]
+        return read_dictionary(path)[0]["dictionary"]
 
     def codes(self, seed: int | None = None, *, checkpoint: str | None = None) -> np.ndarray:
         """Return Z, images × features, of the features discovered at a checkpoint; None for the last.

@@ -23,6 +23,7 @@ def write_directions(control: str, dictionary: str | Path, *, seed: int, output:
         The shard.
     """
     found, about = store.read(dictionary, kind="features")
-    directions = CONTROLS[control].other_directions(found["dictionary"], np.random.default_rng(seed))
+    features = found["dictionary"].astype(np.float64)
+    directions = CONTROLS[control].other_directions(features, np.random.default_rng(seed))
     no_class = np.full(len(directions), -1)
-    store.write(output, {**found, "dictionary": directions, "origin": no_class}, **about)
+    store.write(output, {**found, "dictionary": directions.astype(np.float32), "origin": no_class}, **about)

@@ -100,7 +100,8 @@ def discover_checkpoint(
 ) -> None:
     """Discover the features of one checkpoint in some classes, from images of these, and write them.
 
-    The file also holds the head that reads the penultimate layer, because importance is a property of both.
+    The file of the first classes also holds the head that reads the penultimate layer, because importance is a property
+    of both.
 
     Of a class that has too few images in a half of them, the directions are zero, and a line says which key to change:
     nothing else of the run hangs on it.
@@ -160,9 +161,10 @@ def discover_checkpoint(
             max_iterations=max_iterations,
         )
     origin = own.repeat(per_class) if by_class else np.full(len(dictionary), -1)
+    head = {"head_weight": weight.astype(np.float32), "head_bias": bias.astype(np.float32)} if own[0] == 0 else {}
     store.write(
         output,
-        {"dictionary": dictionary, "origin": origin.astype(np.int64), "head_weight": weight, "head_bias": bias},
+        {"dictionary": dictionary.astype(np.float32), "origin": origin.astype(np.int64), **head},
         kind="features",
         checkpoint=made_by,
         classes=all_classes,

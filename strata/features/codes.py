@@ -13,6 +13,7 @@ from torch import Tensor
 
 from strata import store
 from strata.device import compute_device, working_bytes
+from strata.features.dictionary import read_dictionary
 from strata.features.methods import METHODS
 from strata.layers import PENULTIMATE
 from strata.progress import progress
@@ -288,7 +289,8 @@ def encode_shard(
 ) -> None:
     """Encode one shard's penultimate activations; write codes, R², share of zeros, numbers unsolved and ambiguous.
 
-    With them the `sums` over images of z > 0, z, z² and z³ (4 × features), from which rate, mean and skewness follow.
+    With them the `sums` over images of z > 0, z, z² and z³ (4 × features), from which rate, mean and skewness follow,
+    and the class that the head has `predicted` of every image, so that importance needs no activations.
 
     Parameters
     ----------
@@ -308,18 +310,20 @@ def encode_shard(
     StrataError
         If a shard is damaged, or they are of two checkpoints.
     """
-    found, about = store.read(dictionary, kind="features")
+    found, about = read_dictionary(dictionary)
     with store.Shard(activations, layer=PENULTIMATE, checkpoint=about["checkpoint"]) as shard:
         values, images = shard.read("activations").astype(np.float64), shard.attributes["images"]
     device = compute_device()
     a, d = (torch.from_numpy(x).to(device) for x in (values, found["dictionary"]))
     codes = METHODS[method].encode(a, d, tolerance=tolerance, max_iterations=max_iterations)
+    predicted = (values @ found["head_weight"].T + found["head_bias"]).argmax(1)
     told = codes.tell_unsolved(tolerance)
     lost, total = (a - codes.z @ d).square().sum(), (a - a.mean(0)).square().sum()
     store.write(
         output,
         {
             "codes": store.Sparse(codes.z.float().cpu().numpy()),
+            "predicted": predicted,
             "residual": codes.residual.cpu().numpy(),
             "sums": torch.stack([(codes.z > 0).sum(0), *((codes.z**p).sum(0) for p in (1, 2, 3))]).cpu().numpy(),
         },

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from strata import store
+from strata.features.dictionary import read_dictionary
 from strata.layers import PENULTIMATE
 
 
@@ -24,7 +25,7 @@ def project_shard(dictionary: str | Path, activations: str | Path, *, output: st
     output
         The shard that is written.
     """
-    found, about = store.read(dictionary, kind="features")
+    found, about = read_dictionary(dictionary)
     with store.Shard(activations, layer=PENULTIMATE, checkpoint=about["checkpoint"]) as shard:
         a, images = shard.read("activations"), shard.attributes["images"]
     projections = (a.astype(np.float64) @ found["dictionary"].T).astype(np.float32)

@@ -16,7 +16,7 @@ from scipy.cluster import hierarchy
 from sklearn.cluster import KMeans
 from umap import UMAP, umap_
 
-from strata import store
+from strata.features.dictionary import read_dictionary
 
 if TYPE_CHECKING:
     from strata.scale import Scale
@@ -143,7 +143,7 @@ def mapped(dictionary: str | Path, meta_features: int | None, *, seed: int) -> d
         The tables `feature_map`, one row a feature: feature, meta_feature, umap_x, umap_y, branch; and `tree`, its
         nodes (see `tree`).
     """
-    directions = store.read(dictionary, kind="features")[0]["dictionary"]
+    directions = read_dictionary(dictionary)[0]["dictionary"]
     count = len(directions)
     x, y = place(directions, seed).T
     branch, nodes = tree(directions)

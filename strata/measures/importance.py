@@ -9,7 +9,7 @@ import pandas as pd
 
 from strata import store
 from strata.errors import StrataError
-from strata.layers import PENULTIMATE
+from strata.features.dictionary import read_dictionary
 
 if TYPE_CHECKING:
     from strata.scale import Scale
@@ -42,7 +42,6 @@ def importance_of_checkpoint(
     dictionary: str | Path,
     codes: Sequence[str | Path],
     *,
-    activations: Sequence[str | Path],
     images: Sequence[str | Path],
     studied: str = "all",
 ) -> dict[str, pd.DataFrame]:
@@ -52,8 +51,8 @@ def importance_of_checkpoint(
     ----------
     dictionary
         The shard of the dictionary.
-    codes, activations, images
-        Shards of its codes, of penultimate activations and of images, in the same order.
+    codes, images
+        Shards of its codes and of images, in the same order.
     studied
         all images, or test: those alone that training never saw.
 
@@ -69,24 +68,21 @@ def importance_of_checkpoint(
     StrataError
         If shards do not belong together, or no image is studied.
     """
-    found, about = store.read(dictionary, kind="features")
+    found, about = read_dictionary(dictionary)
     own = store.digest(found["dictionary"].tobytes())
     gradients = found["dictionary"] @ found["head_weight"].T
     sums = {target: np.zeros((2, len(gradients))) for target in ("predicted", "label", "all")}
     if tells_other_classes(found, about):
         del sums["label"]
     count = 0
-    for code_shard, activation_shard, image_shard in zip(codes, activations, images, strict=True):
+    for code_shard, image_shard in zip(codes, images, strict=True):
         with store.Shard(code_shard, kind="codes", features=own) as shard:
-            z, of = shard.read("codes"), shard.attributes["images"]
-        expected = {"layer": PENULTIMATE, "images": of, "checkpoint": about["checkpoint"]}
-        with store.Shard(activation_shard, **expected) as shard:
-            logits = shard.read("activations") @ found["head_weight"].T + found["head_bias"]
+            z, predicted, of = shard.read("codes"), shard.read("predicted"), shard.attributes["images"]
         with store.Shard(image_shard, kind="images", images=of) as shard:
             labels, train = shard.read("labels"), shard.read("train")
         if studied == "test":
-            z, logits, labels = z[~train], logits[~train], labels[~train]
-        sums["predicted"] += importance(z, gradients, classes=logits.argmax(1))
+            z, predicted, labels = z[~train], predicted[~train], labels[~train]
+        sums["predicted"] += importance(z, gradients, classes=predicted)
         if "label" in sums:
             sums["label"] += importance(z, gradients, classes=labels)
         sums["all"] += z.sum(0) * np.stack([np.abs(gradients).mean(1), gradients.mean(1)])

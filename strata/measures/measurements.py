@@ -15,6 +15,7 @@ import pandas as pd
 
 from strata import store, tables
 from strata.errors import StrataError
+from strata.features.dictionary import read_dictionary
 from strata.layers import PENULTIMATE, branches_of, probed_layers
 from strata.measures.catalogue import MEASURES
 from strata.measures.complexity import (
@@ -333,7 +334,7 @@ def features_of_population(
     ceiling = own["ceiling"].to_numpy()
     table = own.assign(
         seed=seed,
-        hoyer=hoyer(store.read(dictionary, kind="features")[0]["dictionary"]),
+        hoyer=hoyer(read_dictionary(dictionary)[0]["dictionary"]),
         **(_decoding_scores(decoding, epochs, ceiling) if len(epochs) > 1 else {}),
         **others,
         **{

@@ -18,6 +18,7 @@ from strata.activations.cache import Caching, cache
 from strata.config.keys import Model
 from strata.device import compute_device
 from strata.errors import StrataError
+from strata.features.dictionary import read_dictionary
 from strata.features.methods import METHODS
 from strata.layers import PENULTIMATE
 from strata.networks import checkpoints
@@ -191,7 +192,7 @@ def robustness_of_checkpoint(
     StrataError
         If a file is damaged, or the features are of another checkpoint.
     """
-    found, about = store.read(dictionary, kind="features")
+    found, about = read_dictionary(dictionary)
     network, made_by = checkpoints.restored(checkpoint, model, classes=len(about["classes"]))
     if made_by != about["checkpoint"]:
         raise StrataError(f"{dictionary} was made by another checkpoint than {checkpoint}; {store.rebuild(dictionary)}")

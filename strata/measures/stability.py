@@ -17,6 +17,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from strata import store
+from strata.features.dictionary import read_dictionary
 from strata.job import split
 from strata.progress import progress
 
@@ -61,10 +62,8 @@ def stability_of_features(
     StrataError
         If the shards do not belong together.
     """
-    found, about = store.read(dictionary, kind="features")
-    others = [
-        store.read(path, kind="features", checkpoint=about["checkpoint"])[0]["dictionary"] for path in half_dictionaries
-    ]
+    found, about = read_dictionary(dictionary)
+    others = [read_dictionary(path, checkpoint=about["checkpoint"])[0]["dictionary"] for path in half_dictionaries]
     groups = groups_of(found["origin"])
     matches = [matched_directions(found["dictionary"], other, groups=groups) for other in others]
     made_by = [store.digest(d.tobytes()) for d in (found["dictionary"], *others)]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from strata import store
+from strata.features.dictionary import read_dictionary
 from strata.measures.importance import tells_other_classes
 
 JUDGED = ("accuracy", "loss", "margin")
@@ -138,7 +139,7 @@ def support_of_seed(
         the features; and `random, same importance`, without features in the random order of the same draw, as many as
         together have the importance of the complex half (see `kept_of_each`).
     """
-    found, about = store.read(dictionary, kind="features")
+    found, about = read_dictionary(dictionary)
     gradients = found["dictionary"] @ found["head_weight"].T
     known = features.dropna(subset=["complexity"])
     always = np.setdiff1d(features["feature"], known["feature"])

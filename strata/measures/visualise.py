@@ -20,6 +20,7 @@ from strata import store
 from strata.activations.layers import extractor
 from strata.config.keys import Model
 from strata.device import compute_device
+from strata.features.dictionary import read_dictionary
 from strata.layers import PENULTIMATE
 from strata.measures.meta_features import meta_features
 from strata.networks import checkpoints
@@ -186,7 +187,7 @@ def write_pictures(
     output
         Shard with `meta_features` (their numbers), `pictures` (one each), and `<layer>/pictures` (one an example).
     """
-    found, about = store.read(dictionary, kind="features")
+    found, about = read_dictionary(dictionary)
     examples, of_examples = store.read(decoded, kind="decoded")
     shown = meta_features(table)
     members = [table.loc[table["meta_feature"] == m, "feature"] for m in shown["meta_feature"]]

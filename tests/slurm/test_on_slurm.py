@@ -81,7 +81,7 @@ def test_all_but_what_takes_a_second_goes_to_the_queue_and_tells_rule_and_wildca
     here = sum(plan[rule] for rule in ("dictionary", "control_directions", "gather", "nulls", "crate"))
     assert sum(plan.values()) - here == len(ended)
     told = {job.comment for job in ended}
-    assert {"rule_train_wildcards_0", "rule_discovery_wildcards_classes-000", "rule_report"} <= told
+    assert {"rule_train_wildcards_0", "rule_discovery_wildcards_0_classes-000", "rule_report"} <= told
 
 
 def test_jobs_of_a_wide_rule_that_are_ready_at_once_are_one_array(finished, again, cluster):
@@ -96,6 +96,6 @@ def test_jobs_of_a_wide_rule_that_are_ready_at_once_are_one_array(finished, agai
         array, _, task = job.number.partition("_")
         arrays.setdefault((rule_of(job), array), []).append(task)
     found = {rule: sorted(tasks) for (rule, _), tasks in arrays.items()}
-    assert found == {"cache_with_branches": ["1", "2"], "codes": ["1", "2"]}
+    assert found == {"cache_ends": ["1", "2"], "codes": ["1", "2"]}
     assert len(arrays) == len(found)
     assert differing(finished, again, ["seed-0/activations/**/*.h5", "seed-0/codes/**/*.h5"]) == []

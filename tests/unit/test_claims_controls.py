@@ -51,6 +51,7 @@ def test_random_directions_are_written_with_the_head_and_the_checkpoint_of_the_f
     assert about == of
     np.testing.assert_array_equal(found["head_weight"], real["head_weight"])
     assert not np.array_equal(found["dictionary"], real["dictionary"])
+    assert found["dictionary"].dtype == real["dictionary"].dtype
     np.testing.assert_array_equal(found["origin"], [-1] * 6)  # they come from no class
     codes.encode_shard(
         tmp_path / "random.h5",

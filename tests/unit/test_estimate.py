@@ -58,6 +58,45 @@ def test_crops_and_a_cap_set_the_cost_of_discovery(config, rates):
     assert cropped["disk"] == 7 * few["disk"] == 7 * 100 * 3 * 32**2
 
 
+def test_what_goes_counts_only_while_it_is_there(config, rates):
+    many = config.model_copy(update={"jobs": "many"})
+    crops = changed(many, "features", images_per_class=1000, crops=100)
+    kept, with_crops, least = {}, {}, "all, activations.keep: false"
+    for about, into in ((many, kept), (crops, with_crops)):
+        table = costs(about, rates)
+        into |= table["disk"]
+        rows = table["disk"].drop(["all", least])
+        assert into["all"] == max(
+            rows[["index, decode", "train", "discovery", "class_features", "dictionary"]].sum(),
+            rows.drop(["discovery", "class_features"]).sum(),
+        )
+        assert table.loc[least, "jobs"] == table.loc["all", "jobs"]
+    # Of thirteen checkpoints, three at once are less than all; images of discovery that are most of a run decide both.
+    assert kept["all"] - kept[least] == pytest.approx(kept["cache"] - at_once(many))
+    assert with_crops["discovery"] < with_crops[least] == with_crops["all"]
+
+
+def at_once(config):
+    """Bytes of the activations of the first and the last checkpoint, and of one without its branches."""
+    shape = estimate.traced(config)
+    once = {name: 4 * shape.images * n for name, n in shape.units.items() if name not in shape.repeated}
+    return 2 * sum(once.values()) + sum(n for name, n in once.items() if not name.endswith(("-main", "-skip")))
+
+
+def test_a_run_of_few_jobs_has_all_activations_of_a_network_at_once(config, rates):
+    one, two = (costs(config.model_copy(update={"seeds": seeds}), rates)["disk"] for seeds in ([0], [0, 1]))
+    least = "all, activations.keep: false"
+    assert one[least] == one["all"]
+    assert two["all"] - two[least] == pytest.approx(one["cache"])
+
+
+def test_the_paper_s_run_fits_its_quota(root, rates):
+    config = checked(yaml.safe_load((root / "config/imagenet.yaml").read_text()))
+    disk = costs(config, rates)["disk"] / 2**30
+    assert disk["all"] < 380
+    assert disk["all, activations.keep: false"] < 260
+
+
 def test_the_page_names_every_rule_and_device(config, rates):
     shape = estimate.traced(config)
     table = estimate.estimate(config, shape, rates=rates)

@@ -145,7 +145,7 @@ def test_a_class_with_too_few_images_in_a_half_gives_zeros_there_and_says_why(wa
         found, _ = discovered(walk, images, tmp_path / "half.h5", half=half)
         assert "1 of 3 classes ('1' first)" in capsys.readouterr().out
         assert found["origin"].tolist() == [0, 0, 1, 1, 2, 2]
-        np.testing.assert_allclose(np.linalg.norm(found["dictionary"], axis=1), [1, 1, 0, 0, 1, 1])
+        np.testing.assert_allclose(np.linalg.norm(found["dictionary"], axis=1), [1, 1, 0, 0, 1, 1], rtol=1e-6)
         alone = discovered(walk, walk.discovery, tmp_path / "alone.h5", half=half)[0]["dictionary"]
         assert ((found["dictionary"] * alone).sum(1)[[0, 1, 4, 5]] > 0.99).all()
 
@@ -173,7 +173,7 @@ def test_a_run_whose_classes_all_have_too_few_images_in_a_half_goes_on(walk, tmp
 def test_rows_of_no_class_are_discovered_in_halves_too(together, walk, tmp_path):
     found, _ = discovered(walk, walk.discovery, tmp_path / "half.h5", half=0)
     assert found["origin"].tolist() == [-1] * 6
-    np.testing.assert_allclose(np.linalg.norm(found["dictionary"], axis=1), 1)
+    np.testing.assert_allclose(np.linalg.norm(found["dictionary"], axis=1), 1, rtol=1e-6)
 
 
 def test_images_are_read_a_part_at_a_time(walk, tmp_path, monkeypatch):
@@ -195,12 +195,18 @@ def test_classes_in_jobs_of_their_own_have_the_features_that_they_have_together(
         discovery.write_images(walk.images, None, crops=None, jobs=3, job=job, output=images)
         found, _ = discovered(walk, images, parts[-1])
         assert found["origin"].tolist() == [job, job]
+        assert ("head_weight" in found) == (job == 0)  # once for all classes
     dictionary.gather(parts, tmp_path / "features.h5")
     gathered, said = store.read(tmp_path / "features.h5", kind="features")
     assert said == about
     assert gathered.keys() == together.keys()
     np.testing.assert_array_equal(gathered["origin"], together["origin"])
     np.testing.assert_array_equal(gathered["head_weight"], together["head_weight"])
+    assert {array.dtype.name for name, array in gathered.items() if name != "origin"} == {"float32"}
+    read, _ = dictionary.read_dictionary(tmp_path / "features.h5")
+    for name, array in gathered.items():
+        np.testing.assert_array_equal(read[name], array)
+    assert {array.dtype.name for name, array in read.items() if name != "origin"} == {"float64"}
     assert ((gathered["dictionary"] * together["dictionary"]).sum(1) > 0.99).all()
 
 

@@ -6,6 +6,7 @@ from scipy.optimize import linprog, nnls
 from strata import store
 from strata.errors import StrataError
 from strata.features import codes
+from strata.features.dictionary import read_dictionary
 
 
 def uniform(*shape, seed=0):
@@ -148,13 +149,14 @@ def test_the_code_of_an_image_does_not_depend_on_the_others():
 
 
 def test_codes_are_written_with_how_well_they_reconstruct(walk):
-    d = store.read(walk.dictionary)[0]["dictionary"]
+    found, _ = read_dictionary(walk.dictionary)
+    d = found["dictionary"]
     for path, source in zip(walk.codes, walk.activations["penultimate"], strict=True):
         arrays, about = store.read(path, kind="codes")
         a = store.read(source)[0]["activations"].astype(float)
         expected = np.stack([nnls(d.T, row)[0] for row in a])
-        found, best = (objective(a, z, d).sum() for z in (arrays["codes"], expected))
-        assert found == pytest.approx(best, rel=1e-5)
+        own, best = (objective(a, z, d).sum() for z in (arrays["codes"], expected))
+        assert own == pytest.approx(best, rel=1e-5)
         lost = np.square(a - arrays["codes"] @ d).sum() / np.square(a - a.mean(0)).sum()
         assert about["r2"] == pytest.approx(1 - lost, abs=1e-5)
         assert about["zeros"] == pytest.approx((arrays["codes"] == 0).mean())
@@ -163,6 +165,7 @@ def test_codes_are_written_with_how_well_they_reconstruct(walk):
         assert about["ambiguous"] == int(solved.ambiguous.sum())
         assert about["features"] == store.digest(d.tobytes())
         assert (arrays["residual"] <= 1e-6).all()
+        np.testing.assert_array_equal(arrays["predicted"], (a @ found["head_weight"].T + found["head_bias"]).argmax(1))
         z = arrays["codes"].astype(float)
         np.testing.assert_array_equal(arrays["sums"][0], (z > 0).sum(0))
         np.testing.assert_allclose(arrays["sums"][1:], [(z**power).sum(0) for power in (1, 2, 3)], rtol=1e-5)

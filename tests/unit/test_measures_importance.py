@@ -16,7 +16,6 @@ def importances(walk, **changes):
     arguments = {
         "dictionary": walk.dictionary,
         "codes": walk.codes,
-        "activations": walk.activations["penultimate"],
         "images": walk.images,
     }
     found = importance_of_checkpoint(**arguments | changes)
@@ -60,11 +59,13 @@ def test_importance_of_a_checkpoint_is_gradient_times_input_by_autograd(walk, ta
     np.testing.assert_allclose(table["signed_importance"], product.mean(0), rtol=1e-4, atol=1e-6)
 
 
-def test_importance_of_codes_and_activations_that_do_not_belong_together_is_refused(walk):
+def test_importance_of_codes_that_belong_to_other_images_or_features_is_refused(walk, tmp_path):
     with pytest.raises(StrataError, match="its images is"):
         importances(walk, codes=walk.codes[::-1])
-    with pytest.raises(StrataError, match=r"its layer is .*'stem'"):
-        importances(walk, activations=walk.activations["stem"])
+    arrays, about = store.read(walk.dictionary)
+    store.write(tmp_path / "other.h5", arrays | {"dictionary": arrays["dictionary"][::-1]}, **about)
+    with pytest.raises(StrataError, match="its features is"):
+        importances(walk, dictionary=tmp_path / "other.h5")
 
 
 @pytest.mark.parametrize(("n", "share", "count"), [(100, 0.01, 5), (1000, 0.01, 10), (1000, 0.0101, 11), (3, 0.01, 3)])

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from strata import store
+from strata.features.dictionary import read_dictionary
 from strata.measures import support
 from strata.measures.support import judged, kept_of_each, support_curve, support_of_seed
 
@@ -132,7 +133,7 @@ def test_support_by_group_adds_up_to_that_of_all_test_images(walk, many):
     assert (per_group.sum() == 50).all()
     assert (per_group.size() == 20).all()
     codes, labels = of_testing(many)
-    arrays = store.read(walk.dictionary)[0]
+    arrays, _ = read_dictionary(walk.dictionary)
     logits = codes @ (arrays["dictionary"] @ arrays["head_weight"].T) + arrays["head_bias"]
     whole = over_groups(found).loc["complex first", 0, 1.0]
     np.testing.assert_allclose(whole, judged(logits, labels).mean(0), rtol=1e-9)
@@ -142,7 +143,7 @@ def test_support_by_group_adds_up_to_that_of_all_test_images(walk, many):
 def test_both_points_remove_the_same_importance(walk, many):
     found = over_groups(support_of_seed(FEATURES, walk.dictionary, **many, **GIVEN)).reset_index("share_kept")
     codes, labels = of_testing(many)
-    arrays = store.read(walk.dictionary)[0]
+    arrays, _ = read_dictionary(walk.dictionary)
     gradients = arrays["dictionary"] @ arrays["head_weight"].T
 
     def without(removed):

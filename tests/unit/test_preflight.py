@@ -7,7 +7,7 @@ import pytest
 import torch
 from torchvision.io import write_png
 
-from strata import preflight, start
+from strata import estimate, preflight, start
 from strata.config.check import checked
 from strata.errors import StrataError
 
@@ -153,6 +153,23 @@ def test_a_full_disk_is_told(given, monkeypatch, tmp_path):
     monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**20))
     with pytest.raises(StrataError, match=r"results/digits takes 0\.\d GiB by the estimate .* and 0\.0 GiB is free"):
         preflight.page(given())
+
+
+def test_a_disk_may_be_smaller_where_activations_are_not_kept(given, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    kept, not_kept = (given(jobs="many", activations__keep=keep) for keep in (True, False))
+    shape, rates = estimate.traced(kept), next(iter(estimate.read_rates().values()))
+    most, least = (
+        estimate.most_disk(config, estimate.estimate(config, shape, rates=rates)) for config in (kept, not_kept)
+    )
+    assert least < most
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: SimpleNamespace(free=(most + least) / 2))
+    with pytest.raises(StrataError, match=r"or set activations\.keep: false"):
+        preflight.page(kept)
+    assert "all, activations.keep: false" in preflight.page(not_kept)
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda path: SimpleNamespace(free=least / 2))
+    with pytest.raises(StrataError, match=r"study fewer images \(activations\.shards\)$"):
+        preflight.page(not_kept)
 
 
 def test_what_was_well_is_not_checked_again_until_something_that_counts_changes(given, photos, monkeypatch, tmp_path):

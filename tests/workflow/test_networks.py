@@ -64,7 +64,7 @@ def mine(tmp_path_factory):
 def imaged(mine, tmp_path_factory):
     """The same, its images decoded."""
     place = mine.copy(tmp_path_factory.mktemp("networks") / "imaged")
-    done = place.make(f"{RUN}/images/discovery/classes-000.h5", changes=PLAIN)
+    done = place.make(f"{SEED}/discovery/classes-000.h5", changes=PLAIN)
     assert done.code == 0, done.output
     return place
 

@@ -22,7 +22,7 @@ MANY = {"jobs": "many"}
 
 
 def test_in_a_run_of_few_jobs_every_rule_is_one(fresh):
-    assert fresh.plan() == dict.fromkeys(fresh.plan(changes=MANY).keys() - {"cache_with_branches"}, 1)
+    assert fresh.plan() == dict.fromkeys(fresh.plan(changes=MANY).keys() - {"cache_ends"}, 1)
 
 
 def test_in_a_run_of_many_every_checkpoint_and_population_is_one(fresh):
@@ -31,7 +31,7 @@ def test_in_a_run_of_many_every_checkpoint_and_population_is_one(fresh):
         "decode": 2,
         "train": 1,
         "cache": 1,  # all shards of a checkpoint
-        "cache_with_branches": 2,  # the first and the last
+        "cache_ends": 2,  # the first and the last
         "discovery": 1,
         "class_features": 5,  # three checkpoints, two halves
         "dictionary": 5,
@@ -74,10 +74,10 @@ def test_the_estimate_counts_the_jobs_that_are_planned(fresh, changes):
         config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
     ).set_index("rule")
     plan = fresh.plan(changes=changes)
-    assert table.loc["cache", "jobs"] == plan["cache"] + plan.get("cache_with_branches", 0)
+    assert table.loc["cache", "jobs"] == plan["cache"] + plan.get("cache_ends", 0)
     by_checkpoint = ("class_features", "dictionary", "codes")
-    by_seed = ("train", "control_directions", "control_codes", "projections", *MEASURES)
-    for rule in ("discovery", *by_checkpoint, *by_seed):
+    by_seed = ("train", "discovery", "control_directions", "control_codes", "projections", *MEASURES)
+    for rule in (*by_checkpoint, *by_seed):
         assert table.loc[rule, "jobs"] == plan[rule], rule
     for rule in ("decoded", *(["visualise"] if config.questions.visualise else [])):
         assert table.loc[rule, "jobs"] == plan[rule], rule
@@ -112,7 +112,7 @@ def test_a_checkpoint_is_planned_with_its_images_only(fresh):
 
 def test_codes_of_a_half_are_planned_with_the_last_checkpoint_alone(fresh):
     plan = fresh.plan(f"{SEED}/codes/half-1/shard-001.h5", changes=MANY)
-    assert plan == {"index": 1, "decode": 2, "train": 1, "cache_with_branches": 1, **FEATURES, "codes": 1}
+    assert plan == {"index": 1, "decode": 2, "train": 1, "cache_ends": 1, **FEATURES, "codes": 1}
 
 
 def test_codes_of_one_shard_are_planned_without_probes(fresh):
@@ -130,7 +130,6 @@ def test_two_seeds_are_trained_and_measured_apart_and_gathered_once(fresh):
     one = {
         "index",
         "decode",
-        "discovery",
         "gather",
         "nulls",
         "decoded",

@@ -1,4 +1,4 @@
-"""The script of every rule, run in this process on the finished run: it writes the same bytes again."""
+"""The script of every rule, run in this process on a finished run: it writes the same bytes again."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 import torch
 import yaml
 from debug import Workflow
-from workplace import CHECKPOINTS, REPOSITORY, RUN, SHARDS, tiny
+from workplace import CHECKPOINTS, REPOSITORY, RUN, SEED, SHARDS, tiny
 
 from strata.errors import StrataError
 from strata.measures.catalogue import MEASURES
@@ -23,8 +23,8 @@ RULES = {
     "decode": {"shard": SHARDS[0]},
     "train": OF_SEED,
     "cache": {**OF_SEED, "checkpoint": CHECKPOINTS[1]},
-    "cache_with_branches": {**OF_SEED, "checkpoint": LAST},
-    "discovery": {"classes": "classes-000"},
+    "cache_ends": {**OF_SEED, "checkpoint": LAST},
+    "discovery": {**OF_SEED, "classes": "classes-000"},
     "class_features": {**OF_SEED, "features": "half-1", "classes": "classes-000"},
     "dictionary": {**OF_SEED, "features": LAST},
     "codes": {**OF_SEED, "features": LAST},
@@ -57,13 +57,20 @@ ELSEWHERE = {
 PRINT = {"estimate", "layers", "preflight", "report"}
 
 
+# What has gone from a finished run.
+PASSING = [f"{SEED}/discovery/{part}classes-000.h5" for part in ("", f"{LAST}/", "half-1/")]
+
+
 @pytest.fixture(scope="module")
-def workflow(finished):
-    """That of the finished run, in its folder."""
-    configfile = finished.path("debugged.yaml")
-    configfile.write_text(yaml.safe_dump(tiny(finished.changes)))
+def workflow(finished, tmp_path_factory):
+    """That of a finished run, in its folder, with what has gone made again."""
+    place = finished.copy(tmp_path_factory.mktemp("scripts") / "place")
+    done = place.make(*PASSING)
+    assert done.code == 0, done.output
+    configfile = place.path("debugged.yaml")
+    configfile.write_text(yaml.safe_dump(tiny(place.changes)))
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(finished.folder)
+        patch.chdir(place.folder)
         with Workflow([configfile]) as workflow:
             yield workflow
 
@@ -76,9 +83,9 @@ def one_thread():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_script_writes_the_same_bytes_again(finished, workflow, tmp_path, rule):
+def test_a_script_writes_the_same_bytes_again(workflow, tmp_path, rule):
     for name in workflow.run(rule, tmp_path, **RULES[rule]):
-        assert Path(name).read_bytes() == finished.path(Path(name).relative_to(tmp_path)).read_bytes(), name
+        assert Path(name).read_bytes() == Path(name).relative_to(tmp_path).read_bytes(), name
 
 
 @pytest.mark.parametrize("rule", ["estimate", "layers", "preflight"])
@@ -125,7 +132,7 @@ def test_a_person_stops_in_a_job_and_looks(finished, tmp_path):
 
 def test_every_script_is_run_by_a_test():
     scripts = {path.stem for path in (REPOSITORY / "workflow/scripts").glob("*.py")}
-    called = {"measure" if rule in MEASURES else rule.removesuffix("_with_branches") for rule in RULES}
+    called = {"measure" if rule in MEASURES else rule.removesuffix("_ends") for rule in RULES}
     assert scripts == called | ELSEWHERE | PRINT
 
 

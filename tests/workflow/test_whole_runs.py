@@ -37,7 +37,7 @@ def outputs_of_the_contract():
             for layer in (*PROBED, *(BRANCHES if checkpoint in ENDS else ())):
                 yield f"{SEED}/activations/{checkpoint}/{layer}/{shard}.h5"
     for half in HALVES:
-        yield from (f"{SEED}/features/{half}.h5", f"{SEED}/features/{half}/classes-000.h5")
+        yield f"{SEED}/features/{half}.h5"
         yield from (f"{SEED}/codes/{half}/{shard}.h5" for shard in SHARDS)
     for population in ("learned", "random", "untrained"):
         for measure in MEASURES.values():
@@ -71,6 +71,10 @@ def test_a_run_writes_every_output_of_the_contract(finished, path):
 def test_a_run_leaves_no_temporary_file_and_no_training_state(finished):
     assert finished.temporary() == []
     assert not finished.path(f"{SEED}/training-state").exists()
+
+
+def test_a_run_leaves_nothing_that_dictionaries_were_made_of(finished):
+    assert list(finished.files("seed-0/discovery/**/*")) == []
 
 
 def test_jobs_run_the_package_of_the_copy(finished):

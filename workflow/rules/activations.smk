@@ -24,11 +24,12 @@ def kept(paths):
     return paths if CONFIG.activations.keep else temp(paths)
 
 
-# Rules by the checkpoints that they are for: the jobs of a rule write the same layers, unless one job does all.
+# Rules by the checkpoints that they are for, unless one job does all. The first and the last come first: what is probed
+# in the others needs their codes.
 PASSES = {"cache": CHECKPOINTS}
-if CONFIG.jobs == "many" and BRANCHES:
+if CONFIG.jobs == "many":
     BETWEEN = [checkpoint for checkpoint in CHECKPOINTS if checkpoint not in ENDS]
-    PASSES = {**({"cache": BETWEEN} if BETWEEN else {}), "cache_with_branches": ENDS}
+    PASSES = {"cache_ends": ENDS, **({"cache": BETWEEN} if BETWEEN else {})}
 
 
 for name, checkpoints in PASSES.items():
@@ -52,7 +53,7 @@ for name, checkpoints in PASSES.items():
             log_of(name, "seed", each=["checkpoint"]),
         wildcard_constraints:
             checkpoint="|".join(checkpoints),
-        priority: -1  # what uses those that there are comes first, so that they can go
+        priority: -1 if name == "cache_ends" else -2  # what uses what there is comes first, so that it can go
         params:
             layers=layers_of(wanted),
             model=config["model"],

@@ -1,6 +1,7 @@
 """Features and codes: a dictionary for every checkpoint, discovered some classes a job; the codes of every image.
 
-Features are those of a checkpoint (epoch-012), or those of the last one, discovered again in a half of the images.
+Features are those of a checkpoint (epoch-012), or those of the last one, discovered again in a half of the images. Images
+of discovery and the features of a job's classes go as soon as the dictionaries that are made of them are there.
 """
 
 A_DICTIONARY = "|".join([CHECKPOINT, *HALVES])
@@ -13,14 +14,15 @@ rule discovery:
     input:
         images(),
     output:
-        f"{RUN}/images/discovery/{{classes}}.h5",
+        # The same for every network, but another one (a further seed) must not ask again for those of the others.
+        temp(f"{SEED}/discovery/{{classes}}.h5"),
     log:
-        log_of("discovery", "classes"),
+        log_of("discovery", "seed", "classes"),
     params:
         **keys("features", "images_per_class", "crops", "jobs"),
         digest=source_digest("discovery.py"),
     message:
-        "Gathering the images that features are discovered in: {wildcards.classes}"
+        "Gathering the images that features are discovered in: seed {wildcards.seed}, {wildcards.classes}"
     script:
         "../scripts/discovery.py"
 
@@ -32,7 +34,7 @@ rule class_features:
             f"{SEED}/checkpoints/{home(own.features)}.pt" for own in made_by(w, DISCOVERED)
         ],
     output:
-        of_a_job(f"{SEED}/features/{{features}}/{{classes}}.h5", DISCOVERED),
+        temp(of_a_job(f"{SEED}/discovery/{{features}}/{{classes}}.h5", DISCOVERED)),
     log:
         log_of("class_features", "seed", "classes", each=["features"]),
     wildcard_constraints:
@@ -55,7 +57,7 @@ rule class_features:
 rule dictionary:
     input:
         lambda w: [
-            f"{SEED}/features/{own.features}/{classes}.h5"
+            f"{SEED}/discovery/{own.features}/{classes}.h5"
             for own in made_by(w, DISCOVERED)
             for classes in CLASSES
         ],
