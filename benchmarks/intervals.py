@@ -1,10 +1,14 @@
 """Coverage: how often the 95 % intervals that Strata prints hold the truth, by simulation.
 
-Written to coverage.csv, a row a condition. Data are drawn from populations whose truth is known: analytically where
-nothing else is said. Columns are monotone functions (margins) of normal ones that are correlated by ρ (a Gaussian
-copula), and of whose variance a share is that of their class (the intraclass correlation).
+    python benchmarks/intervals.py [simulation …]
+
+Written to coverage.csv, a row a condition; where simulations are named (see `SIMULATIONS`), their rows replace those
+that are there. Data are drawn from populations whose truth is known: analytically where nothing else is said. Columns
+are monotone functions (margins) of normal ones that are correlated by ρ (a Gaussian copula), and of whose variance a
+share is that of their class (the intraclass correlation).
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
@@ -17,6 +21,8 @@ from scipy import stats
 
 from strata.claims.claim import CORRELATION
 from strata.claims.registry import CHANGE, CONTINUITY, COSTLIER, TREND, WIDTH
+from strata.figures.how_much import BANDS
+from strata.figures.parts import TRUST
 from strata.measures.complexity import complexity, relative_complexity, without_each_fold
 from strata.measures.support import GROUPS
 from strata.probes.moments import Moments
@@ -30,8 +36,10 @@ from strata.statistics import (
     difference,
     groups_of,
     jackknifed,
+    mean_change,
     mean_difference,
     over_groups,
+    over_networks,
     over_seeds,
     spearman,
     widening,
@@ -57,14 +65,20 @@ BOUNDED = {  # in [0, 1], as all is that means are printed of
 Sample = Sequence[np.ndarray]  # what statistics take
 
 
-def compare() -> list[dict]:
-    """Measure all coverages, write them to coverage.csv, and return the smallest and the median of every interval."""
+def compare(wanted: Sequence[str] = ()) -> list[dict]:
+    """Measure all coverages, or those of some simulations, write them to coverage.csv, and return its summary."""
     rows = []
     for number, simulate in enumerate(SIMULATIONS):
-        began = time.perf_counter()
-        rows += simulate(np.random.default_rng(number))
-        print(f"{simulate.__name__}: {time.perf_counter() - began:.0f} s", flush=True)
+        if not wanted or simulate.__name__ in wanted:
+            began = time.process_time()
+            rows += simulate(np.random.default_rng(number))
+            print(f"{simulate.__name__}: {time.process_time() - began:.0f} processor seconds", flush=True)
     table = pd.DataFrame(rows)
+    if wanted:
+        last = pd.read_csv(TABLE, keep_default_na=False)
+        rank = {interval: place for place, interval in enumerate(last["interval"].unique())}
+        table = pd.concat([last[~last["interval"].isin(table["interval"])], table])
+        table = table.sort_values("interval", kind="stable", key=lambda name: name.map(rank))
     table.to_csv(TABLE, index=False, float_format="%.4g")
     return summary(table)
 
@@ -232,10 +246,10 @@ def one_network(
 
 def ranks(rng: np.random.Generator) -> Iterator[dict]:
     """Simulate Spearman's ρ, which is the same for all margins; given 1 and 3 columns too."""
-    few, many = {100: 400, 10_000: 50}, {100: 250}
+    few, many = {100: 1000, 10_000: 200}, {100: 500}
     simulations = [(0, rho, few, 4) for rho in CORRELATIONS]
     simulations += [(given, rho, many, 4) for given in (1, 3) for rho in (0.0, 0.4)]
-    simulations += [(given, 0.4, {10_000: 50}, 1) for given in (1, 3)]
+    simulations += [(given, 0.4, {10_000: 200}, 1) for given in (1, 3)]
     for given, rho, repetitions, most in simulations:
         covariance = correlated_by(rho, 2 + given)
         yield from one_network(
@@ -251,33 +265,55 @@ def ranks(rng: np.random.Generator) -> Iterator[dict]:
         )
 
 
-def values(rng: np.random.Generator) -> Iterator[dict]:
-    """Simulate spread, mean, and differences of means."""
-    repetitions = {10: 1000, 100: 1000, 10_000: 400}
+def means(rng: np.random.Generator) -> Iterator[dict]:
+    """Simulate means of values in [0, 1], which are all that figures show means of, but for losses."""
+    for name, margin in BOUNDED.items():
+        yield from one_network(
+            "mean in [0, 1]",
+            lambda rng, *how, margin=margin: [margin(drawn(rng, np.eye(1), *how))],
+            expected(margin),
+            rng=rng,
+            of=np.mean,
+            trust=TRUST,
+            data=name.removesuffix(" in [0, 1]"),
+            repetitions={10: 4000, 100: 2000, 10_000: 400},
+        )
+
+
+def spreads(rng: np.random.Generator) -> Iterator[dict]:
+    """Simulate the spread of values in [0, 1], as complexity is."""
+    for name, margin in BOUNDED.items():
+        yield from one_network(
+            "spread in [0, 1]",
+            lambda rng, *how, margin=margin: [margin(drawn(rng, np.eye(1), *how))],
+            width(margin),
+            rng=rng,
+            of=WIDTH.of,
+            trust=WIDTH.trust,
+            data=name.removesuffix(" in [0, 1]"),
+            repetitions={100: 1000, 10_000: 150},
+        )
+
+
+def changes(rng: np.random.Generator) -> Iterator[dict]:
+    """Simulate differences of means, of two samples and of pairs; of unbounded values, of samples alone."""
     for name, margin in {**MARGINS, **BOUNDED}.items():
         bounded = " in [0, 1]" if name in BOUNDED else ""
-        simulate = partial(one_network, rng=rng, data=name.removesuffix(bounded))
-        one, two = np.eye(1), correlated_by(0.4)
+        how = {"rng": rng, "data": name.removesuffix(bounded), "repetitions": {100: 2000, 10_000: 1000}}
 
-        def column(rng, *how, margin=margin, one=one):
-            return [margin(drawn(rng, one, *how))]
-
-        def pair(rng, *how, margin=margin, two=two):
-            g = drawn(rng, two, *how)
+        def pair(rng, *how, margin=margin):
+            g = drawn(rng, correlated_by(0.4), *how)
             return [np.column_stack([margin(g[:, 0] + 0.3), margin(g[:, 1])])]
 
         def both(rng, *how, pair=pair):
             return [part[:, None] for part in pair(rng, *how)[0].T[::-1]]
 
         change = expected(margin, 0.3) - expected(margin)
-        yield from simulate(f"mean{bounded}", column, expected(margin), of=np.mean, repetitions=repetitions)
-        later = {n: count for n, count in repetitions.items() if n > 10}
-        yield from simulate(f"difference of means{bounded}", both, change, of=CHANGE.of, repetitions=later)
-        yield from simulate(f"mean difference of pairs{bounded}", pair, change, of=mean_difference, repetitions=later)
-        later = {100: 400, 10_000: 150}
-        yield from simulate(
-            f"spread{bounded}", column, width(margin), of=WIDTH.of, trust=WIDTH.trust, repetitions=later
-        )
+        if not bounded:
+            yield from one_network("difference of means", both, change, of=mean_change, trust=TRUST, **how)
+            continue
+        yield from one_network("difference of means in [0, 1]", both, change, of=CHANGE.of, **how)
+        yield from one_network("mean difference of pairs in [0, 1]", pair, change, of=mean_difference, **how)
 
 
 def few_classes(rng: np.random.Generator) -> Iterator[dict]:
@@ -288,7 +324,7 @@ def few_classes(rng: np.random.Generator) -> Iterator[dict]:
     for _ in range(1000):
         of_class = np.sqrt(SHARED) * rng.standard_normal(5)
         x = stats.norm.cdf(np.sqrt(own_share) * rng.standard_normal(100) + of_class[classes])
-        estimates.append(over_groups(np.mean, [Rows(x, groups)], null=0.0, confidence=CONFIDENCE))
+        estimates.append(over_groups(np.mean, [Rows(x, groups)], null=0.0, confidence=CONFIDENCE, trust=TRUST))
         these.append(stats.norm.cdf(of_class / np.sqrt(1 + own_share)).mean())
     how = {"data": "normal", "groups": "5 classes, clustered", "n": 100}
     yield counted("mean in [0, 1], of few classes", estimates, these, **how)
@@ -296,19 +332,32 @@ def few_classes(rng: np.random.Generator) -> Iterator[dict]:
 
 
 def losses(rng: np.random.Generator) -> Iterator[dict]:
-    """Simulate what test images lose without some features less what they lose without others, over 20 groups."""
+    """Simulate what test images lose without some features, and by how much that is more than without others.
+
+    Both are over 20 groups of images.
+    """
+    how = {"null": 0.0, "confidence": CONFIDENCE}
     for name, margin in MARGINS.items():
-        truth = expected(margin, 0.3) - expected(margin)
-        for n, count in ((100, 1000), (10_000, 300)):
+        for n, count in ((100, 4000), (10_000, 400)):
             group = np.arange(n) % GROUPS
-            estimates = []
+            lost, more = [], []
             for _ in range(count):
                 g = np.add(drawn(rng, correlated_by(0.4), group, 0.0), [0.3, 0.0])
                 sums = np.stack([*(np.bincount(group, column) for column in margin(g).T), np.bincount(group)], axis=1)
                 table = np.column_stack([sums[:, :2] / sums[:, 2:], sums[:, 2]])
                 parts = [Rows(table, groups_of(np.arange(GROUPS)))]
-                estimates.append(over_groups(COSTLIER.of, parts, null=0.0, confidence=CONFIDENCE))
-            yield counted("difference of losses", estimates, truth, data=name, groups="20 groups of images", n=n)
+                more.append(over_groups(COSTLIER.of, parts, trust=COSTLIER.trust, **how))
+                lost.append(over_groups(mean_loss, parts, **BANDS["loss"], **how))
+            about = {"data": name, "groups": "20 groups of images", "n": n}
+            truth = expected(margin)
+            yield counted("difference of losses", more, expected(margin, 0.3) - truth, **about)
+            if name != "normal":  # losses are positive
+                yield counted("mean loss", lost, truth, **about)
+
+
+def mean_loss(table: np.ndarray) -> float:
+    """Return the mean of the second column, weighed by the third."""
+    return float(np.average(table[:, 1], weights=table[:, 2]))
 
 
 EPOCHS = np.arange(1.0, 11)
@@ -346,10 +395,10 @@ def continuity(rng: np.random.Generator) -> Iterator[dict]:
         error = 0.02 * np.exp(0.5 * rng.standard_normal(k.shape))
         return [np.hstack([k + error * rng.standard_normal(k.shape), error])]
 
-    for name, margin in {**dict(list(BOUNDED.items())[:2]), "4 clusters": clustered}.items():
+    for name, margin in {**BOUNDED, "4 clusters": clustered}.items():
         draw = partial(sample, margin=margin)
         (many,) = draw(rng, np.arange(100_000), 0.0)
-        for n, count, most in ((100, 100, 2), (10_000, 30, 1)):
+        for n, count, most in ((100, 200, 2), (10_000, 30, 1)):
             for layout, classes, groups, shared in layouts(n)[:most]:
                 estimates = [
                     over_groups(
@@ -372,7 +421,7 @@ def differences(rng: np.random.Generator) -> Iterator[dict]:
     for layout, classes, groups, shared in layouts(n):
         for pair in ((0.4, 0.4), (0.4, 0.0), (-0.8, 0.0)):
             told = []
-            for _ in range(200):
+            for _ in range(300):
                 own = [estimate(CORRELATION, drawn(rng, correlated_by(rho), classes, shared), groups) for rho in pair]
                 told.append(difference(*own, confidence=CONFIDENCE, scale=FISHER))
             one, other = (FISHER.to(rank_correlation(correlated_by(rho))) for rho in pair)
@@ -380,7 +429,7 @@ def differences(rng: np.random.Generator) -> Iterator[dict]:
             yield counted("difference of two Spearman ρ", told, one - other, data=data, groups=layout, n=n)
         for name, margin in BOUNDED.items():
             told = []
-            for _ in range(200):
+            for _ in range(300):
                 parts = (margin(drawn(rng, np.eye(1), classes, shared)) * size for size in (1, 0.5))
                 own = [estimate(WIDTH, part, groups) for part in parts]
                 told.append(difference(*own, confidence=CONFIDENCE))
@@ -392,8 +441,8 @@ def differences(rng: np.random.Generator) -> Iterator[dict]:
 
 
 def seeds(rng: np.random.Generator) -> Iterator[dict]:
-    """Simulate means over networks: of Spearman's ρ, of their difference from another's, of statistics of values."""
-    for n, count, numbers in ((100, 300, SEEDS), (10_000, 60, (3, 10))):
+    """Simulate Spearman's ρ over networks, and its difference from another's."""
+    for n, count, numbers in ((100, 1000, SEEDS), (10_000, 60, (3, 10))):
         for rho in CORRELATIONS:
             centre = np.arctanh(rank_correlation(correlated_by(rho)))
             for between in (0.0, BETWEEN):
@@ -415,19 +464,34 @@ def seeds(rng: np.random.Generator) -> Iterator[dict]:
                         ]
                         estimates = [over_seeds(step, null=0.0, confidence=CONFIDENCE) for step in steps]
                         yield counted("difference of Spearman ρ, several seeds", estimates, 0.0, **how)
-    statistics = {"mean": (np.mean, expected), "spread": (WIDTH.of, width)}
-    for name, margin in {**MARGINS, **BOUNDED}.items():
-        bounded = " in [0, 1]" if name in BOUNDED else ""
-        for what, (of, truth) in statistics.items():
+
+
+def values_of_seeds(rng: np.random.Generator) -> Iterator[dict]:
+    """Simulate means and spreads of values in [0, 1], and mean losses, over networks of 100 features or test images."""
+    losses = {name: margin for name, margin in MARGINS.items() if name != "normal"}
+    groups, told = groups_of(np.arange(100)), {"null": 0.0, "confidence": CONFIDENCE}
+
+    def mean_of(networks):
+        return over_seeds([x.mean() for x in networks], **told)
+
+    def spread_of(networks):
+        each = [over_groups(WIDTH.of, [Rows(x, groups)], trust=WIDTH.trust, **told) for x in networks]
+        return over_networks(each, biased=WIDTH.biased, **told)
+
+    for what, estimate, truth, margins, count in (
+        ("mean in [0, 1], several seeds", mean_of, expected, BOUNDED, 2000),
+        ("spread in [0, 1], several seeds", spread_of, width, BOUNDED, 400),
+        ("mean loss, several seeds", mean_of, expected, losses, 2000),
+    ):
+        for name, margin in margins.items():
             for between in (0.0, BETWEEN):
                 for number in SEEDS:
-                    estimates = []
-                    for _ in range(400):
-                        sizes = 1 + between * rng.standard_normal(number)
-                        own = [size * of(margin(rng.standard_normal((100, 1)))) for size in sizes]
-                        estimates.append(over_seeds(own, null=0.0, confidence=CONFIDENCE))
-                    how = {"data": name.removesuffix(bounded), "n": 100, "seeds": number, "between": between}
-                    yield counted(f"{what}{bounded}, several seeds", estimates, truth(margin), **how)
+                    sizes = 1 + between * rng.standard_normal((count, number))
+                    estimates = [
+                        estimate([size * margin(rng.standard_normal((100, 1))) for size in own]) for own in sizes
+                    ]
+                    about = {"data": name.removesuffix(" in [0, 1]"), "n": 100, "seeds": number, "between": between}
+                    yield counted(what, estimates, truth(margin), **about)
 
 
 def correlation_of_network(rng: np.random.Generator, centre: float, between: float, n: int) -> float:
@@ -513,7 +577,20 @@ def told_of_images(vinfo: np.ndarray, without: np.ndarray, *, fixed: np.ndarray)
     return told
 
 
-SIMULATIONS = (trend, continuity, losses, few_classes, values, ranks, differences, images, seeds)
+SIMULATIONS = (
+    trend,
+    continuity,
+    losses,
+    few_classes,
+    means,
+    ranks,
+    differences,
+    images,
+    seeds,
+    spreads,
+    changes,
+    values_of_seeds,
+)
 
 if __name__ == "__main__":
-    print(pd.DataFrame(compare()).to_string(index=False))
+    print(pd.DataFrame(compare(sys.argv[1:])).to_string(index=False))

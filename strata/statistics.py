@@ -3,13 +3,15 @@
 What is measured of one network is uncertain because its features are a sample. Features of one class resemble each
 other, so the class is what is left out: the statistic without each group of classes in turn tells its standard error
 (the delete-a-group jackknife; Efron & Tibshirani 1993, ch. 11), and Student's t with as many degrees of freedom as
-groups, less one, the interval. With several networks the network is the unit: one statistic each, whose mean has a t
-interval, the random-effects estimate with equal weights. Correlations are treated on Fisher's z. How often these
-intervals cover is measured in `benchmarks/intervals.py`.
+groups, less one, the interval; of statistics of which a few groups tell most, a part of these. With several networks
+the network is the unit: one statistic each, whose mean has a t interval, the random-effects estimate with equal
+weights. A bias that all networks share does not show in how they differ; of percentiles, what the jackknife tells of it
+is added to the error. Correlations are treated on Fisher's z. How often these intervals cover is measured in
+`benchmarks/intervals.py`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -38,6 +40,7 @@ class Scale:
 
 PLAIN = Scale(lambda value: value, lambda value: value)
 FISHER = Scale(lambda r: np.arctanh(np.clip(r, -1 + 1e-12, 1 - 1e-12)), np.tanh)
+LOG = Scale(lambda value: np.log(np.maximum(value, 1e-12)), np.exp)
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Estimate:
         Two-sided; of a test for equivalence, twice the larger of the two one-sided ones, as the interval has two tails.
     error, free
         Standard error on the scale, and its degrees of freedom.
+    bias
+        On the scale, as the jackknife tells it.
     """
 
     value: float
@@ -60,6 +65,7 @@ class Estimate:
     p_value: float
     error: float = float("nan")
     free: float = float("nan")
+    bias: float = 0.0
 
 
 UNDEFINED = Estimate(*[float("nan")] * 4)
@@ -151,8 +157,9 @@ def jackknifed(
     free = len(values) - 1
     if free < 1 or not np.isfinite(whole):
         return UNDEFINED
-    error = inflation * jackknife_error(values)
-    return student(float(scale.to(whole)), error, free=trust * free, null=null, confidence=confidence, scale=scale)
+    value, error = float(scale.to(whole)), inflation * jackknife_error(values)
+    told = student(value, error, free=trust * free, null=null, confidence=confidence, scale=scale)
+    return replace(told, bias=free * float(values.mean() - value))
 
 
 def jackknife_error(without: np.ndarray) -> Any:
@@ -170,7 +177,9 @@ def widening(folds: int) -> float:
     return float(np.sqrt(1 + folds / (folds - 1)))
 
 
-def over_seeds(values: Sequence[float], *, null: Null, confidence: float, scale: Scale = PLAIN) -> Estimate:
+def over_seeds(
+    values: Sequence[float], *, null: Null, confidence: float, scale: Scale = PLAIN, bias: float = 0.0
+) -> Estimate:
     """Return the mean of one statistic a network, with an interval over networks (random effects, equal weights).
 
     Parameters
@@ -179,15 +188,19 @@ def over_seeds(values: Sequence[float], *, null: Null, confidence: float, scale:
         One a network, at least 2.
     null, confidence, scale
         See `over_groups`.
+    bias
+        That all of them share, on the scale.
     """
     own = scale.to(np.asarray(values, float))
     if not np.isfinite(own).all():
         return UNDEFINED
-    error = own.std(ddof=1) / np.sqrt(len(own))
+    error = np.hypot(own.std(ddof=1) / np.sqrt(len(own)), bias)
     return student(own.mean(), error, free=len(own) - 1, null=null, confidence=confidence, scale=scale)
 
 
-def over_networks(each: Sequence[Estimate], *, null: Null, confidence: float, scale: Scale = PLAIN) -> Estimate:
+def over_networks(
+    each: Sequence[Estimate], *, null: Null, confidence: float, scale: Scale = PLAIN, biased: bool = False
+) -> Estimate:
     """Return the estimate over networks, each with its own; of one alone, what that tells, and of none nothing.
 
     Parameters
@@ -196,10 +209,13 @@ def over_networks(each: Sequence[Estimate], *, null: Null, confidence: float, sc
         One a network.
     null, confidence, scale
         See `over_groups`.
+    biased
+        Whether what the jackknife tells of the bias of each is added to the error.
     """
     if len(each) < 2:
         return each[0] if each else UNDEFINED
-    return over_seeds([e.value for e in each], null=null, confidence=confidence, scale=scale)
+    bias = float(np.mean([e.bias for e in each])) if biased else 0.0
+    return over_seeds([e.value for e in each], null=null, confidence=confidence, scale=scale, bias=bias)
 
 
 def student(

@@ -43,6 +43,8 @@ class Statistic:
         On which the number is nearly normal.
     trust
         Degrees of freedom a group (see `strata.statistics.over_groups`).
+    biased
+        Whether its bias counts in the error over networks (see `strata.statistics.over_networks`).
     """
 
     of: Callable[..., float]
@@ -51,6 +53,7 @@ class Statistic:
     n: Callable[..., int] = lambda *parts: sum(map(len, parts))
     scale: Scale = PLAIN
     trust: float = 1.0
+    biased: bool = False
 
 
 CORRELATION = Statistic(spearman, pearson, "Pearson r", scale=FISHER)

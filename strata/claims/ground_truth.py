@@ -28,10 +28,20 @@ from strata.images.shapes import COUNTS, VALUES
 from strata.layers import PENULTIMATE
 from strata.measures.complexity import FLOOR, complexity, relative_complexity, without_each_fold
 from strata.probes.results import read_vinfo
-from strata.statistics import Estimate, Rows, groups_of, jackknifed, mean_difference, over_groups, widening
+from strata.statistics import (
+    UNDEFINED,
+    Estimate,
+    Rows,
+    groups_of,
+    jackknifed,
+    mean_difference,
+    over_groups,
+    widening,
+)
 
 DECODABLE = 0.5  # a factor of whose variance at least this share is told, beyond what others tell, counts as decodable
 MARGIN = 0.05  # of complexity: a measure that should not move and stays within it does not
+_POSITIVE = 1e-6  # a ceiling above this is divided by, of calibration codes, whose intervals say how far to trust it
 MEASURED = ("complexity", "ceiling", "relative_complexity")  # of calibration codes
 _SPOILT = {"truth.noise": ("noise", "rectified", "rescaled"), "truth.rarity": ("rarity",)}
 
@@ -165,18 +175,19 @@ def calibrated(errors: pd.DataFrame, layers: Sequence[str], *, confidence: float
     -------
     DataFrame
         One row a code and measure of `MEASURED`: what the code is, firing_rate, images, measure, value, ci_low,
-        ci_high, expected, and by how much the value is above the clean code's: shift, shift_low, shift_high. Missing
-        where the measure is: relative complexity, where the ceiling is too low.
+        ci_high, expected, by how much the value is above the clean code's: shift, shift_low, shift_high; and told,
+        which is False of relative complexity where the ceiling is too low, so that it is missing of features.
     """
     codes = errors.groupby("code")[[*Column._fields, "firing_rate", "images"]].first()
     clean = [codes.index[(codes["factor"] == factor) & (codes["share"] == 1)][0] for factor in codes["factor"]]
-    whole, without = _measured(errors, layers)
+    whole, without, lowest = _measured(errors, layers)
     share, parts = codes["share"].to_numpy(), []
     for measure in MEASURED:
         value, folds = whole[measure], without[measure]
         known = value[clean]
         expected = {"complexity": 1 - share * (1 - known), "ceiling": share * known, "relative_complexity": known}
-        found = codes.assign(measure=measure, value=value, expected=expected[measure], shift=value - known)
+        told = (measure != "relative_complexity") | (lowest >= FLOOR)
+        found = codes.assign(measure=measure, value=value, expected=expected[measure], shift=value - known, told=told)
         found[["ci_low", "ci_high"]] = _intervals(value, folds, confidence)
         found[["shift_low", "shift_high"]] = _intervals(value - known, folds - folds[:, clean], confidence)
         parts.append(found)
@@ -319,10 +330,16 @@ def findings(
 def _calibration(errors: pd.DataFrame, layers: Sequence[str], confidence: float) -> list[Finding]:
     """Test whether relative complexity stays what it is when codes are spoilt, and tell how far K itself moves."""
     table = calibrated(errors, layers, confidence=confidence)
+    largest = partial(_largest_shift, folds=errors["fold"].nunique(), confidence=confidence)
+
+    def judged(own: pd.DataFrame, id_: str) -> Estimate:
+        """Return the largest shift of the codes of which relative complexity is told."""
+        return largest(_relative(_spoilt(calibrated(own, layers, confidence=confidence), id_)).query("told"))
+
     found = []
     for id_, spoilt in (("truth.noise", "noise, rectified or rescaled"), ("truth.rarity", "rarity, thinned at random")):
         own = _spoilt(table, id_)
-        raw, relative = (own[own["measure"] == name] for name in ("complexity", "relative_complexity"))
+        raw, relative = own[own["measure"] == "complexity"], _relative(own)
         finding = Finding(
             id=id_,
             question="truth",
@@ -332,13 +349,13 @@ def _calibration(errors: pd.DataFrame, layers: Sequence[str], confidence: float)
             bound=MARGIN,
             n=int(errors["images"].iloc[0]),
             effect=float(raw["shift"].abs().max()),
-            effect_name=f"the largest shift of complexity K itself; {relative['value'].isna().sum()} of "
-            f"{len(relative)} codes have a ceiling below {FLOOR:g}, and no relative complexity",
+            effect_name=f"the largest shift of complexity K itself ({(~relative['told']).sum()} of "
+            f"{len(relative)} codes have a ceiling below {FLOOR:g}, and are not judged by)",
+            note=_not_judged_by(relative) if id_ == "truth.rarity" else "",
+            beside=_by_rate(relative, largest) if id_ == "truth.rarity" else [],
             figure="calibration",
             unit="images",
-            **_of_seeds(
-                partial(_largest_shift, id_=id_, layers=layers, confidence=confidence), errors, verdict=_within_margin
-            ),
+            **_of_seeds(partial(judged, id_=id_), errors, verdict=_within_margin),
         )
         found.append(finding)
     return found
@@ -349,18 +366,46 @@ def _spoilt(table: pd.DataFrame, id_: str) -> pd.DataFrame:
     return table[table["kind"].isin(_SPOILT[id_]) & (table["share"] < 1)]
 
 
-def _largest_shift(errors: pd.DataFrame, *, id_: str, layers: Sequence[str], confidence: float) -> Estimate:
-    """Return by how much relative complexity moves at most, up or down.
+def _relative(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["measure"] == "relative_complexity"]
+
+
+def _not_judged_by(relative: pd.DataFrame) -> str:
+    """Say at which rates relative complexity is not told, and why."""
+    told = relative.groupby("level", sort=False)["told"].any()
+    rare = relative[relative["level"].isin(told.index[~told])].groupby("level", sort=False)["share"].max()
+    if rare.empty:
+        return ""
+    left = " and ".join(f"{100 * share:.1f}" for share in rare)
+    return (
+        f"firing in {' and '.join(f'{100 * rate:g}' for rate in rare.index)} % of the images, a thinned code has "
+        f"{left} % of its variance from the factor, all that a network can tell of it: below {100 * FLOOR:g} % no "
+        "relative complexity is told of a feature; what few positive images tell of it is told apart, and not judged by"
+    )
+
+
+def _by_rate(relative: pd.DataFrame, largest: Callable[[pd.DataFrame], Estimate]) -> list[dict[str, Any]]:
+    """Tell the largest shift at every firing rate, and how many images are positive there."""
+    found = []
+    for rate, own in relative.groupby("level", sort=False):
+        fires = (own["firing_rate"] * own["images"]).round().astype(int)
+        e = largest(own)
+        what = f"at {100 * float(str(rate)):g} % ({fires.min():,} to {fires.max():,} positive images)"
+        found.append({"what": what, "value": e.value, "ci_low": e.low, "ci_high": e.high})
+    return found
+
+
+def _largest_shift(own: pd.DataFrame, *, folds: int, confidence: float) -> Estimate:
+    """Return by how much relative complexity of some codes moves at most, up or down.
 
     The largest of several sizes lies below the largest upper end just as surely as that code's own does; above the
     largest lower end only where those of all codes hold together (Bonferroni). The p-value is that of two one-sided
     tests against a shift of the margin, for the code that passes them least (Schuirmann 1987).
     """
-    own = _spoilt(calibrated(errors, layers, confidence=confidence), id_)
-    own = own[own["measure"] == "relative_complexity"].dropna(subset=["shift"])
+    own = own.dropna(subset=["shift", "shift_low"])
     if own.empty:
-        return Estimate(*[float("nan")] * 4)
-    student = stats.t(errors["fold"].nunique() - 1)
+        return UNDEFINED
+    student = stats.t(folds - 1)
     tail = (1 - confidence) / 2
     size, half = own["shift"].abs().to_numpy(), (own["shift_high"] - own["shift_low"]).to_numpy() / 2
     error = half / student.isf(tail)
@@ -432,8 +477,13 @@ def _estimates(
     return pd.DataFrame(rows)
 
 
-def _measured(errors: pd.DataFrame, layers: Sequence[str]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return what is measured of calibration codes (the mean over seeds), and without each fold (folds × codes)."""
+def _measured(
+    errors: pd.DataFrame, layers: Sequence[str]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], np.ndarray]:
+    """Return what is measured of calibration codes, without each fold (folds × codes), and the lowest ceiling.
+
+    The first two are means over seeds.
+    """
     wanted = [*layers, PENULTIMATE]
     axes: list[list[Any]] = [list(dict.fromkeys(own)) for own in (errors["seed"], wanted, errors["fold"])]
     wide = errors.pivot(index=["seed", "layer", "fold"], columns="code", values=["sse", "sst"])
@@ -443,18 +493,15 @@ def _measured(errors: pd.DataFrame, layers: Sequence[str]) -> tuple[dict[str, np
         vinfo, without = 1 - sse.sum(2) / sst.sum(2), without_each_fold(sse, sst)
     place, count = axes[1].index(PENULTIMATE), len(layers)
 
-    def over_seeds(of: np.ndarray, floor: float) -> dict[str, np.ndarray]:
+    def over_seeds(of: np.ndarray) -> dict[str, np.ndarray]:
         """Return the mean over seeds of what V-information (seeds × layers × …) tells."""
         told = [
-            (complexity(own[:count]), own[place], relative_complexity(own[:count], own[place], floor=floor))
+            (complexity(own[:count]), own[place], relative_complexity(own[:count], own[place], floor=_POSITIVE))
             for own in of
         ]
         return dict(zip(MEASURED, np.mean(told, axis=0), strict=True))
 
-    whole, parts = over_seeds(vinfo, FLOOR), over_seeds(without, 0)
-    # Of the same codes, whatever fold is left out.
-    parts["relative_complexity"][:, np.isnan(whole["relative_complexity"])] = np.nan
-    return whole, parts
+    return over_seeds(vinfo), over_seeds(without), vinfo[:, place].min(0)
 
 
 def _intervals(whole: np.ndarray, without: np.ndarray, confidence: float) -> list[tuple[float, float]]:

@@ -20,6 +20,9 @@ UNRELATED = 0.3  # one whose whole interval is nearer to zero than this counts a
 SAME_ORDER = 0.8  # a rank correlation of complexity under two predictive families above this counts as the same order
 SPREAD = 0.1  # a spectrum of complexity is at least this wide, from its 10th to its 90th percentile
 FEW = 4  # clusters of features that would be no spectrum
+# How many numbers FEW clusters fit to a flat spectrum: their centres, and what moving these gains at their borders,
+# ½ tr(H⁻¹V) of Pollard's central limit theorem of k-means (1982) in units of the error that is left.
+FITTED = (2 * FEW**2 + 1) / 3
 ABOVE_CHANCE = 0.1  # a network has begun to learn when its accuracy is this share of the way from chance to 1
 CEILING = 0.05  # less accuracy lost than this tells two sets of features apart badly
 
@@ -133,14 +136,17 @@ def _families(tables: Tables, settings: Questions) -> Frames:
 def _beyond_clusters(columns: np.ndarray) -> float:
     """Return how far features lie from the nearest of FEW clusters, in units of what error of measurement makes.
 
-    Both are roots of mean squares; columns are complexity and its standard error over images (n × 2).
+    Both are roots of mean squares; columns are complexity and its standard error over images (n × 2). NaN of too few
+    features to tell.
     """
     k, error = columns[:, :1], columns[:, 1]
     if len(np.unique(k)) <= FEW:
         return 0.0
+    if len(k) <= FITTED:
+        return float("nan")
     from sklearn.cluster import KMeans  # here, because pages that only tell findings read this catalogue
 
-    left = KMeans(FEW, n_init=4, random_state=0).fit(k).inertia_ / (len(k) - FEW)
+    left = KMeans(FEW, n_init=4, random_state=0).fit(k).inertia_ / (len(k) - FITTED)
     return float(np.sqrt(left / max((error**2).mean(), 1e-12)))
 
 
@@ -174,8 +180,8 @@ def _trend_of_tops(columns: np.ndarray) -> float:
     return spearman(_excess_of_tops(columns))
 
 
-WIDTH = Statistic(spread, lambda k: spread(k) / SPREAD, f"times the margin of {SPREAD}", trust=0.5)
-CONTINUITY = Statistic(_beyond_clusters, _beyond_clusters, "ratio", trust=0.5)
+WIDTH = Statistic(spread, lambda k: spread(k) / SPREAD, f"times the margin of {SPREAD}", trust=0.25, biased=True)
+CONTINUITY = Statistic(_beyond_clusters, _beyond_clusters, "ratio", trust=0.25)
 CHANGE = Statistic(mean_change, cohens_d, "Cohen's d")
 TREND = Statistic(_change_of_tops, _trend_of_tops, "Spearman ρ", n=lambda columns: len(np.unique(columns[:, 0])))
 RANKS = Statistic(spearman, spearman, "ρ", scale=FISHER)
@@ -186,6 +192,7 @@ COSTLIER = Statistic(
     ),
     "ratio of both",
     n=lambda columns: int(columns[:, 2].sum()),
+    trust=0.5,
 )
 CLAIMS = (
     Claim(

@@ -139,7 +139,8 @@ def _of_one(claim: Claim, parts: Sequence[Rows], settings: Questions) -> Estimat
 
 def _of_all(each: Sequence[Estimate], claim: Claim, settings: Questions) -> Estimate:
     """Estimate it over networks; with one network alone, what that tells."""
-    return over_networks(each, null=claim.null, confidence=settings.confidence, scale=claim.computed.scale)
+    how = claim.computed
+    return over_networks(each, null=claim.null, confidence=settings.confidence, scale=how.scale, biased=how.biased)
 
 
 def _values(parts: Sequence[Rows]) -> list[np.ndarray]:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from strata.claims.finding import QUESTIONS, Finding
 from strata.claims.findings import markdown_table
+from strata.claims.numbers import defined, signed, with_interval
 from strata.claims.registry import begins_at, chance_of
 from strata.measures.stability import STABLE
 from strata.run import Run
@@ -195,7 +195,7 @@ def _runs(told: pd.DataFrame) -> list[str]:
 def _short(row: pd.Series) -> str:
     if not row["verdict"]:
         return "–"
-    return f"{row['verdict']} {row['value']:+.2f}" if np.isfinite(row["value"]) else f"{row['verdict']} (not defined)"
+    return f"{row['verdict']} {signed(row['value'], 2) if defined(row['value']) else '(not defined)'}"
 
 
 def _in_full(row: pd.Series) -> list[str]:
@@ -224,7 +224,7 @@ def interval(row: pd.Series | Mapping[Any, Any], name: str) -> str:
     """
     ends = ("ci_low", "ci_high") if name == "value" else (f"{name}_low", f"{name}_high")
     value, low, high = (row[column] for column in (name, *ends))
-    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]" if np.isfinite(value) else "–"
+    return with_interval(value, (low, high)) if defined(value) else "–"
 
 
 def _matched(pairs: pd.DataFrame) -> list[str]:

@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize, PowerNorm
 
 from strata.claims.numbers import with_interval
 from strata.config.keys import Questions
-from strata.figures.parts import Drawn, bar_below, draw_map, first_seed, panels
+from strata.figures.parts import TRUST, Drawn, bar_below, draw_map, first_seed, panels
 from strata.statistics import Rows, groups_of, mean_change, over_groups
 
 # What a feature is coloured by: its label, and the colours.
@@ -104,6 +104,6 @@ def _first_split(features: pd.DataFrame, nodes: pd.DataFrame, column: str, setti
     """Say by how much the two halves of the first split differ, with its interval."""
     halves = (features[features["branch"].str.startswith(b)].dropna(subset=[column]) for b in _children(nodes, ""))
     parts = [Rows(half[[column]].to_numpy(float), groups_of(half["class"])) for half in halves]
-    e = over_groups(mean_change, parts, null=0.0, confidence=settings.confidence)
+    e = over_groups(mean_change, parts, null=0.0, confidence=settings.confidence, trust=TRUST)
     symbol = {"complexity": "K", "importance": "Γ"}[column]
     return f"first split, right − left: mean {symbol} {with_interval(e.value, (e.low, e.high))}"

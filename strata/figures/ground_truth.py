@@ -14,6 +14,7 @@ from strata.claims import ground_truth as truth
 from strata.config.keys import Correlation, Questions
 from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, Drawn, band, mean
 from strata.images.shapes import VALUES
+from strata.measures.complexity import FLOOR
 
 COLOURS = dict(zip(VALUES, (BLUE, GREEN, ORANGE), strict=True))
 _CALIBRATED = {
@@ -118,6 +119,9 @@ def calibration(calibration_errors: pd.DataFrame, layers: Sequence[str], *, sett
     named = [Line2D([], [], color=COLOURS[f], marker="o", ms=3, lw=0, label=f) for f in VALUES]
     kinds = [Line2D([], [], color=GREY, marker=m, ms=3.5, lw=0, label=kind) for kind, m in _MARKERS.items()]
     expected = Line2D([], [], color=GREY, lw=0.8, ls="--", label="what it should be")
+    if not table["told"].all():
+        axes[1, 1].plot([], [], "o", ms=3.5, color=GREY, mfc="white", label=f"ceiling below {FLOOR:g}: not judged by")
+        axes[1, 1].legend(loc="upper left")
     above = {
         "loc": "lower left",
         "bbox_to_anchor": (-0.02, 0.98),
@@ -168,11 +172,14 @@ def _lines(ax: Axes, table: pd.DataFrame, x: str, y: str, labels: dict[str, str]
 
 
 def _beside_expected(ax: Axes, line: pd.DataFrame, *, x: str, colour: str) -> None:
-    """Draw what is measured of a factor's codes as points with intervals, and what it should be as a dashed line."""
+    """Draw what is measured of a factor's codes as points with intervals, and what it should be as a dashed line.
+
+    Points are open where the ceiling is too low for relative complexity to be told of a feature.
+    """
     ax.plot(line[x], line["expected"], color=colour, lw=0.8, ls="--")
-    for kind, own in line.groupby("kind", sort=False):
+    for (kind, told), own in line.groupby(["kind", "told"], sort=False):
         ax.vlines(own[x], own["ci_low"], own["ci_high"], color=colour, lw=1)
-        ax.plot(own[x], own["value"], _MARKERS[str(kind)], ms=3.5, color=colour)
+        ax.plot(own[x], own["value"], _MARKERS[str(kind)], ms=3.5, color=colour, mfc=colour if told else "white")
 
 
 def _told(ax: Axes, correlation: Correlation | None) -> None:

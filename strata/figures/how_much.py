@@ -8,8 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
 from strata.config.keys import Questions
-from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, Drawn, above_r, estimated, panels, scatter
+from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, TRUST, Drawn, above_r, estimated, panels, scatter
+from strata.statistics import LOG
 
+# How means over groups of test images are estimated in one network (see `strata.statistics.over_groups`).
+BANDS: dict[str, Any] = {"accuracy": {"trust": TRUST}, "loss": {"scale": LOG, "trust": TRUST / 2}}
 TARGETS = {"predicted": "predicted class", "label": "class of the label", "all": "all classes"}
 
 
@@ -111,7 +114,9 @@ def q4_support(support: pd.DataFrame, settings: Questions) -> Drawn:
 def _over_groups(support: pd.DataFrame, settings: Questions) -> pd.DataFrame:
     """Return means over all test images, with intervals over groups of them, or over networks if there are several.
 
-    The single points of random orders lie at a share of their own each; they are told at the mean of these.
+    The single points of random orders lie at a share of their own each; they are told at the mean of these. Losses of
+    one network, most of them small and a few large, are treated on a logarithmic scale, where their mean is nearly
+    normal.
 
     Returns
     -------
@@ -128,7 +133,8 @@ def _over_groups(support: pd.DataFrame, settings: Questions) -> pd.DataFrame:
     rows = []
     for measure in ("accuracy", "loss"):
         for (order, share), own in over_draws.groupby(["order", "share_kept"]):
-            e = estimated(own, [measure, "n"], statistic=_weighted, settings=settings)
+            how = BANDS[measure] if support["seed"].nunique() == 1 else {}
+            e = estimated(own, [measure, "n"], statistic=_weighted, settings=settings, **how)
             told = {"measure": measure, "order": order, "share_kept": share, "draws": draws[order]}
             rows.append({**told, "mean": e.value, "ci_low": e.low, "ci_high": e.high})
     return pd.DataFrame(rows)

@@ -35,6 +35,7 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"
 # What is told apart in one picture: seven colours that colour-blind readers can (Okabe & Ito 2008); grey is the rest's.
 COLOURS = [BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 Drawn = tuple[Figure, pd.DataFrame]
+TRUST = 0.5  # degrees of freedom a group of means, of which many in figures are of ten skewed values or so
 VERDICTS = {"supported": GREEN, "not supported": ORANGE, "undecided": GREY}
 # They differ by shape too, which is what is left of them in grey, and to colour-blind readers.
 SHAPES: dict[str, dict[str, Any]] = {
@@ -286,7 +287,7 @@ def mean(table: pd.DataFrame, column: str, *, settings: Questions) -> dict[str, 
         The section `questions` of the configuration.
     """
     known = table.dropna(subset=[column])
-    e = estimated(known, [column], statistic=np.mean, settings=settings)
+    e = estimated(known, [column], statistic=np.mean, settings=settings, trust=TRUST)
     value = e.value if np.isfinite(e.value) else known[column].mean()  # of one value alone, without an interval
     return {"n": len(known), column: value, "ci_low": e.low, "ci_high": e.high}
 
@@ -313,6 +314,7 @@ def estimated(
     statistic: Callable[[np.ndarray], float],
     settings: Questions,
     scale: Scale = PLAIN,
+    trust: float = 1.0,
 ) -> Estimate:
     """Estimate a statistic as claims do: of one network over its classes, of several over networks.
 
@@ -327,13 +329,14 @@ def estimated(
         Takes their values, rows × columns.
     settings
         The section `questions` of the configuration.
-    scale
-        On which the statistic is nearly normal.
+    scale, trust
+        See `strata.statistics.over_groups`.
     """
     each = []
     for _, rows in table.groupby(table["seed"] if "seed" in table else np.zeros(len(table))):
         parts = [Rows(rows[columns].to_numpy(float), groups_of(rows.get("class", rows.index)))]
-        each.append(over_groups(statistic, parts, null=0.0, confidence=settings.confidence, scale=scale))
+        e = over_groups(statistic, parts, null=0.0, confidence=settings.confidence, scale=scale, trust=trust)
+        each.append(e)
     return over_networks(each, null=0.0, confidence=settings.confidence, scale=scale)
 
 

@@ -284,18 +284,19 @@ def test_what_is_measured_of_calibration_codes_stands_beside_what_it_should_be(p
     by_hand = {
         "complexity": 1 - np.clip(told, 0, 1).mean(0),
         "ceiling": ceiling,
-        "relative_complexity": np.where(ceiling < 0.1, np.nan, 1 - np.clip(told / ceiling, 0, 1).mean(0)),
+        "relative_complexity": np.where(ceiling > 0, 1 - np.clip(told / ceiling, 0, 1).mean(0), np.nan),
     }
     for measure, values in by_hand.items():
         own = table[table["measure"] == measure]
         varies = fires.to_numpy() > 0
         np.testing.assert_allclose(own["value"][varies], values[varies], rtol=1e-9)
-        assert (own["ci_low"].isna() == own["value"].isna()).all()
+        np.testing.assert_array_equal(own["told"], (measure != "relative_complexity") | (ceiling >= 0.1))
+        assert own["ci_low"][own["told"] & varies].notna().all()
 
 
 def test_codes_that_keep_their_share_have_what_they_should_have():
     table = ground_truth.calibrated(calibration_with(TOLD), LAYERS[:2], confidence=0.95)
-    for row in table.dropna(subset=["value"]).itertuples():
+    for row in table.itertuples():
         told = TOLD[row.factor]
         clean = {
             "complexity": 1 - row.share * np.mean(told[:2]),
@@ -304,11 +305,11 @@ def test_codes_that_keep_their_share_have_what_they_should_have():
         }
         assert row.value == pytest.approx(clean[row.measure])
         assert row.expected == pytest.approx(clean[row.measure])
-    missing = table[table["value"].isna()]
-    assert set(missing["measure"]) == {"relative_complexity"}
-    ceiling = missing["share"] * [TOLD[factor][2] for factor in missing["factor"]]
+    low = table[~table["told"]]
+    assert set(low["measure"]) == {"relative_complexity"}
+    ceiling = low["share"] * [TOLD[factor][2] for factor in low["factor"]]
     assert (ceiling < 0.1).all()
-    assert len(missing) == 3 * 2 + 0  # thinned to 2 and 0.5 %
+    assert sorted(low["level"]) == [0.005] * 3 + [0.02] * 3
 
 
 @pytest.mark.parametrize(
@@ -329,13 +330,40 @@ def test_relative_complexity_moves_or_not_with_noise_and_rarity(settings, moved,
     table = ground_truth.calibrated(spoilt, LAYERS[:2], confidence=0.95)
     for f, kinds in zip(found, (("noise", "rectified", "rescaled"), ("rarity",)), strict=True):
         own = table[table["kind"].isin(kinds)]
-        shifts = {measure: rows["shift"].abs().max() for measure, rows in own.groupby("measure")}
+        shifts = {measure: rows["shift"].abs().max() for measure, rows in own[own["told"]].groupby("measure")}
         assert f.value == pytest.approx(shifts["relative_complexity"])
         assert f.effect == pytest.approx(shifts["complexity"])
         assert f.ci_low <= f.value <= f.ci_high
         assert (f.p_value < 0.05) == (verdict == "supported")
     assert "6 of 12 codes have a ceiling below 0.1" in found[1].effect_name
     assert "0 of 24 codes" in found[0].effect_name
+
+
+def test_every_firing_rate_is_told_with_its_positive_images_and_the_rarest_are_not_judged_by(settings):
+    spoilt = calibration_with(TOLD, noise=0.02)
+    more = (spoilt["kind"] == "rarity") & (spoilt["level"] == 0.005) & (spoilt["layer"] == LAYERS[0])
+    spoilt.loc[more, "sse"] -= 0.3  # far from the clean code's, of 100
+    _, noise, rarity = findings(
+        errors_with((0.1, 0.3, 0.5), 0.01),
+        interventions_with((1, 1, 1)),
+        layers=LAYERS[:2],
+        calibration=spoilt,
+        shapes=ALL_THREE,
+        settings=settings,
+    )
+    assert (noise.beside, noise.note) == ([], "")
+    assert [told["what"] for told in rarity.beside] == [
+        f"at {rate} % ({images} to {images} positive images)"
+        for rate, images in (("50", 250), ("10", 50), ("2", 10), ("0.5", 2))
+    ]
+    table = ground_truth.calibrated(spoilt, LAYERS[:2], confidence=0.95)
+    own = table[(table["kind"] == "rarity") & (table["measure"] == "relative_complexity")]
+    largest = own["shift"].abs().groupby(own["level"]).max()
+    assert [told["value"] for told in rarity.beside] == pytest.approx(largest[[0.5, 0.1, 0.02, 0.005]].tolist())
+    assert all(told["ci_low"] <= told["value"] <= told["ci_high"] for told in rarity.beside)
+    assert rarity.value == pytest.approx(largest[[0.5, 0.1]].max())
+    assert largest[0.005] > rarity.value + 0.05
+    assert "firing in 2 and 0.5 % of the images, a thinned code has 6.1 and 1.5 % of its variance" in rarity.note
 
 
 def test_of_codes_that_are_all_too_noisy_no_relative_complexity_is_told(settings):
@@ -389,7 +417,10 @@ def test_the_figure_of_calibration_shows_every_code_beside_what_it_should_be(set
         for line, factor in zip(dashed, FACTORS, strict=True):
             clean = relative.loc[factor].query("kind == 'noise' and share == 1")["value"].iloc[0]
             assert np.asarray(line.get_ydata()) == pytest.approx(clean)
-        points = np.concatenate([line.get_ydata() for line in ax.lines if line.get_linestyle() == "None"])
-        wanted = relative[relative["kind"].isin(kinds)]["value"].dropna()
-        assert np.isin(wanted, points).all()
+        drawn_points = [line for line in ax.lines if line.get_linestyle() == "None" and len(line.get_xdata())]
+        for open_, told in ((False, True), (True, False)):
+            own = [line.get_ydata() for line in drawn_points if (line.get_markerfacecolor() == "white") == open_]
+            wanted = relative[relative["kind"].isin(kinds) & (relative["told"] == told)]["value"]
+            assert np.isin(wanted, np.concatenate([[], *own])).all()
+        assert any(line.get_markerfacecolor() == "white" for line in drawn_points) == (ax is rare)
     plt.close(figure)

@@ -10,7 +10,7 @@ from scipy import stats
 from strata.claims import testing
 from strata.claims.finding import Finding
 from strata.claims.registry import CLAIMS as REGISTERED
-from strata.claims.registry import FEW, RELATED, SPREAD, UNRELATED
+from strata.claims.registry import CONTINUITY, FEW, RELATED, SPREAD, UNRELATED
 from strata.statistics import Estimate
 
 STRONG = 0.5
@@ -419,9 +419,10 @@ def test_support_is_judged_by_loss_in_pairs_of_groups(measured, tested):
     loss = t["support"].groupby(["order", "group"])["loss"].mean()
     lost = loss["complex half"] - loss["random, same importance"]
     assert f.value == pytest.approx(lost.mean())
-    half = stats.t.ppf(0.975, 19) * lost.std(ddof=1) / np.sqrt(20)  # the jackknife of a mean
+    error = stats.sem(lost)  # the jackknife of a mean
+    half = stats.t.ppf(0.975, 19 / 2) * error
     assert (f.ci_low, f.ci_high) == pytest.approx((f.value - half, f.value + half))
-    assert f.p_value == pytest.approx(stats.ttest_1samp(lost, 0).pvalue)
+    assert f.p_value == pytest.approx(2 * stats.t.sf(lost.mean() / error, 19 / 2))
     assert f.effect == pytest.approx(loss["complex half"].mean() / loss["random, same importance"].mean())
     assert (f.n, f.unit) == (400, "test images")
 
@@ -463,12 +464,20 @@ def test_a_few_clusters_are_no_continuous_spectrum(measured, tested):
     assert f.verdict != "supported"
 
 
+def test_a_few_features_lie_as_far_from_clusters_as_many_do():
+    """With n − 4 in place of what four clusters fit, 60 uniform values lie 4 % too near."""
+    rng = np.random.default_rng(0)
+    told = [CONTINUITY.of(np.column_stack([rng.random(60), np.full(60, 0.05)])) for _ in range(200)]
+    assert np.mean(told) == pytest.approx(1 / 4 / np.sqrt(12) / 0.05, rel=0.03)
+    assert np.isnan(CONTINUITY.of(np.column_stack([rng.random(11), np.full(11, 0.05)])))
+
+
 def test_a_spectrum_without_gaps_is_continuous_if_it_is_known_well_enough(measured, tested):
     t = measured()
     k = np.linspace(0.1, 0.9, 120)[np.random.default_rng(0).permutation(120)]
     f = tested(spectrum(t, k, 0.01), "q1.continuity")
-    # Four clusters of a uniform distribution are as wide as a quarter of it.
-    assert f.value == pytest.approx(0.8 / 4 / np.sqrt(12) / 0.01, rel=0.05)
+    # Four clusters of a uniform distribution are as wide as a quarter of it; a grid leaves nothing to overfit.
+    assert f.value == pytest.approx(0.8 / 4 / np.sqrt(12) / 0.01 * np.sqrt(120 / (120 - 11)), rel=0.02)
     assert f.verdict == "supported"
     f = tested(spectrum(t, k, 0.2), "q1.continuity")
     assert f.verdict == "not supported"  # anything may look like that

@@ -63,7 +63,7 @@ def test_the_scorecard_has_a_cell_of_its_verdicts_colour_for_every_claim_and_run
     said = texts(figure)
     assert said.count("–") == (score["verdict"] == "").sum() == 5
     assert "✓ +0.70 [+0.60, +0.80]" in said
-    assert "✗ -2.00 [-2.10, -1.90]" in said
+    assert "✗ −2.00 [−2.10, −1.90]" in said
     assert "? not defined" in said
     squares = {
         tuple(line.get_ydata()): line.get_mfc()

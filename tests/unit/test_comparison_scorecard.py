@@ -128,14 +128,14 @@ def test_the_page_has_every_claim_in_every_run(compared):
     }
     assert rows["claim"] == ["whole", "other", "idle"]
     assert rows["q2.emergence"] == ["supported +0.70", "undecided +0.40", "supported +0.90"]
-    assert rows["q4.support"] == ["not supported -0.20", "–", "–"]
+    assert rows["q4.support"] == ["not supported −0.20", "–", "–"]
     assert rows["q4.sedimentation"] == ["–", "undecided (not defined)", "–"]
     in_full = text.split("**q2.emergence**")[1].splitlines()
     assert [cell.strip() for cell in in_full[4].split("|")[1:-1]] == [
         "whole",
         "+0.70 [+0.60, +0.80]",
         "+0.30 [+0.20, +0.40]",
-        "+0.05 [-0.10, +0.20]",
+        "+0.05 [−0.10, +0.20]",
         "1 of 2 (not: features of the untrained network)",
         "supported",
     ]

@@ -458,6 +458,23 @@ def test_support_shows_means_over_images_and_their_intervals_over_groups_of_them
     assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (n = 400 test images)", "cross-entropy (nats)"]
 
 
+def test_the_loss_of_one_network_has_its_interval_on_a_logarithmic_scale_and_that_of_several_over_networks(settings):
+    own = pd.DataFrame({"share_kept": 1.0, "seed": 0, "group": np.arange(20), "draw": 0, "n": 10})
+    own["loss"] = np.random.default_rng(0).lognormal(-3, 2, size=20)
+    one = pd.concat(own.assign(order=o, accuracy=0.9) for o in ("complex half", "random, same importance"))
+    told = how_much._over_groups(one, settings).set_index(["measure", "order"]).loc[("loss", "complex half")]
+    without = np.log([own["loss"].drop(i).mean() for i in range(20)])
+    half = stats.t.ppf(0.975, 19 / 4) * np.sqrt(19 / 20 * ((without - without.mean()) ** 2).sum())
+    centre = np.log(own["loss"].mean())
+    expected = np.exp([centre - half, centre, centre + half])
+    assert told[["ci_low", "mean", "ci_high"]].tolist() == pytest.approx(expected.tolist())
+    several = pd.concat(one.assign(seed=seed, loss=one["loss"] * (1 + seed)) for seed in range(3))
+    told = how_much._over_groups(several, settings).set_index(["measure", "order"]).loc[("loss", "complex half")]
+    means = own["loss"].mean() * np.arange(1, 4)
+    expected = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
+    assert told[["ci_low", "ci_high"]].tolist() == pytest.approx(expected)
+
+
 def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, settings):
     figure, table = how_much.q4_importance(tables(bias=-0.5)["by_checkpoint"], SCALE, settings=settings)
     assert set(table["epoch"]) == {1, 3}
@@ -494,7 +511,9 @@ def test_means_and_correlations_are_over_classes_of_one_network_and_over_network
         {"class": [f"c{i % 10}" for i in range(60)], "x": rng.normal(size=60), "y": rng.normal(size=60)}
     )
     by_class = [table[table["class"] != name] for name in table["class"].unique()]
-    half = stats.t.ppf(0.975, 9) * np.sqrt(9 / 10 * sum((own["x"].mean() - table["x"].mean()) ** 2 for own in by_class))
+    half = stats.t.ppf(0.975, 9 / 2) * np.sqrt(
+        9 / 10 * sum((own["x"].mean() - table["x"].mean()) ** 2 for own in by_class)
+    )
     told = mean(table, "x", settings=settings)
     assert told["n"] == 60
     expected = (table["x"].mean(), table["x"].mean() - half, table["x"].mean() + half)
@@ -515,7 +534,7 @@ def test_means_and_correlations_are_over_classes_of_one_network_and_over_network
 def test_without_classes_values_are_left_out_one_by_one(settings):
     table = pd.DataFrame({"x": [1.0, 2.0, 4.0, np.nan, 8.0]})
     told, values = mean(table, "x", settings=settings), table["x"].dropna()
-    low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))  # the jackknife of a mean
+    low, high = stats.t.interval(0.95, 3 / 2, values.mean(), stats.sem(values))  # the jackknife of a mean
     assert (told["n"], told["ci_low"], told["ci_high"]) == pytest.approx((4, low, high))
 
 
