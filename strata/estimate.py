@@ -296,14 +296,15 @@ def _activations(config: Config, shape: Traced, scale: Scale) -> tuple[float, fl
 def _at_once(config: Config, shape: Traced, scale: Scale) -> float:
     """Return the bytes of activations that are there at once where they are not kept.
 
-    In a run of few jobs, those of a network. Else what is probed in other checkpoints needs the last one and the
-    untrained network, which come first and stay; the others come one by one.
+    In a run of few jobs, those of a network. Else the ends come first, one by one, and what is probed in them stays for
+    the checkpoints between, while the activations of branches go; then these come one by one.
     """
     end, between = _activations(config, shape, scale)
     others = scale.checkpoints - _ends(scale)
     if config.jobs == "few":
         return _ends(scale) * end + others * between
-    return _networks(config) * _ends(scale) * end + min(1, others) * between
+    ends = _networks(config) * _ends(scale)
+    return max((ends - 1) * between + end, (ends + min(1, others)) * between)
 
 
 def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:

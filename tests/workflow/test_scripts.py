@@ -1,5 +1,6 @@
 """The script of every rule, run in this process on a finished run: it writes the same bytes again."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,7 @@ def workflow(finished, tmp_path_factory):
     place = finished.copy(tmp_path_factory.mktemp("scripts") / "place")
     done = place.make(*PASSING)
     assert done.code == 0, done.output
+    shutil.copy2(finished.path(f"{RUN}/provenance.json"), place.path(RUN))  # which tells of that call too
     configfile = place.path("debugged.yaml")
     configfile.write_text(yaml.safe_dump(tiny(place.changes)))
     with pytest.MonkeyPatch.context() as patch:
