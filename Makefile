@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo hooks test test-fast slurm-test browser-test lint docs gallery example-pretrained bench clean
+.PHONY: demo hooks test pytest test-fast slurm-test browser-test lint docs gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
@@ -37,7 +37,9 @@ PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile
 test-fast: lint
 	$(PYTEST) -m "not slow" tests/unit
 
-test: lint .venv/installed-docs
+test: lint pytest
+
+pytest: .venv/installed-test .venv/installed-docs
 	$(PYTEST) -m "not slurm and not demo and not browser" --cov --cov-report=term --cov-fail-under=90
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.

@@ -76,7 +76,6 @@ def test_importance_looks_at_images_of_testing_alone(walk, alone):
         importance_of_checkpoint(
             walk.dictionary,
             given.codes,
-            activations=given.activations["penultimate"],
             images=given.images,
             studied=studied,
         )["importance"]
@@ -123,7 +122,6 @@ def test_importance_without_an_image_of_testing_is_refused(walk, tmp_path):
         importance_of_checkpoint(
             walk.dictionary,
             walk.codes,
-            activations=walk.activations["penultimate"],
             images=images,
             studied="test",
         )
