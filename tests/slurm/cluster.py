@@ -98,6 +98,11 @@ def update(node: str, state: str) -> None:
     subprocess.run([*command, *(["reason=test"] if state != "resume" else [])], check=True)
 
 
+def up(node: str) -> bool:
+    """Say whether jobs run on a node, or could."""
+    return set(_lines("sinfo", "--noheader", f"--nodes={node}", "--format=%t")) <= {"idle", "mix", "alloc"}
+
+
 def pid(daemon: str, node: str = "") -> int:
     """Return the number of the process of a daemon, Slurmctld or Slurmd."""
     (told,) = (line for line in _lines("scontrol", "show", "config") if line.startswith(f"{daemon}PidFile"))

@@ -3,8 +3,8 @@
 import subprocess
 
 import pytest
-from cluster import LIMIT, QUICK, end, nodes, pid, update, wait_for
-from workplace import CHECKPOINTS, RUN, SEED, Workplace, differing
+from cluster import LIMIT, QUICK, end, nodes, pid, up, update, wait_for
+from workplace import RUN, SEED, Workplace, differing
 
 pytestmark = pytest.mark.slurm
 
@@ -15,9 +15,8 @@ TOGETHER = {
     "training.threads": 1,
     "training.launcher": "submitit",
 }
-# An array of 30 jobs: ten shards of three checkpoints.
-WIDE = {"data.shards": 10, "training.threads": 1}
-CACHED = [f"{SEED}/activations/{checkpoint}/stem/shard-{i:03d}.h5" for checkpoint in CHECKPOINTS for i in range(10)]
+WIDE = {"data.shards": 30}  # an array of as many jobs
+DECODED = [f"{RUN}/images/shard-{i:03d}.h5" for i in range(30)]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,32 +41,32 @@ def test_processes_on_two_nodes_train_as_two_on_one(finished, tmp_path, cluster)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A trained network, whose activations are not cached yet."""
-    place = Workplace.new(tmp_path_factory.mktemp("nodes") / "trained", {**WIDE, "jobs": "many"})
-    done = place.make(HISTORY)
+def indexed(tmp_path_factory):
+    """Images that are listed, and not decoded yet."""
+    place = Workplace.new(tmp_path_factory.mktemp("nodes") / "indexed", {**WIDE, "jobs": "many"})
+    done = place.make(f"{RUN}/images/index.csv")
     assert done.code == 0, done.output
     return place
 
 
 @pytest.fixture(scope="module")
-def locally(trained, tmp_path_factory):
-    """The same, cached without Slurm."""
-    place = trained.copy(tmp_path_factory.mktemp("nodes") / "locally")
+def locally(indexed, tmp_path_factory):
+    """The same, decoded without Slurm."""
+    place = indexed.copy(tmp_path_factory.mktemp("nodes") / "locally")
     place.changes = WIDE  # one job of all
-    done = place.make(*CACHED)
+    done = place.make(*DECODED)
     assert done.code == 0, done.output
     return place
 
 
 def same(place, locally):
-    assert differing(place, locally, ["seed-0/activations/**/*.h5"]) == []
+    assert differing(place, locally, ["images/*.h5"]) == []
     assert place.temporary() == []
 
 
-def test_an_array_is_spread_over_all_nodes(trained, locally, tmp_path, cluster, three):
-    place = trained.copy(tmp_path / "place")
-    done = place.snakemake(*QUICK, "--", *CACHED)
+def test_an_array_is_spread_over_all_nodes(indexed, locally, tmp_path, cluster, three):
+    place = indexed.copy(tmp_path / "place")
+    done = place.snakemake(*QUICK, "--", *DECODED)
     assert done.code == 0, done.output
     jobs = cluster.ended()
     assert len(jobs) == 30
@@ -76,17 +75,17 @@ def test_an_array_is_spread_over_all_nodes(trained, locally, tmp_path, cluster, 
     same(place, locally)
 
 
-def test_a_node_that_is_lost_in_the_middle_and_comes_back_changes_nothing(trained, locally, tmp_path, cluster, three):
-    place, lost = trained.copy(tmp_path / "place"), three[1]
-    running = place.start(*QUICK, "--", *CACHED)
+def test_a_node_that_is_lost_in_the_middle_and_comes_back_changes_nothing(indexed, locally, tmp_path, cluster, three):
+    place, lost = indexed.copy(tmp_path / "place"), three[1]
+    running = place.start(*QUICK, "--", *DECODED)
     try:
         wait_for(lambda: lost in {job.nodes for job in cluster.queue("RUNNING")}, f"a job on {lost}")
         end(pid("Slurmd", lost))
         update(lost, "down")
-        wait_for(lambda: len(place.files("seed-0/activations/*/stem/*.h5")) >= 10, "ten shards")
+        wait_for(lambda: len(place.files("images/*.h5")) >= 10, "ten shards")
     finally:
         subprocess.run(["slurmd", "-N", lost], check=True)
-        update(lost, "resume")
+        wait_for(lambda: up(lost), f"the return of {lost}")  # by itself, as its daemon says that it is there
     assert running.wait(LIMIT) == 0, place.said
     states = [job.state for job in cluster.ended()]
     assert "NODE_FAIL" in states
