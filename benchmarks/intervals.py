@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -267,31 +268,26 @@ def ranks(rng: np.random.Generator) -> Iterator[dict]:
 
 def means(rng: np.random.Generator) -> Iterator[dict]:
     """Simulate means of values in [0, 1], which are all that figures show means of, but for losses."""
-    for name, margin in BOUNDED.items():
-        yield from one_network(
-            "mean in [0, 1]",
-            lambda rng, *how, margin=margin: [margin(drawn(rng, np.eye(1), *how))],
-            expected(margin),
-            rng=rng,
-            of=np.mean,
-            trust=TRUST,
-            data=name.removesuffix(" in [0, 1]"),
-            repetitions={10: 4000, 100: 2000, 10_000: 400},
-        )
+    repetitions = {10: 4000, 100: 2000, 10_000: 400}
+    yield from of_bounded(rng, "mean", expected, of=np.mean, trust=TRUST, repetitions=repetitions)
 
 
 def spreads(rng: np.random.Generator) -> Iterator[dict]:
     """Simulate the spread of values in [0, 1], as complexity is."""
+    repetitions = {100: 1000, 10_000: 150}
+    yield from of_bounded(rng, "spread", width, of=WIDTH.of, trust=WIDTH.trust, repetitions=repetitions)
+
+
+def of_bounded(rng: np.random.Generator, what: str, truth: Callable[[Callable], float], **how: Any) -> Iterator[dict]:
+    """Simulate a statistic of one column of values in [0, 1], of every margin."""
     for name, margin in BOUNDED.items():
         yield from one_network(
-            "spread in [0, 1]",
-            lambda rng, *how, margin=margin: [margin(drawn(rng, np.eye(1), *how))],
-            width(margin),
+            f"{what} in [0, 1]",
+            lambda rng, *layout, margin=margin: [margin(drawn(rng, np.eye(1), *layout))],
+            truth(margin),
             rng=rng,
-            of=WIDTH.of,
-            trust=WIDTH.trust,
             data=name.removesuffix(" in [0, 1]"),
-            repetitions={100: 1000, 10_000: 150},
+            **how,
         )
 
 

@@ -312,13 +312,9 @@ def test_codes_that_keep_their_share_have_what_they_should_have():
     assert sorted(low["level"]) == [0.005] * 3 + [0.02] * 3
 
 
-@pytest.mark.parametrize(
-    ("moved", "noise", "verdict"),
-    [(0.0, 0.0, "supported"), (0.01, 0.005, "supported"), (0.3, 0.01, "not supported"), (0.0, 0.15, "undecided")],
-)
-def test_relative_complexity_moves_or_not_with_noise_and_rarity(settings, moved, noise, verdict):
-    spoilt = calibration_with(TOLD, moved=moved, noise=noise)
-    _, *found = findings(
+def calibrated_by(spoilt, settings):
+    """Return what is found of the factors, truth.ranking first, with codes that are spoilt so."""
+    return findings(
         errors_with((0.1, 0.3, 0.5), 0.01),
         interventions_with((1, 1, 1)),
         layers=LAYERS[:2],
@@ -326,6 +322,15 @@ def test_relative_complexity_moves_or_not_with_noise_and_rarity(settings, moved,
         shapes=ALL_THREE,
         settings=settings,
     )
+
+
+@pytest.mark.parametrize(
+    ("moved", "noise", "verdict"),
+    [(0.0, 0.0, "supported"), (0.01, 0.005, "supported"), (0.3, 0.01, "not supported"), (0.0, 0.15, "undecided")],
+)
+def test_relative_complexity_moves_or_not_with_noise_and_rarity(settings, moved, noise, verdict):
+    spoilt = calibration_with(TOLD, moved=moved, noise=noise)
+    _, *found = calibrated_by(spoilt, settings)
     assert [(f.id, f.verdict, f.n) for f in found] == [("truth.noise", verdict, 500), ("truth.rarity", verdict, 500)]
     table = ground_truth.calibrated(spoilt, LAYERS[:2], confidence=0.95)
     for f, kinds in zip(found, (("noise", "rectified", "rescaled"), ("rarity",)), strict=True):
@@ -343,14 +348,7 @@ def test_every_firing_rate_is_told_with_its_positive_images_and_the_rarest_are_n
     spoilt = calibration_with(TOLD, noise=0.02)
     more = (spoilt["kind"] == "rarity") & (spoilt["level"] == 0.005) & (spoilt["layer"] == LAYERS[0])
     spoilt.loc[more, "sse"] -= 0.3  # far from the clean code's, of 100
-    _, noise, rarity = findings(
-        errors_with((0.1, 0.3, 0.5), 0.01),
-        interventions_with((1, 1, 1)),
-        layers=LAYERS[:2],
-        calibration=spoilt,
-        shapes=ALL_THREE,
-        settings=settings,
-    )
+    _, noise, rarity = calibrated_by(spoilt, settings)
     assert (noise.beside, noise.note) == ([], "")
     assert [told["what"] for told in rarity.beside] == [
         f"at {rate} % ({images} to {images} positive images)"

@@ -35,9 +35,8 @@ def test_the_most_that_is_on_the_disk_at_once_is_what_the_estimate_tells(tmp_pat
         time.sleep(0.02)
     assert process.wait() == 0, place.said
     config = checked(tiny(CHANGES))
-    table = estimate.estimate(
-        config, estimate.traced(config), rates=next(iter(estimate.read_rates().values()))
-    ).set_index("rule")
-    assert most == pytest.approx(estimate.most_disk(config, table.reset_index()), rel=0.15)
-    assert 1.4 * most < table.loc["all", "disk"]  # with everything kept
+    rates = next(iter(estimate.read_rates().values()))
+    table = estimate.estimate(config, estimate.traced(config), rates=rates)
+    assert most == pytest.approx(estimate.most_disk(config, table), rel=0.15)
+    assert 1.4 * most < table.set_index("rule").loc["all", "disk"]  # with everything kept
     assert list(place.files("seed-0/activations/**/*", "seed-0/discovery/**/*")) == []

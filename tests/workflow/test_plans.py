@@ -182,11 +182,9 @@ def test_superclasses_are_checked_where_they_are_given(fresh):
 @needs_imagenet
 def test_imagenet_is_planned_without_its_data_in_no_more_than_2200_jobs(fresh):
     """As README and site tell; and of its arrays none is unread (see below)."""
-    fresh.path("Tell").write_text(TELL)
-    done = fresh.snakemake("--dry-run", "--profile", "slurm", "--snakefile", "Tell", "all", configfile=IMAGENET)
-    assert done.code == 0, done.output
-    assert unread(fresh) == []
-    plan = planned(done.output)
+    output, unread = planned_with_arrays(fresh, IMAGENET, "--profile", "slurm")
+    assert unread == []
+    plan = planned(output)
     assert plan["train"] == 1
     assert plan["dictionary"] == 91 + 2
     assert plan["class_features"] == 10 * (91 + 2)
@@ -202,18 +200,19 @@ RUNS = {path.name for path in (REPOSITORY / "config").glob("*.yaml")} - {"compar
 
 @pytest.mark.parametrize("overlay", sorted(RUNS))
 def test_every_array_that_is_planned_is_read_by_another_job(fresh, overlay):
-    fresh.path("Tell").write_text(TELL)
-    done = fresh.snakemake("--dry-run", "--snakefile", "Tell", "all", configfile=f"config/{overlay}")
+    _, unread = planned_with_arrays(fresh, f"config/{overlay}")
+    assert unread == []
+
+
+def planned_with_arrays(place, configfile, *options):
+    """Return what a plan of all says, and the arrays that no other job of it reads."""
+    place.path("Tell").write_text(TELL)
+    done = place.snakemake("--dry-run", *options, "--snakefile", "Tell", "all", configfile=configfile)
     assert done.code == 0, done.output
-    assert unread(fresh) == []
-
-
-def unread(place):
-    """Return the arrays that no other job of a plan reads."""
     files = json.loads(place.path("files.json").read_text())
     arrays = {path for path in files["output"] if path.endswith(".h5")}
     assert {path.split("/")[3] for path in arrays if "/seed-" in path} >= {"activations", "features", "codes", "vinfo"}
-    return sorted(arrays - set(files["input"]))
+    return done.output, sorted(arrays - set(files["input"]))
 
 
 @needs_slurm

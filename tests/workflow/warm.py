@@ -17,7 +17,6 @@ import runpy
 import select
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
@@ -118,10 +117,11 @@ class Warm:
         self._folder = tempfile.TemporaryDirectory(prefix="warm-")
         client = Path(self._folder.name) / "python"
         client.write_text(CLIENT)
-        client.chmod(client.stat().st_mode | stat.S_IXUSR)
+        client.chmod(0o755)
         self._socket = str(client.with_name("socket"))
-        own = {key: value for key, value in os.environ.items() if key not in HIDDEN}
-        self._server = subprocess.Popen([PYTHON, "-P", __file__, self._socket], env=own, stdin=subprocess.DEVNULL)
+        self._server = subprocess.Popen(
+            [PYTHON, "-P", __file__, self._socket], env=_environment(), stdin=subprocess.DEVNULL
+        )
         while not os.path.exists(self._socket):
             assert self._server.poll() is None, "it ended while it imported"
             time.sleep(0.05)
@@ -135,13 +135,17 @@ class Warm:
         request = {
             "arguments": ["-m", "snakemake", *arguments],
             "folder": str(folder),
-            "environment": {**{k: v for k, v in os.environ.items() if k not in HIDDEN}, "PYTHONPATH": str(package)},
+            "environment": {**_environment(), "PYTHONPATH": str(package)},
             "largest_file": largest_file,
         }
         with open(os.devnull) as nothing, open(said, "w") as file:
             fds = [nothing.fileno(), file.fileno(), file.fileno()]
             socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], fds)
         return Forked(connection)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in HIDDEN}
 
 
 @functools.cache
