@@ -34,7 +34,7 @@ from strata.scale import Scale
 
 RATES = Path(__file__).with_name("rates.json")
 # Of a factorisation from all starts; of codes, with all that they take counted in products with D Dᵀ (73 to 225).
-_ITERATIONS = {"features": 400, "codes": 120}
+_ITERATIONS = {"features": 360, "codes": 120}
 # Features that are active in an image, as a share of units, or of features where these are fewer (0.15 to 0.35).
 _ACTIVE = 0.3
 _GiB = 2**30

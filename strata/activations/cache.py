@@ -31,7 +31,7 @@ class Caching:
 
     pool: int = 1
     tokens: str = "mean"
-    batch_size: int = 256
+    batch_size: int = 64
 
 
 @torch.no_grad()

@@ -250,7 +250,12 @@ class Activations(Section):
     )
     pool: int = _key(1, "every layer is averaged to pool × pool positions", "cache, class_features", ge=1)
     dtype: Literal["float32", "float16"] = _key("float32", "in which activations are stored", "cache")
-    batch_size: int = _key(256, "images a forward pass", "cache, class_features, robustness (adopt)", ge=1)
+    batch_size: int = _key(
+        64,
+        "images a forward pass: a processor's caches hold that many small ones, a GPU wants 256",
+        "cache, class_features, robustness (adopt)",
+        ge=1,
+    )
     sample: Literal["stratified", "enriched"] = _key(
         "stratified",
         "of the images that probes see: stratified, as they are; enriched, weighted for every feature so that those of "

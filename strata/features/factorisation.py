@@ -13,8 +13,7 @@ from strata.progress import progress
 
 STARTS = 8
 _HALVED = 300  # iterations after which the worse half of the starts is left, and again whenever they have doubled
-_WINDOW = 10  # iterations between two looks at whether it is done
-_AGREED, _AGREE = 50, 1e-3  # iterations after which starts that agree to this share of the objective count as one
+_WINDOW = 10  # iterations between two looks at what is done
 _SLOWER, _FASTER, _FASTEST = 1.5, 1.02, 1.005  # what momentum is divided or multiplied by, and what its limit is
 
 
@@ -74,7 +73,8 @@ def factorise(
     seed
         Of the starts.
     tolerance
-        The batch is done when ten iterations lower no matrix's objective by more than this share.
+        A matrix is done when ten iterations lower the objective of none of its starts by more than this share, whatever
+        the others of the batch do.
     max_iterations
         After which it stops in any case.
     signed
@@ -87,25 +87,24 @@ def factorise(
     """
     a = a.double()
     norm = a.square().sum((1, 2))[:, None]
-    state = _State.of(a, _starts(a, rank, seed, signed), signed=signed)
-    before, halving = torch.full_like(norm, torch.inf), _HALVED
+    state = _State.at(a, _starts(a, rank, seed, signed), signed=signed)
+    u, d = a.new_zeros(*a.shape[:2], rank), a.new_zeros(len(a), rank, a.shape[2])
+    left, halving = torch.arange(len(a), device=a.device), _HALVED
     for iteration in progress(range(1, max_iterations + 1), "factorising classes"):
         state.step(a, norm)
-        if iteration % _WINDOW:
+        last = iteration == max_iterations
+        if iteration % _WINDOW and not last:
             continue
-        best = state.objective.amin(1, keepdim=True)
-        count = kept = state.objective.shape[1]
         if iteration >= halving:
-            kept, halving = (count + 1) // 2, 2 * halving
-        if iteration >= _AGREED and bool((state.objective <= (1 + _AGREE) * best).all()):
-            kept = 1
-        if kept < count:
-            state = state.best(kept)
-        elif count == 1 and bool((before - best <= tolerance * best.clamp(min=1e-12 * norm)).all()):
-            break
-        before = best
-    state = state.best(1)
-    return state.u[:, 0].mT, state.d[:, 0]
+            state, halving = state.best((state.objective.shape[1] + 1) // 2), 2 * halving
+        done = last | state.settled(tolerance, norm)
+        if done.any():
+            ended = state.of(done).best(1)
+            u[left[done]], d[left[done]] = ended.u[:, 0].mT, ended.d[:, 0]
+            a, norm, left, state = a[~done], norm[~done], left[~done], state.of(~done)
+            if not len(left):
+                break
+    return u, d
 
 
 @dataclass
@@ -122,6 +121,8 @@ class _State:
         The same as the last step left them, without momentum.
     objective : Tensor
         ‖A − U D‖² of u and d.
+    before : Tensor
+        The same at the last look.
     momentum, limit : Tensor
         Share of a step that is gone on by, and its limit.
     signed : bool
@@ -135,19 +136,19 @@ class _State:
     last_u: Tensor
     last_d: Tensor
     objective: Tensor
+    before: Tensor
     momentum: Tensor
     limit: Tensor
     signed: bool
 
     @staticmethod
-    def of(a: Tensor, d: Tensor, *, signed: bool) -> "_State":
+    def at(a: Tensor, d: Tensor, *, signed: bool) -> "_State":
         """Return the state of some starts (batch × starts × rank × units): U is what they see of A."""
         nothing = d.new_zeros(*d.shape[:3], a.shape[1])
         u = _sweep(nothing, _products(d, a.mT), d @ d.mT)
         momentum = d.new_full(d.shape[:2], 0.5)
-        return _State(
-            u, d, u, d, u, d, torch.full_like(momentum, torch.inf), momentum, torch.ones_like(momentum), signed
-        )
+        nowhere = torch.full_like(momentum, torch.inf)
+        return _State(u, d, u, d, u, d, nowhere, nowhere, momentum, torch.ones_like(momentum), signed)
 
     def step(self, a: Tensor, norm: Tensor) -> None:
         """Update U, then D; take back what does not lower the objective."""
@@ -178,11 +179,20 @@ class _State:
         grown = torch.minimum(self.limit, _FASTER * self.momentum)
         self.momentum = torch.where(worse, self.momentum / _SLOWER, grown)
 
+    def settled(self, tolerance: float, norm: Tensor) -> Tensor:
+        """Tell of which matrices no start's objective has fallen by more than a share of it since the last look."""
+        fallen = self.before - self.objective > tolerance * self.objective.clamp(min=1e-12 * norm)
+        self.before = self.objective
+        return ~fallen.any(1)
+
     def best(self, count: int) -> "_State":
         """Return the starts of the lowest objectives, in their order."""
         chosen = self.objective.topk(count, dim=1, largest=False).indices.sort(dim=1).values
-        matrix = torch.arange(len(chosen), device=chosen.device)[:, None]
-        fields = {name: value[matrix, chosen] for name, value in vars(self).items() if name != "signed"}
+        return self.of(torch.arange(len(chosen), device=chosen.device)[:, None], chosen)
+
+    def of(self, *chosen: Tensor) -> "_State":
+        """Return some matrices, or some starts of all of them."""
+        fields = {name: value[chosen] for name, value in vars(self).items() if name != "signed"}
         return _State(**fields, signed=self.signed)
 
 

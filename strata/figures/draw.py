@@ -3,6 +3,9 @@
 import io
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ def draw(
     dpi: int,
     width: str,
     run: str | Path,
+    processes: int,
 ) -> None:
     """Draw figures, and write `figures/<name>.svg`, `.pdf` and `.png`, and `tables/<name>.csv`.
 
@@ -43,14 +47,25 @@ def draw(
         That panels are laid out for: single (a journal's column) or double.
     run
         The folder of the run.
+    processes
+        That draw side by side.
     """
     given = {name: _read(name, files[name], seeds) for name in files}
     given["scale"] = complexity_scale(given["features"])
+    one = partial(_drawn, given, folder=run, dpi=dpi, width=width)
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        for _ in progress(pool.map(one, settings, settings.values()), "drawing figures", total=len(settings)):
+            pass
+
+
+def _drawn(
+    given: Mapping[str, Any], name: str, settings: Mapping[str, Any], *, folder: str | Path, dpi: int, width: str
+) -> None:
+    """Draw one figure, and write it."""
+    figure = FIGURES[name]
+    own = {argument: typed(figure.settings[argument], value) for argument, value in settings.items()}
     with plt.rc_context({"figure.figsize": (WIDTHS[width], 3)}):
-        for name, values in progress(settings.items(), "drawing figures", total=len(settings)):
-            figure = FIGURES[name]
-            own = {argument: typed(figure.settings[argument], value) for argument, value in values.items()}
-            save(figure.drawn(given, own), name, folder=run, dpi=dpi)
+        save(figure.drawn(given, own), name, folder=folder, dpi=dpi)
 
 
 def _read(name: str, found: Any, seeds: Sequence[int]) -> Any:

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from scipy.cluster import hierarchy
 from sklearn.cluster import KMeans
-from umap import UMAP, umap_
 
 from strata.features.dictionary import read_dictionary
 
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
 _NEIGHBOURS = 15  # that UMAP keeps near a feature
 _FEWEST = 4  # features that have a neighbourhood to speak of
 _STARTS = 10  # of k-means
-# What UMAP compiles anew in every process, for ten seconds, Numba keeps when it is told to, and has a place for it.
-with suppress(RuntimeError):
-    for _compiled in (umap_.fast_knn_indices, umap_.smooth_knn_dist, umap_.compute_membership_strengths):
-        _compiled.enable_caching()
 
 
 def count_of_meta_features(count: int) -> int:
@@ -58,6 +53,12 @@ def place(dictionary: np.ndarray, seed: int) -> np.ndarray:
     start[:, : len(s)] = u[:, :2] * s[:2]
     if len(dictionary) < _FEWEST:
         return start
+    from umap import UMAP, umap_  # here, because it takes longer than all else that a preflight imports
+
+    # What it compiles anew in every process, for ten seconds, Numba keeps when it is told to, and has a place for it.
+    with suppress(RuntimeError):
+        for compiled in (umap_.fast_knn_indices, umap_.smooth_knn_dist, umap_.compute_membership_strengths):
+            compiled.enable_caching()
     unit = dictionary / np.maximum(np.linalg.norm(dictionary, axis=1, keepdims=True), np.finfo(float).tiny)
     distance = np.clip(1 - unit @ unit.T, 0, None)
     np.fill_diagonal(distance, 0)

@@ -60,6 +60,8 @@ def settle(threads: int) -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    # What nothing reads need not be filled, for a tenth of a training's time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def train_as_job(arguments: dict[str, Any], resources: dict[str, Any], *, name: str) -> pd.DataFrame:

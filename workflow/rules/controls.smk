@@ -31,6 +31,7 @@ rule control_codes:
         log_of("control_codes", "seed", "control"),
     wildcard_constraints:
         control="|".join(control.name for control in CONTROLS.values() if control.codes),
+    priority: 1  # probes wait for it, for which all else waits
     params:
         seed=CONFIG.questions.seed,
         digest=lambda w: source_digest("control_codes.py", CONTROLS[w.control]),

@@ -90,6 +90,7 @@ rule codes:
         log_of("codes", "seed", each=["features"]),
     wildcard_constraints:
         features="|".join([A_DICTIONARY, *MADE]),
+    priority: 1  # probes wait for it, for which all else waits
     params:
         **keys("codes", "tolerance", "max_iterations"),
         method=CONFIG.features.method,

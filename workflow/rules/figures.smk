@@ -40,6 +40,7 @@ rule draw:
         tables=expand(f"{RUN}/tables/{{name}}.csv", name=[drawn.name for drawn in DRAWN]),
     log:
         log_of("draw"),
+    threads: 2
     params:
         settings={
             drawn.name: {argument: at(path) for argument, path in drawn.settings.items()}

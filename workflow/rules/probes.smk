@@ -82,6 +82,7 @@ rule probe:
         of_a_job(f"{SEED}/vinfo/{{asked}}/{{checkpoint}}/{{family}}/{{chunk}}.h5", PROBED),
     log:
         log_of("probe", "seed", each=["asked", "checkpoint", "family", "chunk"]),
+    priority: 1  # the longest job, and nearly all waits for it
     params:
         files=counted(PROBED, PROBE_FILES),
         probed=lambda w: [
