@@ -9,19 +9,19 @@ import pytest
 from cluster import LIMIT, QUICK, wait_for
 from workplace import RUN, SEED, differing
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("training_job")]  # what its tests start from is made once
 
 HISTORY = f"{SEED}/training.csv"
-LONG = {"training.epochs": 240, "training.checkpoints": [80, 160], "training.threads": 1}  # more than a minute
-SHORT = {"training.epochs": 75, "training.checkpoints": [25, 50], "training.threads": 1}  # time enough to interrupt it
+# Time enough to interrupt it: longer than the 30 s in which Slurm looks once at what nears its time limit.
+LONG = {"training.epochs": 110, "training.checkpoints": [25, 50], "training.threads": 1}
 JOB = {"training.launcher": "submitit"}
 
 
 @pytest.fixture(scope="module")
 def reference(finished, tmp_path_factory):
-    """A short training in Snakemake's own job."""
+    """The training in Snakemake's own job."""
     place = untrained(finished, tmp_path_factory.mktemp("training") / "reference")
-    done = place.make(HISTORY, changes=SHORT)
+    done = place.make(HISTORY, changes=LONG)
     assert done.code == 0, done.output
     return place
 
@@ -40,7 +40,7 @@ def place(finished, tmp_path):
     shutil.rmtree(tmp_path / "place", ignore_errors=True)
 
 
-def start(place, changes=SHORT):
+def start(place, changes=LONG):
     return place.start(*QUICK, "--", HISTORY, changes=changes | JOB)
 
 
@@ -67,20 +67,17 @@ def same(place, reference):
     assert not place.path(f"{SEED}/training-state").exists()
 
 
-def test_a_training_longer_than_its_time_limit_is_queued_again_until_it_ends(finished, place, tmp_path, cluster):
+def test_a_training_signalled_before_its_time_limit_is_queued_again_until_it_ends(place, reference, cluster):
     profile = place.path("slurm/config.yaml")
     text = profile.read_text()
     short = text.replace("runtime: 1440 * attempt", "runtime: 1")
     assert short != text
     profile.write_text(short)
-    other = untrained(finished, tmp_path / "reference")
-    locally = other.start("--cores", "1", "--", HISTORY, changes=LONG)
-    running = start(place, LONG)
+    running = start(place)
     assert running.wait(LIMIT) == 0, place.said
-    assert locally.wait(LIMIT) == 0, other.said
     assert cluster.starts(number(place)) >= 2
     assert "more steps" in place.logs  # it went on within an epoch, or after one
-    same(place, other)
+    same(place, reference)
 
 
 def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
@@ -102,7 +99,7 @@ def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, refere
     wait_for_epochs(place, 3)
     place.kill_when(lambda: True, running)
     assert any(job == own.number for own in cluster.queue("RUNNING"))
-    assert place.snakemake(*QUICK, "--unlock", changes=SHORT | JOB).code == 0
+    assert place.snakemake(*QUICK, "--unlock", changes=LONG | JOB).code == 0
     again = start(place)
     assert again.wait(LIMIT) == 0, place.said
     assert f"Slurm job {job} " in place.logs
@@ -127,7 +124,7 @@ def test_two_tasks_train_one_network_with_a_device_each(place, cluster):
 
 
 def test_an_error_in_the_job_is_told_in_one_line(place, cluster):
-    wild = SHORT | JOB | {"training.learning_rate": 1e30, "training.schedule": "cosine"}
+    wild = LONG | JOB | {"training.learning_rate": 1e30, "training.schedule": "cosine"}
     done = place.snakemake(*QUICK, "--retries", "0", "--", HISTORY, changes=wild)
     assert done.code != 0
     assert "Error: training diverged in epoch 1; lower training.learning_rate" in done.errors
@@ -135,7 +132,7 @@ def test_an_error_in_the_job_is_told_in_one_line(place, cluster):
 
 
 def test_a_cancelled_training_job_tells_where_its_log_is(place, cluster):
-    running = place.start(*QUICK, "--retries", "0", "--", HISTORY, changes=SHORT | JOB)
+    running = place.start(*QUICK, "--retries", "0", "--", HISTORY, changes=LONG | JOB)
     job = number(place)
     wait_for_epochs(place, 1)
     subprocess.run(["scancel", job], check=True)

@@ -133,23 +133,46 @@ def folder(tmp_path):
     return tmp_path
 
 
+# Classes and super-classes may be called anything.
+ODD = ["$x_$ <script>&amp;</script> \\frac{", 'costs $5, _a^, {x} "it\'s"', "-f two\nlines\t\x07 猫 %s `"]
+
+
+@pytest.fixture
+def odd(tables):
+    """What a figure is drawn from, of classes of odd names."""
+    t = tables(n=40)
+    for table in (t["features"], t["by_checkpoint"]):
+        table["class"] = [ODD[int(label)] for label in table["class"]]
+    return t, {"superclasses": pd.DataFrame({"class": ODD, "superclass": ODD})}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_is_written_as_svg_and_png_with_its_numbers_and_the_same_bytes_again(name, tables, drawn, folder):
-    save(drawn(name, tables(n=20)), name, folder=folder, dpi=60)
-    before = (folder / "figures" / f"{name}.svg").read_text()
-    figure, shown = drawn(name, tables(n=20))
+def test_a_figure_is_written_with_its_numbers_and_plain_names_and_the_same_bytes_again(name, odd, drawn, folder):
+    t, more = odd
+    save(drawn(name, t, **more), name, folder=folder, dpi=60)
+    files = [folder / "figures" / f"{name}.{kind}" for kind in ("svg", "pdf", "png")]
+    before = [path.read_bytes() for path in files]
+    figure, shown = drawn(name, t, **more)
     save((figure, shown), name, folder=folder, dpi=60)
-    svg = (folder / "figures" / f"{name}.svg").read_text()
-    assert svg == before
+    assert [path.read_bytes() for path in files] == before
+    assert not plt.get_fignums()  # closed
+
+    svg = files[0].read_text()
     assert "</svg>" in svg
     assert "<text" in svg  # letters stay letters
     assert "dc:date" not in svg  # or no two runs would give the same bytes
-    png = plt.imread(folder / "figures" / f"{name}.png")
-    assert png[..., :3].std() > 0.01  # not a blank sheet
-    table = pd.read_csv(folder / "tables" / f"{name}.csv")
-    assert len(table) == len(shown) > 0
-    assert not plt.get_fignums()  # closed
+    assert plt.imread(files[2])[..., :3].std() > 0.01  # not a blank sheet
+    numbers = pd.read_csv(folder / "tables" / f"{name}.csv")
+    assert len(numbers) == len(shown) > 0
+
+    letters = without_spaces("".join(ElementTree.fromstring(svg).itertext()))
+    assert "mathdefault" not in letters  # at ticks, what matplotlib writes as mathematics
+    told = {odd for column in {"class", "superclass"} & set(numbers) for odd in numbers[column]}
+    assert told <= set(ODD)
+    if name in ("q1_spectrum", "q1_plate", "families", "a_superclasses"):
+        assert told
+        assert [odd for odd in told if without_spaces(odd) not in letters] == []
 
 
 @pytest.mark.slow
@@ -162,28 +185,6 @@ def test_every_figure_is_drawn_with_missing_features_and_few_of_them(name, table
     figure, table = drawn(name, t)
     figure.canvas.draw()
     assert len(table)
-
-
-# Classes and super-classes may be called anything.
-ODD = ["$x_$ <script>&amp;</script> \\frac{", 'costs $5, _a^, {x} "it\'s"', "-f two\nlines\t\x07 猫 %s `"]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", FIGURES)
-def test_names_of_classes_are_plain_text_in_every_figure(name, tables, drawn, folder):
-    t = tables(n=40)
-    for table in (t["features"], t["by_checkpoint"]):
-        table["class"] = [ODD[int(label)] for label in table["class"]]
-    save(drawn(name, t, superclasses=pd.DataFrame({"class": ODD, "superclass": ODD})), name, folder=folder, dpi=60)
-    root = ElementTree.parse(folder / "figures" / f"{name}.svg").getroot()
-    letters = without_spaces("".join(root.itertext()))
-    assert "mathdefault" not in letters  # at ticks, what matplotlib writes as mathematics
-    numbers = pd.read_csv(folder / "tables" / f"{name}.csv")
-    told = {odd for column in {"class", "superclass"} & set(numbers) for odd in numbers[column]}
-    assert told <= set(ODD)
-    if name in ("q1_spectrum", "q1_plate", "families", "a_superclasses"):
-        assert told
-        assert [odd for odd in told if without_spaces(odd) not in letters] == []
 
 
 def without_spaces(text):
