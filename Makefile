@@ -44,7 +44,7 @@ pytest: .venv/installed-test .venv/installed-docs
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder -m slurm -rs tests/slurm  # they wait as much as they compute
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m slurm -rs tests/slurm  # they wait as much as they compute
 
 # The pages that a run writes, as a person uses them: in Debian's Chromium.
 browser-test: .venv/installed-test

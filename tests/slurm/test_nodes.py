@@ -6,7 +6,7 @@ import pytest
 from cluster import LIMIT, QUICK, end, nodes, pid, up, update, wait_for
 from workplace import RUN, SEED, Workplace, differing
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("nodes")]  # what its tests start from is made once
+pytestmark = pytest.mark.slurm
 
 HISTORY = f"{SEED}/training.csv"
 TOGETHER = {

@@ -7,7 +7,7 @@ import yaml
 from cluster import QUICK, Cluster
 from workplace import CHECKPOINTS, REPOSITORY, RUN, SEED, SHARDS, Workplace, differing
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("on_slurm")]  # what its tests start from is made once
+pytestmark = pytest.mark.slurm
 
 PROFILE = yaml.safe_load((REPOSITORY / "slurm/config.yaml").read_text())
 ON_GPU = {rule for rule, asked in PROFILE["set-resources"].items() if asked.get("gpu")}

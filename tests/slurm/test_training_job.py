@@ -9,7 +9,7 @@ import pytest
 from cluster import LIMIT, QUICK, wait_for
 from workplace import RUN, SEED, differing
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("training_job")]  # what its tests start from is made once
+pytestmark = pytest.mark.slurm
 
 HISTORY = f"{SEED}/training.csv"
 # Time enough to interrupt it: longer than the 30 s in which Slurm looks once at what nears its time limit.
