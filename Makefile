@@ -2,7 +2,7 @@ PYTHON ?= python3
 CORES ?= 2
 BIN := .venv/bin
 
-.PHONY: demo hooks test pytest test-fast slurm-test browser-test lint docs gallery example-pretrained bench clean
+.PHONY: demo hooks test pytest test-fast slurm-test browser-test chromium lint docs gallery example-pretrained bench clean
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
@@ -14,10 +14,13 @@ PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check --con
 	$(PIP) .
 	touch $@
 
-.venv/installed-test: .venv/installed envs/roc-validator.txt
+.venv/installed-test: .venv/installed .venv/roc-validator/installed
 	$(PIP) '.[test]'
+	touch $@
+
+.venv/roc-validator/installed: envs/roc-validator.txt
 	$(PYTHON) -m venv .venv/roc-validator  # it excludes packages of ours
-	.venv/roc-validator/bin/pip install --quiet --no-compile --disable-pip-version-check --requirement envs/roc-validator.txt
+	.venv/roc-validator/bin/pip install --quiet --no-compile --disable-pip-version-check --requirement $<
 	touch $@
 
 demo: .venv/installed
@@ -44,12 +47,14 @@ pytest: .venv/installed-test .venv/installed-docs
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder -m slurm -rs tests/slurm  # they wait as much as they compute
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slurm -rs tests/slurm  # jobs wait more than they compute
 
 # The pages that a run writes, as a person uses them: in Debian's Chromium.
-browser-test: .venv/installed-test
-	command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --quiet --yes chromium fonts-dejavu-core; }
+browser-test: .venv/installed-test chromium
 	$(PYTEST) -m browser tests/browser
+
+chromium:
+	command -v chromium >/dev/null || { apt-get update --quiet && apt-get install --quiet --yes chromium fonts-dejavu-core; }
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .

@@ -11,7 +11,10 @@ CHECKED = install_import_hook(["strata.probes", "strata.features.codes"], "beart
 
 
 # Files side by side end together if those that take longest begin first.
-LONGEST = ["training_job", "on_slurm", "killed_runs", "ground_truth", "module", "networks", "whole_runs", "perceptrons"]
+LONGEST = [
+    *("training_job", "on_slurm", "faults_of_nodes"),
+    *("killed_runs", "ground_truth", "module", "networks", "whole_runs", "perceptrons"),
+]
 
 
 def pytest_collection_modifyitems(items):

@@ -17,6 +17,7 @@ from strata.claims.finding import QUESTIONS, Finding
 from strata.claims.numbers import defined, interval, p_value, signed
 from strata.config.keys import Questions, Shapes
 from strata.plain import as_code
+from strata.statistics import FEWEST_GROUPS
 
 
 def judged(
@@ -87,7 +88,7 @@ def notes(
     Parameters
     ----------
     features
-        One row a feature and seed.
+        One row a feature and seed: class, complexity.
     codes
         How well codes reconstruct the activations, one row a seed, epoch and shard: epoch, r2, zeros, unsolved,
         ambiguous.
@@ -107,6 +108,11 @@ def notes(
         f"{last['unsolved'].sum()} images unsolved, {last['ambiguous'].sum()} not unique",
         f"features without V-information (constant code), left out of the claims: {constant} of {len(features)}",
     ]
+    if (classes := features["class"].nunique()) < FEWEST_GROUPS:
+        said.append(
+            f"classes: {classes}; intervals over fewer than {FEWEST_GROUPS} are over features in place of classes, and "
+            "speak of these classes alone: what holds for all such classes they cover some 75 % of the time"
+        )
     if "complexity_extrapolated" in features:
         trusted = features.dropna(subset=["complexity_extrapolated"])
         said.append(

@@ -1,12 +1,12 @@
 """What tests on a real Slurm cluster share."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from cluster import Cluster, lacking
-from workplace import CHECKPOINTS, SEED, Workplace, made_once
+from workplace import CHECKPOINTS, SEED, Workplace, differing, made_once
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,3 +29,17 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     yield cluster
     cluster.cancel()
     time.sleep(1.1)  # `since` counts whole seconds
+
+
+@pytest.fixture
+def probes(again: Workplace) -> list[str]:
+    """Names of three files that jobs of one rule make, removed from a finished run."""
+    names = [f"{SEED}/vinfo/own/{checkpoint}/linear/stem-to-penultimate.h5" for checkpoint in CHECKPOINTS]
+    again.remove(*names)
+    return names
+
+
+@pytest.fixture
+def right(finished: Workplace, again: Workplace) -> Callable[[], bool]:
+    """Tell whether a run has made the bytes that it should, and nothing is left that it was writing."""
+    return lambda: differing(finished, again, ["seed-0/vinfo/own/**/*.h5"]) == [] and again.temporary() == []

@@ -295,7 +295,7 @@ def test_tables_that_no_claim_looks_at_are_left_aside(measured, settings):
 
 def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():
     said = findings.notes(
-        pd.DataFrame({"complexity": [0.1, np.nan, 0.3]}),
+        pd.DataFrame({"class": ["cat", "dog", "dog"], "complexity": [0.1, np.nan, 0.3]}),
         pd.DataFrame(
             {
                 "epoch": [0, 2, 2],
@@ -317,16 +317,17 @@ def test_notes_say_how_good_the_network_and_the_codes_are_and_what_is_missing():
         "1 of 3",
         "skipped: 7",
         "`cat/4.png` …",
+        "classes: 2; intervals over fewer than 8 are over features",
     ):
         assert part in text
     assert "cat/5.png" not in text
 
 
-def test_notes_are_silent_about_skipped_images_when_there_are_none():
+def test_notes_are_silent_about_few_classes_and_skipped_images_when_there_are_none():
     said = findings.notes(
-        pd.DataFrame({"complexity": [0.1]}),
+        pd.DataFrame({"class": list("abcdefgh"), "complexity": 0.1}),
         pd.DataFrame({"epoch": [1], "r2": [1.0], "zeros": [0.0], "unsolved": [0], "ambiguous": [0]}),
         history=pd.DataFrame({"epoch": [1], "accuracy": [0.9]}),
         skipped=pd.DataFrame({"image": []}),
     )
-    assert not any("skipped" in line for line in said)
+    assert not any("skipped" in line or "classes" in line for line in said)
