@@ -8,6 +8,7 @@ from collections import Counter
 
 from snakemake_interface_executor_plugins.settings import ExecMode
 
+from strata import array_task
 from strata.console import plan
 
 # What neither makes nor needs a run.
@@ -29,6 +30,7 @@ BEGUN = []
 
 
 if workflow.exec_mode == ExecMode.REMOTE:
+    array_task.take_own_job(sys.argv)
     with one_line():
         provenance.check_job(CONFIG, RUN)
 
