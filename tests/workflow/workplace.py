@@ -27,7 +27,7 @@ TINY: dict[str, Any] = {
     "seeds": [0],
     "data": {"source": "digits", "size": 16, "shards": 2},
     "model": {"source": "strata:resnet", "arguments": {"depths": [1, 1], "width": 8}},
-    "training": {"epochs": 2, "batch_size": 32},
+    "training": {"epochs": 2, "batch_size": 32, "threads": 1},  # tests run side by side
     "activations": {"layers": ["stem", "block-01", "block-02"]},
     "features": {"per_class": 3},
     "probes": {"folds": 3, "penalties": [0.001, 1.0, 100.0], "layers_per_job": 4},
