@@ -51,3 +51,15 @@ def test_a_shard_damaged_between_two_rules_is_named(again, probes, cluster):
     assert done.errors == done.output.splitlines()[-1:]
     assert not any(again.path(name).exists() for name in hit)
     assert again.temporary() == []
+
+
+def test_a_full_disk_on_a_node_is_told_on_the_screen(again, probes, monkeypatch, cluster):
+    """A limit on the size of files, which Slurm hands on to its jobs, stands for the disk."""
+    monkeypatch.setattr(again, "largest_file", 30_000)
+    done = again.snakemake(*QUICK, "--retries", "0", "--", probes[0])
+    assert done.code != 0
+    assert f"{probes[0]}: could not be written (File too large)" in done.output.splitlines()[-1], done.output
+    assert done.errors == done.output.splitlines()[-1:]
+    assert len(cluster.ended()) == 1
+    assert not again.path(probes[0]).exists()
+    assert again.temporary() == []
