@@ -14,6 +14,7 @@ import factorisation
 import intervals
 import matplotlib.pyplot as plt
 import probes
+import starts
 import torch
 import whole_runs
 
@@ -62,6 +63,7 @@ def sections() -> dict[str, tuple[str, object]]:
             "9 images each, in Chromium",
             explorer.measure,
         ),
+        "starts": ("The start of every script: what it imports before it does anything", starts.measure),
         "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),
         "larger": (
             f"ResNet-18 on {whole_runs.CLASSES * whole_runs.IMAGES:,} JPEG files of {whole_runs.SIDE} × "
