@@ -137,6 +137,7 @@ REACHED = {
     "activations/cache": {*CACHE, *DISCOVERY},
     "activations/layers": {*CACHE, *DISCOVERY},
     "activations/tracing": {*CACHE, *DISCOVERY},
+    "array_task": NOTHING,
     "claims/answers": FINDINGS,
     "claims/claim": FINDINGS,
     "claims/control_claims": FINDINGS,
