@@ -2,11 +2,12 @@
 
 import ast
 import resource
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from timing import median
 
 SCRIPTS = Path(__file__).parents[1] / "workflow" / "scripts"
 LEAST = "torch and h5py alone"  # what nearly every job computes and stores with
@@ -20,12 +21,10 @@ def measure() -> list[dict]:
     for _ in range(RUNS):
         for name, code in asked.items():
             taken[name].append(_processor_seconds([sys.executable, "-c", code]))
-    seconds = {name: statistics.median(own) for name, own in taken.items()}
-    least = seconds[LEAST]
-    slowest = sorted(seconds, key=lambda name: -seconds[name])
+    seconds = {name: median(own) for name, own in taken.items()}
     return [
-        {"script": name, "processor seconds": round(seconds[name], 2), f"times {LEAST}": seconds[name] / least}
-        for name in slowest
+        {"script": name, "processor seconds": round(own, 2), f"times {LEAST}": own / seconds[LEAST]}
+        for name, own in sorted(seconds.items(), key=lambda item: -item[1])
     ]
 
 

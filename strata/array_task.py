@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from snakemake_executor_plugin_slurm_jobstep import parse_array_execs
 
-_OTHERS = "--slurm-jobstep-array-execs"
+_OTHERS = "--slurm-jobstep-array-execs="
 
 
 def take_own_job(arguments: Sequence[str]) -> None:
@@ -37,6 +37,6 @@ def own_command(arguments: Sequence[str], environment: Mapping[str, str]) -> str
     environment
         What Slurm tells the task by.
     """
-    others = [told for word in arguments for name, _, told in [word.partition("=")] if name == _OTHERS and told]
+    others = [word.removeprefix(_OTHERS) for word in arguments if word.startswith(_OTHERS)]
     found = parse_array_execs(others[0]).get(environment.get("SLURM_ARRAY_TASK_ID", "")) if others else None
     return zlib.decompress(bytes.fromhex(found)).decode() if found else None
