@@ -8,15 +8,21 @@ BIN := .venv/bin
 # One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
 # then: compiling all that lies in it takes a minute.
 PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint envs/lock.txt --editable
-.venv/installed: pyproject.toml envs/lock.txt
+.venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or newer: make PYTHON=...")'
 	$(PYTHON) -m venv .venv
+
+.venv/installed: .venv/bin/python pyproject.toml envs/lock.txt
 	$(PIP) .
 	touch $@
 
-.venv/installed-test: .venv/installed .venv/roc-validator/installed
-	$(PIP) '.[test]'
-	touch $@
+.venv/installed-docs: .venv/bin/python pyproject.toml envs/lock.txt
+	$(PIP) '.[docs]'
+	touch .venv/installed $@
+
+.venv/installed-test: .venv/bin/python pyproject.toml envs/lock.txt
+	$(PIP) '.[test,docs]'
+	touch .venv/installed .venv/installed-docs $@
 
 .venv/roc-validator/installed: envs/roc-validator.txt
 	$(PYTHON) -m venv .venv/roc-validator  # it excludes packages of ours
@@ -42,7 +48,7 @@ test-fast: lint
 
 test: lint pytest
 
-pytest: .venv/installed-test .venv/installed-docs
+pytest: .venv/installed-test .venv/roc-validator/installed
 	$(PYTEST) -m "not slurm and not demo and not browser" --cov --cov-report=term --cov-fail-under=90
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
@@ -72,10 +78,6 @@ docs: .venv/installed-docs
 	GOMP_SPINCOUNT=0 $(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build/html
 	$(BIN)/python docs/links.py docs/_build/html
 	@echo "Open docs/_build/html/index.html"
-
-.venv/installed-docs: .venv/installed
-	$(PIP) '.[docs]'
-	touch $@
 
 # The pictures of the README, from the committed configurations.
 gallery: .venv/installed

@@ -13,6 +13,7 @@ import explorer
 import factorisation
 import intervals
 import matplotlib.pyplot as plt
+import paper_layer
 import probes
 import starts
 import torch
@@ -64,6 +65,11 @@ def sections() -> dict[str, tuple[str, object]]:
             explorer.measure,
         ),
         "starts": ("The start of every script: what it imports before it does anything", starts.measure),
+        "paper-layer": (
+            f"One layer of the paper's run through its jobs: {paper_layer.IMAGES:,} images, {paper_layer.UNITS:,} units, "
+            f"{paper_layer.FEATURES:,} features",
+            paper_layer.measure,
+        ),
         "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),
         "larger": (
             f"ResNet-18 on {whole_runs.CLASSES * whole_runs.IMAGES:,} JPEG files of {whole_runs.SIDE} × "

@@ -59,12 +59,17 @@ def _photographs(folder: Path) -> None:
             write_jpeg(image, str(own / f"{i:03d}.jpg"))
 
 
-def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
-    """Run on two cores, and beside it a dry run of the same plan and the estimate of the same configuration."""
+def fresh_copy(folder: str) -> None:
+    """Copy into a folder what a run needs."""
     for part in PARTS:
         source = ROOT / part
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, Path(folder) / part)
+
+
+def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
+    """Run on two cores, and beside it a dry run of the same plan and the estimate of the same configuration."""
+    fresh_copy(folder)
     Path(folder, "overlay.yaml").write_text(yaml.safe_dump(overlay))
     snakemake = ["--cores", "2", *(["--configfile", "overlay.yaml"] if overlay else [])]
     estimated = _estimated(folder, overlay)

@@ -12,7 +12,7 @@ from strata import provenance
 from strata.config.keys import Config
 from strata.crate import crate
 
-VALIDATOR = Path(sys.prefix, "roc-validator", "bin", "python")  # which `make .venv/installed-test` makes
+VALIDATOR = Path(sys.prefix, "roc-validator", "bin", "python")  # which `make pytest` makes
 DATA = {"source": "folder", "path": "photos of birds"}
 
 
@@ -42,7 +42,7 @@ def made(tmp_path_factory):
 def issues(folder):
     """Return what roc-validator has to say of a crate."""
     if not VALIDATOR.exists():
-        pytest.skip("roc-validator has an environment of its own: make .venv/installed-test")
+        pytest.skip("roc-validator has an environment of its own: make .venv/roc-validator/installed")
     command = [VALIDATOR, Path(__file__).with_name("validate_crate.py"), folder, "workflow-run-crate"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

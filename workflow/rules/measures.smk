@@ -74,6 +74,7 @@ for measure in MEASURES.values():
             log_of(measure.name, "seed", each=["population"]),
         wildcard_constraints:
             population="|".join(own["population"] for own in wanted),
+        priority: 1 if "method" in measure.settings else 0  # to encode takes longer than all else
         params:
             files=counted(wanted, files),
             measure=measure.name,
