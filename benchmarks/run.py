@@ -66,8 +66,8 @@ def sections() -> dict[str, tuple[str, object]]:
         ),
         "starts": ("The start of every script: what it imports before it does anything", starts.measure),
         "paper-layer": (
-            f"One layer of the paper's run through its jobs: {paper_layer.IMAGES:,} images, {paper_layer.UNITS:,} units, "
-            f"{paper_layer.FEATURES:,} features",
+            f"One layer of the paper's run through its jobs: {paper_layer.IMAGES:,} images, {paper_layer.UNITS:,} "
+            f"units, {paper_layer.FEATURES:,} features",
             paper_layer.measure,
         ),
         "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),

@@ -211,7 +211,6 @@ class _State:
         fields = {name: value[chosen] for name, value in vars(self).items() if name != "signed"}
         return _State(**fields, signed=self.signed)
 
-
     def put(self, chosen: Tensor, other: "_State") -> None:
         """Set some matrices to what they are in another."""
         for name, value in vars(other).items():
