@@ -40,7 +40,8 @@ hooks: .venv/installed-test
 	$(BIN)/pre-commit install
 
 # Tests run side by side, those of a file together; threads that wait for work then must not burn each other's cores.
-PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+BESIDE := --numprocesses $(CORES) --dist loadfile --no-loadscope-reorder
+PYTEST := GOMP_SPINCOUNT=0 $(BIN)/pytest $(BESIDE)
 
 # Between edits: under two minutes.
 test-fast: lint
@@ -49,11 +50,13 @@ test-fast: lint
 test: lint pytest
 
 pytest: .venv/installed-test .venv/roc-validator/installed
-	$(PYTEST) -m "not slurm and not demo and not browser" --cov --cov-report=term --cov-fail-under=90
+	GOMP_SPINCOUNT=0 $(BIN)/python -P -m slipcover --json --out .coverage.json -m pytest $(BESIDE) \
+		-m "not slurm and not demo and not browser"
+	$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --fail-under 90
 
 # On a cluster of the tests' own (tests/slurm/cluster.sh start); anywhere else they are skipped, and say why.
 slurm-test: .venv/installed-test
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m slurm -rs tests/slurm  # jobs wait more than they compute
+	$(BIN)/pytest $(BESIDE) --numprocesses 2 -m slurm -rs tests/slurm  # jobs wait more than they compute
 
 # The pages that a run writes, as a person uses them: in Debian's Chromium.
 browser-test: .venv/installed-test chromium

@@ -1,13 +1,21 @@
 """Whole runs that workflow tests and Slurm tests start from."""
 
 import shutil
+import sys
 
 import pytest
+import slipcover
 from jaxtyping import install_import_hook
 from workplace import Workplace, made_once
 
 # Types, and the shapes in them, are checked by beartype wherever tests call these modules.
 CHECKED = install_import_hook(["strata.probes", "strata.features.codes"], "beartype.beartype")
+
+# Coverage is of what these hooks find too, and in every process of pytest of what is found by its path, as scripts are.
+for finder in [finder for finder in sys.meta_path if isinstance(finder, slipcover.importer.SlipcoverMetaPathFinder)]:
+    sys.meta_path.remove(finder)
+    sys.meta_path.insert(0, finder)
+    slipcover.wrap_spec_from_file_location(finder.sci, finder.file_matcher)
 
 
 # Files side by side end together if those that take longest begin first.
@@ -18,19 +26,13 @@ LONGEST = [
 
 
 def pytest_collection_modifyitems(items):
-    """Put the longest files first, then other workflow tests, then unit tests.
-
-    Coverage is not measured in slow tests: it makes them half as slow again, and they go over others' lines.
-    """
+    """Put the longest files first, then other workflow tests, then unit tests."""
 
     def place(item):
         name = item.path.stem.removeprefix("test_")
         return LONGEST.index(name) if name in LONGEST else len(LONGEST) + ("workflow" not in item.keywords)
 
     items.sort(key=place)
-    for item in items:
-        if "slow" in item.keywords:
-            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ Python, `Workflow().snakemake("importance", "debug", seed="0")` is the object th
 """
 
 import argparse
-import runpy
+import importlib.util
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -89,8 +89,10 @@ class Workflow:
             See `snakemake`.
         """
         given = self.snakemake(rule, into, log=log, **wildcards)
-        script = SCRIPTS / Path(self._rule(rule).script).name
-        runpy.run_path(str(script), {"snakemake": given})
+        spec: Any = importlib.util.spec_from_file_location(rule, SCRIPTS / Path(self._rule(rule).script).name)
+        script: Any = importlib.util.module_from_spec(spec)
+        script.snakemake = given
+        spec.loader.exec_module(script)
         return [str(path) for path in given.output]
 
     def _rule(self, name: str) -> Any:
