@@ -13,7 +13,6 @@ from strata.progress import progress
 
 STARTS = 8
 _HALVED = 300  # iterations after which the worse half of the starts is left, and again whenever they have doubled
-_AGREED, _AGREE = 50, 1e-3  # iterations after which starts that agree to this share of the objective count as one
 _WINDOW = 10  # iterations between two looks at what is done
 _SLOWER, _FASTER, _FASTEST = 1.5, 1.02, 1.005  # what momentum is divided or multiplied by, and what its limit is
 
@@ -62,9 +61,8 @@ def factorise(
 
     The objective has local minima and long plateaus. Every matrix is therefore factorised from several starts: NNDSVD
     (Boutsidis & Gallopoulos 2008) with small seeded noise, and seeded noise alone. The worse half of them is left
-    behind after some iterations, and again, and of what is left the best is returned; where all agree, the best goes on
-    alone. They are directions alone, so that no start depends on the number of images, or on the other matrices of the
-    batch.
+    behind after some iterations, and again, and of what is left the best is returned. They are directions alone, so
+    that no start depends on the number of images, or on the other matrices of the batch.
 
     Parameters
     ----------
@@ -90,32 +88,23 @@ def factorise(
     a = a.double()
     norm = a.square().sum((1, 2))[:, None]
     state = _State.at(a, _starts(a, rank, seed, signed), signed=signed)
-    ended = _descend(a, norm, state, range(1, max_iterations + 1), tolerance)
-    return ended.u[:, 0].mT, ended.d[:, 0]
-
-
-def _descend(a: Tensor, norm: Tensor, state: "_State", iterations: range, tolerance: float) -> "_State":
-    """Step until every matrix is done; return the best start of each."""
-    ended, left, halving = state.best(1), torch.arange(len(a), device=a.device), _HALVED
-    for iteration in progress(iterations, "factorising classes"):
+    u, d = a.new_zeros(*a.shape[:2], rank), a.new_zeros(len(a), rank, a.shape[2])
+    left, halving = torch.arange(len(a), device=a.device), _HALVED
+    for iteration in progress(range(1, max_iterations + 1), "factorising classes"):
         state.step(a, norm)
-        last = iteration == iterations[-1]
+        last = iteration == max_iterations
         if iteration % _WINDOW and not last:
             continue
         if iteration >= halving:
             state, halving = state.best((state.objective.shape[1] + 1) // 2), 2 * halving
         done = last | state.settled(tolerance, norm)
-        alone = state.agreed() & ~done & (iteration >= _AGREED)
-        if alone.any():
-            further = range(iteration + 1, iterations.stop)
-            ended.put(left[alone], _descend(a[alone], norm[alone], state.of(alone).best(1), further, tolerance))
         if done.any():
-            ended.put(left[done], state.of(done).best(1))
-        if (out := done | alone).any():
-            a, norm, left, state = a[~out], norm[~out], left[~out], state.of(~out)
+            ended = state.of(done).best(1)
+            u[left[done]], d[left[done]] = ended.u[:, 0].mT, ended.d[:, 0]
+            a, norm, left, state = a[~done], norm[~done], left[~done], state.of(~done)
             if not len(left):
                 break
-    return ended
+    return u, d
 
 
 @dataclass
@@ -196,11 +185,6 @@ class _State:
         self.before = self.objective
         return ~fallen.any(1)
 
-    def agreed(self) -> Tensor:
-        """Tell of which matrices several starts have come to the same objective."""
-        several = self.objective.shape[1] > 1
-        return several & (self.objective <= (1 + _AGREE) * self.objective.amin(1, keepdim=True)).all(1)
-
     def best(self, count: int) -> "_State":
         """Return the starts of the lowest objectives, in their order."""
         chosen = self.objective.topk(count, dim=1, largest=False).indices.sort(dim=1).values
@@ -210,12 +194,6 @@ class _State:
         """Return some matrices, or some starts of all of them."""
         fields = {name: value[chosen] for name, value in vars(self).items() if name != "signed"}
         return _State(**fields, signed=self.signed)
-
-    def put(self, chosen: Tensor, other: "_State") -> None:
-        """Set some matrices to what they are in another."""
-        for name, value in vars(other).items():
-            if name != "signed":
-                getattr(self, name)[chosen] = value
 
 
 def _products(x: Tensor, a: Tensor) -> Tensor:
