@@ -70,8 +70,6 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/Snakefile workflow/rules workflow/report/Snakefile
 	$(BIN)/mypy
-	# Snakemake puts `snakemake` into scripts. A cache of their own: with other settings mypy drops what it knows.
-	$(BIN)/mypy --cache-dir .mypy_cache/scripts --disable-error-code name-defined workflow/scripts
 	$(BIN)/lint-imports
 	$(BIN)/biome ci strata/page
 	$(BIN)/python -m strata.config.generate --check
