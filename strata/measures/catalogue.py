@@ -41,8 +41,7 @@ class Measure:
     settings : mapping
         Argument to the key of the configuration that it is given.
     tables : tuple of str
-        Names of the tables that it returns; they are written as
-        `seed-<s>/measured/<population>/<name>.csv`.
+        Names of the tables that it returns (see also `written`).
     every_checkpoint : bool
         Whether it is made once for every checkpoint and its own features, or for the last one alone.
     scalars : str
@@ -65,6 +64,16 @@ class Measure:
     gathered: bool = False
     of_nulls: bool = False
 
+    @property
+    def told(self) -> str:
+        """The name of the table of what it adds to features.csv; empty where it adds nothing."""
+        return f"{self.name}_scalars" if self.scalars else ""
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Names of all that it writes, as `seed-<s>/measured/<population>/<name>.csv`."""
+        return (*self.tables, *filter(None, [self.told]))
+
     def given(self, config: "Config") -> dict[str, Any]:
         """Return its settings, of a configuration."""
         return {name: at(config, path) for name, path in self.settings.items()}
@@ -82,7 +91,7 @@ class Measure:
         return resolve_name(self.costing)(scale, **settings)
 
     def measured(self, files: Mapping[str, Any], settings: Mapping[str, Any]) -> Tables:
-        """Measure, and return tables by their names.
+        """Measure, and return all that is written, by its names.
 
         Parameters
         ----------
@@ -91,17 +100,8 @@ class Measure:
         settings
             Argument to value, for each of its settings (see `given`).
         """
-        return resolve_name(self.function)(**files, **settings)
-
-    def scalars_of(self, table: "pd.DataFrame") -> "pd.DataFrame":
-        """Return one row a feature: feature, and the columns that go into features.csv.
-
-        Parameters
-        ----------
-        table
-            The first of its tables.
-        """
-        return resolve_name(self.scalars)(table)
+        found = resolve_name(self.function)(**files, **settings)
+        return found | ({self.told: resolve_name(self.scalars)(found[self.tables[0]])} if self.told else {})
 
 
 def tables_of_measurements(*, families: bool) -> list[str]:

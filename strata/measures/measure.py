@@ -33,7 +33,7 @@ def measure(
     epochs
         Those of the checkpoints, where it is made for each: the first column of its tables; None for the last alone.
     outputs
-        A file for each of its tables.
+        A file for each of what it writes.
     """
     how = MEASURES[name]
     typed_settings = {argument: typed(how.settings[argument], value) for argument, value in settings.items()}
@@ -50,10 +50,10 @@ def measure(
             table: pd.concat(
                 (tabled[table].assign(epoch=epoch) for epoch, tabled in by_epoch.items()), ignore_index=True
             )
-            for table in how.tables
+            for table in how.written
         }
         found = {table: rows[["epoch", *rows.columns.drop("epoch")]] for table, rows in found.items()}
-    for table, path in zip(how.tables, outputs, strict=True):
+    for table, path in zip(how.written, outputs, strict=True):
         tables.write(path, found[table])
 
 

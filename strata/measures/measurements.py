@@ -128,8 +128,8 @@ def tables_of_population(
         by_fold=folds,
     )
     for measure in MEASURES.values():
-        if measure.scalars and measure.tables[0] in passes:
-            features = features.merge(measure.scalars_of(passes[measure.tables[0]]), on="feature")
+        if measure.told in passes:
+            features = features.merge(passes[measure.told], on="feature")
     found = {
         "features": features,
         "by_checkpoint": by_checkpoint,

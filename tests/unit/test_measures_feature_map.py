@@ -107,9 +107,9 @@ def test_the_map_of_a_checkpoint_is_written_whole(three_bundles, tmp_path):
     written = []
     for name in ("one", "two"):
         files = {"dictionary": [str(tmp_path / "features.h5")]}
-        outputs = [tmp_path / f"{name}.csv", tmp_path / f"{name}-tree.csv"]
+        outputs = [tmp_path / f"{name}{end}.csv" for end in ("", "-tree", "-scalars")]
         measure("feature_map", files, settings={"meta_features": None, "seed": 0}, outputs=outputs)
-        written.append([(tmp_path / f"{name}{end}.csv").read_bytes() for end in ("", "-tree")])
+        written.append([(tmp_path / f"{name}{end}.csv").read_bytes() for end in ("", "-tree", "-scalars")])
     assert written[0] == written[1]
     table = tables.read(tmp_path / "one.csv")
     assert list(table) == ["feature", "meta_feature", "umap_x", "umap_y", "branch"]

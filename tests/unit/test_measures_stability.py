@@ -222,7 +222,7 @@ def test_seeds_whose_codes_are_of_other_images_are_told(tmp_path, drawn):
 def test_the_walks_features_are_their_own_match(walk):
     files = {"half_dictionaries": [walk.dictionary] * 2, "half_codes": [*walk.codes, *walk.codes]}
     tables = MEASURES["stability"].measured({"dictionary": walk.dictionary, "codes": walk.codes} | files, {})
-    found = MEASURES["stability"].scalars_of(tables["stability"])
+    found = tables["stability_scalars"]
     np.testing.assert_allclose(found["stability"], 1, rtol=1e-6)
     np.testing.assert_allclose(found["stability_codes"].dropna(), 1)
 

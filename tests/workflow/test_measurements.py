@@ -33,7 +33,7 @@ def files(finished):
         passes={
             table: str(finished.path(f"{SEED}/measured/learned/{table}.csv"))
             for measure in MEASURES.values()
-            for table in measure.tables
+            for table in measure.written
         },
         codes={epoch: shards("codes", checkpoint) for epoch, checkpoint in EPOCHS.items()},
         own={epoch: probed("own", checkpoint) for epoch, checkpoint in EPOCHS.items()},

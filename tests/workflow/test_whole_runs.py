@@ -42,7 +42,7 @@ def outputs_of_the_contract():
     for population in ("learned", "random", "untrained"):
         for measure in MEASURES.values():
             if measure.of_nulls or population == "learned":
-                yield from (f"{SEED}/measured/{population}/{table}.csv" for table in measure.tables)
+                yield from (f"{SEED}/measured/{population}/{table}.csv" for table in measure.written)
         yield from (f"{SEED}/tables/{population}/{name}.csv" for name in ("features", *TABLES))
     yield from (f"{RUN}/tables/null_{name}.csv" for name in ("features", "by_checkpoint", "branch_cka", "support"))
     yield from (f"{SEED}/{name}" for name in ("training.csv", "decoded.h5"))

@@ -68,7 +68,7 @@ for measure in MEASURES.values():
             **joined(wanted, files),
         output:
             of_a_job(
-                [f"{SEED}/measured/{{population}}/{table}.csv" for table in measure.tables], wanted
+                [f"{SEED}/measured/{{population}}/{table}.csv" for table in measure.written], wanted
             ),
         log:
             log_of(measure.name, "seed", each=["population"]),
@@ -83,6 +83,7 @@ for measure in MEASURES.values():
             digest=source_digest(
                 "measure.py",
                 measure.function,
+                *filter(None, [measure.scalars]),
                 *([METHOD.encoding] if "method" in measure.settings else []),
             ),
         message:
@@ -102,7 +103,7 @@ POPULATION_FILES = {
         f"{SEED}/measured/{own.population}/{table}.csv"
         for measure in MEASURES.values()
         if measure.of_nulls or own.population == "learned"
-        for table in measure.tables
+        for table in measure.written
     ],
     "codes": lambda own: in_checkpoints_of(own.population, lambda features, _: codes(features)),
     "own": lambda own: in_checkpoints_of(
@@ -167,7 +168,7 @@ rule measurements:
         layers=LAYERS,
         family=FAMILY,
         target=CONFIG.questions.importance_target,
-        digest=source_digest("measurements.py", *MEASURES.values()),
+        digest=source_digest("measurements.py"),
     message:
         f"Gathering what was measured of every feature: seed {{wildcards.seed}}, {for_each(population='populations')}"
     script:

@@ -9,7 +9,7 @@ with job(snakemake.threads, snakemake.log[0]):
     p, seed = snakemake.params, seed_of(snakemake.wildcards.seed)
     for n, (population, given) in enumerate(zip(p.populations, parts(snakemake.input, p.files), strict=True)):
         made = [measure for measure in MEASURES.values() if measure.of_nulls or population["name"] == "learned"]
-        names = [table for measure in made for table in measure.tables]
+        names = [table for measure in made for table in measure.written]
         epochs = population["epochs"]
         files = Files(
             features=dict(zip(epochs, population["features"], strict=True)),
