@@ -98,6 +98,7 @@ def factorise(
         if iteration >= halving:
             state, halving = state.best((state.objective.shape[1] + 1) // 2), 2 * halving
         done = last | state.settled(tolerance, norm)
+        state.before = state.objective
         if done.any():
             ended = state.of(done).best(1)
             u[left[done]], d[left[done]] = ended.u[:, 0].mT, ended.d[:, 0]
@@ -182,7 +183,6 @@ class _State:
     def settled(self, tolerance: float, norm: Tensor) -> Tensor:
         """Tell of which matrices no start's objective has fallen by more than a share of it since the last look."""
         fallen = self.before - self.objective > tolerance * self.objective.clamp(min=1e-12 * norm)
-        self.before = self.objective
         return ~fallen.any(1)
 
     def best(self, count: int) -> "_State":
