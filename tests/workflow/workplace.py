@@ -6,15 +6,19 @@ import re
 import resource
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from filelock import FileLock
 from warm import Forked, warm
+
+from strata import dependencies
 
 REPOSITORY = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config", "workflow", "profiles", "strata", "snakemake_logger_plugin_strata", "slurm")
@@ -72,14 +76,7 @@ class Workplace:
     @classmethod
     def new(cls, folder: Path, changes: dict[str, Any] | None = None) -> "Workplace":
         """Copy what a run needs from the repository."""
-        folder.mkdir(parents=True)
-        for part in PARTS:
-            source = REPOSITORY / part
-            if source.is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", ".snakemake")
-                shutil.copytree(source, folder / part, ignore=ignored)
-            elif source.exists():
-                shutil.copy2(source, folder / part)
+        shutil.copytree(planned_once().name, folder)
         return cls(folder, changes)
 
     def copy(self, folder: Path) -> "Workplace":
@@ -167,6 +164,28 @@ class Workplace:
     def temporary(self) -> list[str]:
         """Return files that were being written."""
         return [name for name in self.files("**/*") if name.endswith(".tmp")]
+
+
+@cache
+def planned_once() -> tempfile.TemporaryDirectory:
+    """Return a copy of what a run needs from the repository, where a Snakemake has planned.
+
+    Python has compiled it then, and what it reaches is known: every first plan of a copy would begin with both.
+    """
+    folder = tempfile.TemporaryDirectory(prefix="strata-")
+    place = Workplace(Path(folder.name))
+    for part in PARTS:
+        source = REPOSITORY / part
+        if source.is_dir():
+            shutil.copytree(source, place.path(part), ignore=shutil.ignore_patterns("__pycache__", ".snakemake"))
+        elif source.exists():
+            shutil.copy2(source, place.path(part))
+    place.plan()
+    known = place.path(str(dependencies.KNOWN)).read_bytes()
+    place.remove(".snakemake", "tiny.yaml", "said.txt")
+    place.path(str(dependencies.KNOWN.parent)).mkdir(parents=True)
+    place.path(str(dependencies.KNOWN)).write_bytes(known)
+    return folder
 
 
 def made_once(folder: Path, *targets: str, changes: dict[str, Any] | None = None) -> Workplace:
