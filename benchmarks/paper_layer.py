@@ -24,26 +24,28 @@ ACTIVE = 30  # features that an image is made of
 
 
 def measure() -> list[dict]:
-    """Encode the images with the features of a checkpoint, then probe their penultimate layer for the codes."""
+    """Probe the penultimate layer for the codes of all images, and encode those of one shard."""
+    (chunk,) = chunks([PENULTIMATE], 1)
+    jobs = {
+        "probe": ({"asked": "followed", "checkpoint": FIRST, "family": "linear", "chunk": chunk}, SHARDS),
+        "codes": ({"features": LAST}, 1),
+    }
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         fresh_copy(folder)
-        Path(folder, "overlay.yaml").write_text(yaml.safe_dump({**_imagenet(), "probes": {"layers_per_job": 1}}))
-        config = checked(yaml.safe_load(Path(folder, "overlay.yaml").read_text()))
-        run = Path(folder, "results", config.run, "seed-0")
-        _made(run)
-        (chunk,) = chunks([PENULTIMATE], 1)
-        jobs = {
-            "codes": {"features": LAST},
-            "probe": {"asked": "followed", "checkpoint": FIRST, "family": "linear", "chunk": chunk},
-        }
-        rows = []
-        for rule, wildcards in jobs.items():
+        for rule, (wildcards, shards) in jobs.items():
+            overlay = _imagenet(shards)
+            Path(folder, "overlay.yaml").write_text(yaml.safe_dump(overlay))
+            config = checked(overlay)
+            if not rows:
+                _made(Path(folder, "results", config.run, "seed-0"))
             command = [rule, "seed=0", *(f"{name}={value}" for name, value in wildcards.items())]
             (processor, wall, memory), files = _run(folder, command)
-            said = _estimated(config)[rule]
+            said = _estimated(config, IMAGES * shards // SHARDS)[rule]
             rows.append(
                 {
                     "job": rule,
+                    "images": IMAGES * shards // SHARDS,
                     "processor seconds": processor,
                     "wall seconds": wall,
                     "estimated": said["seconds"],
@@ -53,18 +55,18 @@ def measure() -> list[dict]:
                     "estimated disk, MiB": said["disk"] / 2**20,
                 }
             )
-        return rows
+    return rows
 
 
-def _imagenet() -> dict[str, Any]:
-    """Return config/imagenet.yaml, of fewer images, all of which are studied."""
+def _imagenet(shards: int) -> dict[str, Any]:
+    """Return config/imagenet.yaml, of fewer images, some shards of which are studied, and with a job a layer."""
     own = yaml.safe_load(Path(__file__).parents[1].joinpath("config", "imagenet.yaml").read_text())
-    own["data"]["shards"] = own["activations"]["shards"] = SHARDS
+    own["data"]["shards"], own["activations"]["shards"], own["probes"]["layers_per_job"] = SHARDS, shards, 1
     return own
 
 
 def _made(run: Path) -> None:
-    """Write what the jobs read: a dictionary, and activations that some of its features make up."""
+    """Write what the jobs read: a dictionary, codes, and activations that they make up."""
     rng = np.random.default_rng(0)
     dictionary = (rng.random((FEATURES, UNITS)) ** 8).astype(np.float32)
     dictionary /= np.linalg.norm(dictionary, axis=1, keepdims=True)
@@ -82,6 +84,14 @@ def _made(run: Path) -> None:
         chosen = rng.integers(FEATURES, size=(count, ACTIVE))
         codes = np.zeros((count, FEATURES), np.float32)
         np.put_along_axis(codes, chosen, rng.random((count, ACTIVE), dtype=np.float32), axis=1)
+        ids = store.digest([str(i)])
+        store.write(
+            run / "codes" / LAST / f"shard-{i:03d}.h5",
+            {"codes": store.Sparse(codes)},
+            kind="codes",
+            images=ids,
+            features="",
+        )
         made = codes @ dictionary + 0.01 * rng.random((count, UNITS), dtype=np.float32)
         for checkpoint in (FIRST, LAST):
             store.write(
@@ -90,7 +100,7 @@ def _made(run: Path) -> None:
                 kind="activations",
                 layer=PENULTIMATE,
                 checkpoint=checkpoint,
-                images=store.digest([str(i)]),
+                images=ids,
             )
 
 
@@ -113,13 +123,13 @@ def _run(folder: str, job: list[str]) -> tuple[list[float], list[str]]:
     return [float(value) for value in last.split()], [line for line in said if line.endswith(".h5")]
 
 
-def _estimated(config: Config) -> dict[str, dict[str, float]]:
+def _estimated(config: Config, images: int) -> dict[str, dict[str, float]]:
     """Return seconds, memory and disk of the two jobs, by the rates of two cores."""
     rates = estimate.read_rates()["2 CPU cores, measured"]
     units = dict.fromkeys(cached_layers(config.activations.layers), UNITS)
     shape = estimate.Traced(IMAGES, CLASSES, forward=0, parameters=0, units=units, repeated=[])
     codes = estimate.estimate(config, shape, rates=rates).set_index("rule").loc["codes"]
-    linear, about = FAMILIES["linear"], {"images": IMAGES, "folds": config.probes.folds}
+    linear, about = FAMILIES["linear"], {"images": images, "folds": config.probes.folds}
     seconds = linear.seconds(UNITS, FEATURES, **about, width=2, rates=rates, **linear.own(config.probes))
     return {
         "codes": {
