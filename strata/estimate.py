@@ -20,6 +20,7 @@ from strata import layers
 from strata.activations.layers import extractor, repeated
 from strata.claims.controls import CONTROLS
 from strata.config.keys import Config
+from strata.device import working_bytes
 from strata.errors import StrataError
 from strata.features.class_features import IMAGES_AT_ONCE
 from strata.features.factorisation import STARTS
@@ -334,13 +335,14 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     jobs = _jobs(config, other, seeds * _directions())
     yield Cost("control_directions", jobs, 0, other * dictionary, memory)
     encodings = (dictionaries + other) * shards
-    code = _ACTIVE * min(k, d) * (4 + np.min_scalar_type(k - 1).itemsize)  # bytes of an image's: values and columns
+    active = _ACTIVE * min(k, d)
+    code = active * (4 + np.min_scalar_type(k - 1).itemsize)  # bytes of an image's: values and columns
     yield Cost(
         "codes",
         _jobs(config, dictionaries + other, seeds),
         encodings * scale.per_shard * scale.encoding / rates["product32"],
         encodings * scale.per_shard * code,
-        8 * (3 * k * k + 4 * scale.per_shard * k),
+        8 * (3 * k * k + 4 * scale.per_shard * k) + min(working_bytes(torch.device("cpu")), 24 * 1024 * active**2),
     )
     controls = sum(bool(control.codes) for control in CONTROLS.values())
     made = seeds * shards * controls

@@ -99,8 +99,7 @@ def encode(
     padded = torch.nn.functional.pad(d, (0, 0, 0, 1))
     gram = padded @ padded.T
     residual, least = (torch.empty(len(a), dtype=a.dtype, device=a.device) for _ in range(2))
-    batch = max(1, min(1024, working_bytes(d.device) // (widest**2 * 24)))
-    for rows in progress(by_support.split(batch), "encoding images"):
+    for rows in progress(by_support.split(_at_once(d.device, widest)), "encoding images"):
         z[rows], residual[rows], least[rows] = _settle(a[rows], d, gram, z[rows], tolerance, max_iterations)
     return Codes(z / sizes, residual, _ambiguous(a, d, gram, z, least))
 
@@ -203,13 +202,7 @@ def _positive(
     while len(todo) and support.shape[1]:
         own, old = support[todo], values[todo]
         padding = own == k
-        small = _of(gram, own, own)
-        # The least addition that keeps supports with twin features solvable.
-        small.diagonal(dim1=1, dim2=2).add_(torch.where(padding, 1.0, 1e-12 * gram.diagonal().amax()))
-        factor, least[todo] = _factor(small)
-        # Two triangular solutions take a fifth of the time of `cholesky_solve` on a CPU.
-        half = torch.linalg.solve_triangular(factor, target[todo].gather(1, own)[:, :, None], upper=False)
-        new = torch.linalg.solve_triangular(factor.mT, half, upper=True)[:, :, 0]
+        new, least[todo] = _least_squares(gram, target[todo].gather(1, own), own)
         leaving = (new <= 0) & ~padding
         again = leaving.any(1)
         if iteration >= _ROUNDS or rounds >= _ROUNDS:
@@ -222,6 +215,26 @@ def _positive(
         todo, rounds = todo[again], rounds + 1
     order = (support == k).to(torch.int8).argsort(dim=1, stable=True)[:, : int((support < k).sum(1).max())]
     return support.gather(1, order), values.gather(1, order), least
+
+
+def _least_squares(gram: Tensor, target: Tensor, support: Tensor) -> tuple[Tensor, Tensor]:
+    """Return what solves every row's normal equations, and its least squared pivot; as many at once as memory holds."""
+    solved, least = torch.empty_like(target), target.new_empty(len(target))
+    least_addition = 1e-12 * gram.diagonal().amax()  # that keeps supports with twin features solvable
+    for rows in torch.arange(len(support), device=support.device).split(_at_once(gram.device, support.shape[1])):
+        own = support[rows]
+        small = _of(gram, own, own)
+        small.diagonal(dim1=1, dim2=2).add_(torch.where(own == len(gram) - 1, 1.0, least_addition))
+        factor, least[rows] = _factor(small)
+        # Two triangular solutions take a fifth of the time of `cholesky_solve` on a CPU.
+        half = torch.linalg.solve_triangular(factor, target[rows, :, None], upper=False)
+        solved[rows] = torch.linalg.solve_triangular(factor.mT, half, upper=True)[:, :, 0]
+    return solved, least
+
+
+def _at_once(device: torch.device, width: int) -> int:
+    """Return how many systems of a support fit into what work may take: two matrices, and the places of one."""
+    return max(1, min(1024, working_bytes(device) // (width**2 * 24)))
 
 
 def _of(gram: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

@@ -148,6 +148,19 @@ def test_the_code_of_an_image_does_not_depend_on_the_others():
     torch.testing.assert_close(together[:2], alone, atol=1e-7, rtol=0)
 
 
+def test_small_systems_take_no_more_memory_than_work_may_though_supports_grow(monkeypatch):
+    a, d = (torch.from_numpy(x) for x in (uniform(40, 30), uniform(60, 30, seed=1) ** 4))
+    nothing = torch.zeros(40, 60, dtype=torch.float64)  # to start from: every support grows
+    expected = codes.encode(a, d, start=nothing)
+    factored, factor = [], codes._factor
+    monkeypatch.setattr(codes, "working_bytes", lambda device: 100_000)
+    monkeypatch.setattr(codes, "_factor", lambda small: factored.append(small.shape) or factor(small))
+    found = codes.encode(a, d, start=nothing)
+    torch.testing.assert_close(found.z, expected.z, atol=1e-9, rtol=0)
+    assert max(width for _, width, _ in factored) > 32
+    assert max(count * width**2 for count, width, _ in factored if count > 1) * 24 <= 100_000
+
+
 def test_codes_are_written_with_how_well_they_reconstruct(walk):
     found, _ = read_dictionary(walk.dictionary)
     d = found["dictionary"]
