@@ -109,6 +109,7 @@ rule projections:
         codes("projections"),
     log:
         log_of("projections", "seed"),
+    priority: 1  # as codes
     params:
         digest=source_digest("projections.py"),
     message:

@@ -68,7 +68,8 @@ for measure in MEASURES.values():
             **joined(wanted, files),
         output:
             of_a_job(
-                [f"{SEED}/measured/{{population}}/{table}.csv" for table in measure.written], wanted
+                [f"{SEED}/measured/{{population}}/{table}.csv" for table in measure.written],
+                wanted,
             ),
         log:
             log_of(measure.name, "seed", each=["population"]),
