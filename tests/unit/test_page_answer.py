@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 
 import numpy as np
@@ -85,9 +86,15 @@ FOUND = [
 ]
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """A run with pictures, which take longest."""
+    return write_answered(tmp_path_factory.mktemp("written") / "run", FOUND, features(), figures=DRAWN)
+
+
 @pytest.fixture
-def run(tmp_path):
-    return write_answered(tmp_path / "run", FOUND, features(), figures=DRAWN)
+def run(written, tmp_path):
+    return shutil.copytree(written, tmp_path / "run")
 
 
 def made(folder, *, figures=DRAWN, record=None, **config):
