@@ -23,6 +23,7 @@ from strata.config.keys import Config
 from strata.device import working_bytes
 from strata.errors import StrataError
 from strata.features.class_features import IMAGES_AT_ONCE
+from strata.features.codes import BYTES_AN_ENTRY, ROWS_AT_ONCE
 from strata.features.factorisation import STARTS
 from strata.images.sources import given_by, source_of
 from strata.measures.catalogue import MEASURES
@@ -342,7 +343,8 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
         _jobs(config, dictionaries + other, seeds),
         encodings * scale.per_shard * scale.encoding / rates["product32"],
         encodings * scale.per_shard * code,
-        8 * (3 * k * k + 4 * scale.per_shard * k) + min(working_bytes(torch.device("cpu")), 24 * 1024 * active**2),
+        8 * (3 * k * k + 4 * scale.per_shard * k)
+        + min(working_bytes(torch.device("cpu")), ROWS_AT_ONCE * BYTES_AN_ENTRY * active**2),
     )
     controls = sum(bool(control.codes) for control in CONTROLS.values())
     made = seeds * shards * controls

@@ -23,6 +23,8 @@ _LOOK, _CHANGED = 10, 0.02  # steps between two looks; share of rows that still 
 _ON = 1.8  # how far a step goes, where 1 is to the least squares that it solves
 _ROUNDS = 10  # times that all negative entries leave at once before they leave one by one
 _ENTERING = 32  # features that may enter a row's support at a time
+ROWS_AT_ONCE = 1024  # at most, whose supports are settled together
+BYTES_AN_ENTRY = 24  # of the matrix of a small system, while it is solved: two matrices, and the places of one
 _DEPENDENT = 1e-10  # squared distance of a row of unit norm from the span of others, at which it counts as in it
 
 
@@ -233,8 +235,8 @@ def _least_squares(gram: Tensor, target: Tensor, support: Tensor) -> tuple[Tenso
 
 
 def _at_once(device: torch.device, width: int) -> int:
-    """Return how many systems of a support fit into what work may take: two matrices, and the places of one."""
-    return max(1, min(1024, working_bytes(device) // (width**2 * 24)))
+    """Return how many systems of a support fit into what work may take."""
+    return max(1, min(ROWS_AT_ONCE, working_bytes(device) // (width**2 * BYTES_AN_ENTRY)))
 
 
 def _of(gram: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
