@@ -21,6 +21,7 @@ from strata.features.factorisation import factorise
 from strata.images.decode import write_shard
 from strata.images.index import index
 from strata.images.sources import Given
+from strata.job import reuse_memory
 from strata.networks.build import build
 
 # What a job needs before its first useful line.
@@ -125,6 +126,7 @@ def _memory() -> float:
 
 
 if __name__ == "__main__":
+    reuse_memory()  # as jobs do
     known = estimate.read_rates()
     gpu = f"one {torch.cuda.get_device_name()} GPU" if torch.cuda.is_available() else "2 CPU cores"
     known[f"{gpu}, measured"] = {name: float(f"{value:.3g}") for name, value in measure().items()}

@@ -30,8 +30,7 @@ from strata.layers import PENULTIMATE, branches_of, cached_layers, probed_layers
 from strata.networks.build import build
 from strata.networks.epochs import epochs, files, trained_here
 from strata.networks.head import head_of, head_weights, told
-from strata.networks.published import published
-from strata.networks.state_dicts import fit, read
+from strata.networks.state_dicts import fit, published, read
 from strata.probes.families import FAMILIES
 
 LOOKED_AT = 8

@@ -11,8 +11,7 @@ from strata.device import compute_device
 from strata.networks import checkpoints, train
 from strata.networks.build import build
 from strata.networks.head import head_of
-from strata.networks.published import published
-from strata.networks.state_dicts import fit, read
+from strata.networks.state_dicts import fit, published, read
 
 
 def adopt(

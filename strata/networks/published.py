@@ -1,52 +1,10 @@
-"""Weights that torchvision and timm publish: their names, heads and preprocessing; and the weights themselves."""
+"""What torchvision and timm tell of the weights that they publish: names, heads, preprocessing."""
 
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
-
-import torch
-from torch import Tensor
 
 from strata.config.keys import Model
 from strata.errors import StrataError
-from strata.networks.state_dicts import read
-
-
-def published(model: Model) -> dict[str, Tensor]:
-    """Return the weights that torchvision or timm publish under a name; they are downloaded once.
-
-    Raises
-    ------
-    StrataError
-        If they cannot be downloaded, or those that were are damaged.
-    """
-    source, name = model.source, model.weights
-    try:
-        if source.startswith("timm:"):
-            timm = timm_module()
-            return timm.create_model(f"{source.removeprefix('timm:')}.{name}", pretrained=True).state_dict()
-        return read(_downloaded(torchvision_weights(model).url))
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise StrataError(
-            f"config key model.weights: {name} of {source} cannot be downloaded ({reason}); download it elsewhere and "
-            "name the file in model.checkpoints"
-        ) from error
-
-
-def _downloaded(url: str) -> Path:
-    """Return the file that torch keeps of an address; its name ends in how the digest of what it holds begins."""
-    path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
-    begins = path.stem.rpartition("-")[2]
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), hash_prefix=begins, progress=False)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if not digest.startswith(begins):
-        raise StrataError(f"{path} is damaged (its digest does not begin with {begins}); remove it, and run again")
-    return path
 
 
 def timm_module() -> Any:

@@ -1,5 +1,6 @@
-"""Weights in files that others wrote: read as tensors alone, and fitted to a network."""
+"""Weights that others wrote, in files or as published: read as tensors alone, and fitted to a network."""
 
+import hashlib
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from strata.config.keys import Model
 from strata.errors import StrataError
 from strata.networks import checkpoints
+from strata.networks.published import timm_module, torchvision_weights
 
 _NESTED = ("state_dict", "model", "model_state_dict", "model_state", "net", "network", "weights")
 _PREFIXES = ("module.", "_orig_mod.")  # of DistributedDataParallel, of torch.compile
@@ -68,6 +71,42 @@ def _state_dict(content: Any) -> dict[str, Tensor] | None:
     if all(isinstance(value, Tensor) for value in content.values()):
         return content
     return next((found for key in _NESTED if (found := _state_dict(content.get(key))) is not None), None)
+
+
+def published(model: Model) -> dict[str, Tensor]:
+    """Return the weights that torchvision or timm publish under a name; they are downloaded once.
+
+    Raises
+    ------
+    StrataError
+        If they cannot be downloaded, or those that were are damaged.
+    """
+    source, name = model.source, model.weights
+    try:
+        if source.startswith("timm:"):
+            timm = timm_module()
+            return timm.create_model(f"{source.removeprefix('timm:')}.{name}", pretrained=True).state_dict()
+        return read(_downloaded(torchvision_weights(model).url))
+    except (OSError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise StrataError(
+            f"config key model.weights: {name} of {source} cannot be downloaded ({reason}); download it elsewhere and "
+            "name the file in model.checkpoints"
+        ) from error
+
+
+def _downloaded(url: str) -> Path:
+    """Return the file that torch keeps of an address; its name ends in how the digest of what it holds begins."""
+    path = Path(torch.hub.get_dir(), "checkpoints", url.rpartition("/")[2])
+    begins = path.stem.rpartition("-")[2]
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), hash_prefix=begins, progress=False)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if not digest.startswith(begins):
+        raise StrataError(f"{path} is damaged (its digest does not begin with {begins}); remove it, and run again")
+    return path
 
 
 def fit(network: nn.Module, weights: dict[str, Tensor], *, source: str) -> None:

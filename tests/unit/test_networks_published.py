@@ -8,10 +8,10 @@ import torch
 
 from strata.config.keys import Model
 from strata.errors import StrataError
-from strata.networks import published as module
+from strata.networks import state_dicts
 from strata.networks.build import build
 from strata.networks.preprocessing import normalised, preprocessing
-from strata.networks.published import published
+from strata.networks.state_dicts import published
 
 
 def test_images_are_scaled_to_one_and_normalised_by_channel():
@@ -37,7 +37,7 @@ def test_published_weights_are_downloaded_once_and_refused_when_they_are_damaged
     name = f"net-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     remote = (tmp_path / "net.pth").rename(tmp_path / name)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(module, "torchvision_weights", lambda model: SimpleNamespace(url=remote.as_uri()))
+    monkeypatch.setattr(state_dicts, "torchvision_weights", lambda model: SimpleNamespace(url=remote.as_uri()))
     config = Model(source="torchvision:resnet18", weights="IMAGENET1K_V1")
     torch.testing.assert_close(published(config), weights)
     remote.unlink()
