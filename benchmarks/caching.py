@@ -1,5 +1,7 @@
 """Caching: one pass that serves all layers and branches, against a bare forward pass; and the store against h5py."""
 
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -43,6 +45,37 @@ def compare(source: str, arguments: dict, size: int, images: int, runs: int = 5)
             "seconds": median(seconds["bare"]),
             "largest difference of a logit": float((logits - results["bare"]).abs().max()),
         },
+    ]
+
+
+# A process by itself, as nothing that was set can be taken back.
+FORWARD = """
+import sys, torch
+from timing import median, peak_mb, side_by_side
+from strata.config.keys import Model
+from strata.job import reuse_memory
+from strata.networks.build import build
+if sys.argv[1] == "reuse":
+    reuse_memory()
+torch.set_num_threads(1)
+network, images = build(Model(source="torchvision:resnet18"), 10).eval(), torch.randn(64, 3, 224, 224)
+with torch.no_grad():
+    seconds, _ = side_by_side({"forward": lambda: network(images)})
+print(median(seconds["forward"]), peak_mb())
+"""
+
+
+def compare_memory() -> list[dict]:
+    """Time a forward pass of ResNet-18 on one thread with memory that is used again, and with new memory always."""
+
+    def run(how: str) -> dict[str, float]:
+        command = [sys.executable, "-c", FORWARD, how]
+        done = subprocess.run(command, cwd=Path(__file__).parent, check=True, capture_output=True, text=True)
+        return dict(zip(("seconds", "peak memory, MiB"), map(float, done.stdout.split()), strict=True))
+
+    return [
+        {"tool": "Strata: a job's memory is used again", **run("reuse")},
+        {"tool": "memory new from the system", **run("")},
     ]
 
 

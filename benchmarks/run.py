@@ -19,6 +19,8 @@ import starts
 import torch
 import whole_runs
 
+from strata.job import reuse_memory
+
 HERE = Path(__file__).parent
 STORE = HERE / "results.json"
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "himalaya", "overcomplete", "h5py", "snakemake")
@@ -54,6 +56,7 @@ def sections() -> dict[str, tuple[str, object]]:
             "Caching: ResNet-18, 128 images of 224 × 224",
             lambda: caching.compare("torchvision:resnet18", {}, 224, 128),
         ),
+        "memory": ("A forward pass of ResNet-18, 64 images of 224 × 224, one thread", caching.compare_memory),
         "store": ("A shard of 20,000 × 1,024 float32 (82 MB) written and read back", caching.compare_store),
         "coverage": (
             "Coverage of the 95 % intervals that Strata prints, by simulation (all conditions: coverage.csv)",
@@ -128,6 +131,7 @@ def main(wanted: list[str]) -> None:
     results = json.loads(STORE.read_text())["results"] if STORE.exists() else {}
     titles = {name: title for name, (title, _) in sections().items()}
     torch.set_num_threads(2)
+    reuse_memory()  # as jobs do; the peers have it too
     for name, (title, work) in sections().items():
         if not wanted or name in wanted:
             print(f"{title} …", flush=True)

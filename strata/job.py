@@ -17,7 +17,7 @@ from strata.errors import StrataError
 K = TypeVar("K")
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-_NEVER, _LARGEST = -1, 1 << 30  # bytes
+_NEVER, _LARGEST = -1, 1 << 28  # bytes; what is larger is given back, as gaps between arrays add up
 
 
 @contextmanager

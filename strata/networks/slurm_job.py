@@ -21,6 +21,7 @@ from torch import distributed
 
 from strata import store
 from strata.errors import StrataError
+from strata.job import reuse_memory
 from strata.networks import train
 from strata.networks.preemption import Postponed
 
@@ -47,6 +48,7 @@ class Job(Checkpointable):  # when queued again, it gets the same arguments
             devices = visible.split(",")
             os.environ["CUDA_VISIBLE_DEVICES"] = devices[task.local_rank % len(devices)]
         settle(arguments["training"].threads)
+        reuse_memory()
         if task.world_size > 1:
             distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
         try:
