@@ -70,6 +70,7 @@ def test_true_codes_are_indicators_of_the_factors(probed):
         assert attributes["features"].startswith("truth ")
 
 
+@pytest.mark.slow
 def test_a_calibration_code_has_its_share_of_signal_and_its_firing_rate():
     factors = shapes.factors_of(np.arange(100_000), 0, correlation=None)
     z = factor_codes.calibration(factors, np.random.default_rng(0)).astype(float)

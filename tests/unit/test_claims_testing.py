@@ -651,6 +651,7 @@ def networks(*tables):
     }
 
 
+@pytest.mark.slow
 def test_of_several_networks_each_is_told_and_their_mean_has_an_interval_over_networks(measured, settings):
     slopes = ((-0.2, 0), (-0.1, 5), (-0.3, 6))
     parts = [measured(bias=slope, growth=slope, seed=seed) for slope, seed in slopes]

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -70,6 +71,7 @@ def independent(x, z):
     return 1 - sse / np.where(sst > 0, sst, np.nan)
 
 
+@pytest.mark.slow
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=not RANDOM)
 @given(layers())
 def test_v_information_at_a_given_penalty_is_that_of_an_independent_solution(layer):
