@@ -41,15 +41,15 @@ def test_a_job_has_its_threads_and_ends_with_one_line_in_its_log(monkeypatch, tm
 
 @pytest.mark.skipif("glibc" not in platform.libc_ver(), reason="only glibc can be told so")
 def test_memory_that_a_job_frees_is_used_again(tmp_path):
-    """Else the system hands out 32,768 new pages for 128 MiB every time; some are, where small arrays took a bit."""
+    """Else the system hands out 16,384 new pages for 64 MiB every time; some are, where small arrays took a bit."""
 
     def new_pages():
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-        torch.ones(2**25)
+        torch.ones(2**24)
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
     with job(1, str(tmp_path / "log")):
-        assert sum(new_pages() for _ in range(10)) < 5 * 32768
+        assert sum(new_pages() for _ in range(10)) < 5 * 16384
 
 
 def test_all_that_a_job_says_is_in_its_log_and_what_is_said_after_is_not(capfd, tmp_path):
