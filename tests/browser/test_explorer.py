@@ -56,8 +56,10 @@ def show(opened, path):
 
 
 def settled(page):
-    """Wait until what is drawn last, the gallery, is that of what is chosen."""
-    page.wait_for_timeout(150)
+    """Wait until what is drawn last is that of what is chosen: the gallery, 60 ms after the frame that follows."""
+    page.evaluate(
+        "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 100))))"
+    )
 
 
 def counted(page):
