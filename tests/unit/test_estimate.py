@@ -46,7 +46,7 @@ def test_a_network_that_is_not_trained_here_costs_no_training(config, rates):
     )
     assert "adopt" not in trained.index
     assert "train" not in adopted.index
-    assert adopted.loc["adopt", "hours"] < 0.1 * trained.loc["train", "hours"]
+    assert adopted.loc["adopt", "hours"] < 0.5 * trained.loc["train", "hours"]
 
 
 def test_crops_and_a_cap_set_the_cost_of_discovery(config, rates):
