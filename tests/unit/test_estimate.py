@@ -46,7 +46,8 @@ def test_a_network_that_is_not_trained_here_costs_no_training(config, rates):
     )
     assert "adopt" not in trained.index
     assert "train" not in adopted.index
-    assert adopted.loc["adopt", "hours"] < 0.5 * trained.loc["train", "hours"]
+    start = rates["start"] / 3600  # which both have, and which differs from machine to machine
+    assert adopted.loc["adopt", "hours"] - start < 0.1 * (trained.loc["train", "hours"] - start)
 
 
 def test_crops_and_a_cap_set_the_cost_of_discovery(config, rates):

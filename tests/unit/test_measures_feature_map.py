@@ -47,7 +47,7 @@ def test_the_same_seed_gives_the_same_map_and_groups_to_the_bit(three_bundles):
         np.testing.assert_array_equal(of(dictionary, 3), of(dictionary, 3))
 
 
-@pytest.mark.slow
+@pytest.mark.slow  # the first use of UMAP compiles it
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 8, 17])
 def test_a_few_features_are_mapped_too_twins_and_a_dead_one_among_them(count):
     rng = np.random.default_rng(count)
