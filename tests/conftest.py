@@ -18,9 +18,9 @@ for finder in [finder for finder in sys.meta_path if isinstance(finder, slipcove
     slipcover.wrap_spec_from_file_location(finder.sci, finder.file_matcher)
 
 
-# Files side by side end together if those that take longest begin first.
+# Files side by side end together if those that take longest begin first; what needs the cluster alone, early.
 LONGEST = [
-    *("training_job", "on_slurm", "faults_of_nodes"),
+    *("training_job", "controller", "on_slurm", "faults_of_nodes"),
     *("killed_runs", "ground_truth", "module", "networks", "whole_runs", "perceptrons"),
 ]
 

@@ -1,11 +1,13 @@
 """A real Slurm cluster, as its user sees it. `tests/slurm/cluster.sh start` starts one."""
 
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -32,6 +34,14 @@ def lacking() -> str:
     if subprocess.run(["sinfo"], capture_output=True).returncode:
         return f"no cluster answers; {start} starts it"
     return ""
+
+
+@contextmanager
+def held(shared: Path, *, alone: bool = False) -> Iterator[None]:
+    """Hold the cluster: beside other tests, or alone, so that no other's command finds a controller that is away."""
+    with (shared / "cluster.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
 
 
 @dataclass
@@ -116,7 +126,9 @@ def end(process: int) -> None:
 
 
 def _lines(*command: str) -> list[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, f"{command[0]}: {done.stderr}"
+    return done.stdout.splitlines()
 
 
 def wait_for(found: Callable[[], object], what: str, seconds: float = 240) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cluster import Cluster, lacking
+from cluster import Cluster, held, lacking
 from workplace import CHECKPOINTS, SEED, Workplace, differing, made_once
 
 
@@ -23,11 +23,14 @@ def finished(shared: Path) -> Workplace:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared: Path
+) -> Iterator[Cluster]:
     """The cluster; what a failed test leaves in the queue is cancelled."""
-    cluster = Cluster(tmp_path_factory.getbasetemp())
-    yield cluster
-    cluster.cancel()
+    with held(shared, alone="alone" in request.keywords):
+        cluster = Cluster(tmp_path_factory.getbasetemp())
+        yield cluster
+        cluster.cancel()
     time.sleep(1.1)  # `since` counts whole seconds
 
 

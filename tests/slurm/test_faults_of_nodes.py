@@ -1,12 +1,11 @@
 """What may go wrong with a cluster during a run: in the end the results are right."""
 
 import re
-import subprocess
 import time
 from contextlib import contextmanager
 
 import pytest
-from cluster import LIMIT, QUICK, end, nodes, pid, update, wait_for
+from cluster import LIMIT, QUICK, nodes, update, wait_for
 
 pytestmark = pytest.mark.slurm
 
@@ -49,14 +48,4 @@ def test_a_killed_snakemake_is_gone_on_with(again, probes, right, cluster):
     assert 1 <= again.plan(*probes)["probe"] <= len(probes) - ended  # it may have been killed before it told of one
     done = again.snakemake(*QUICK, "--", *probes)
     assert done.code == 0, done.output
-    assert right()
-
-
-def test_the_controller_may_be_restarted_during_a_run(again, probes, right, cluster):
-    running = again.start(*QUICK, "--", *probes)
-    cluster.job("rule_probe")
-    end(pid("Slurmctld"))
-    time.sleep(5)  # squeue and sbatch fail meanwhile
-    subprocess.run(["slurmctld"], check=True)
-    assert running.wait(LIMIT) == 0, again.said
     assert right()

@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from cluster import QUICK, Cluster
+from cluster import QUICK, Cluster, held
 from workplace import CHECKPOINTS, REPOSITORY, RUN, SEED, SHARDS, Workplace, differing
 
 pytestmark = pytest.mark.slurm
@@ -30,14 +30,15 @@ def locally(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def whole(tmp_path_factory, shared):
     """Run all on Slurm; every script tells at its end which devices it saw. Returns place, cluster, plan."""
     place = Workplace.new(tmp_path_factory.mktemp("whole") / "place")
     for script in place.path("workflow/scripts").glob("*.py"):
         place.append(f"workflow/scripts/{script.name}", TELL)
     cluster = Cluster(tmp_path_factory.getbasetemp())
     plan = place.plan(changes=SMALL)
-    done = place.snakemake(*QUICK, "--slurm-keep-successful-logs", changes=SMALL)
+    with held(shared):
+        done = place.snakemake(*QUICK, "--slurm-keep-successful-logs", changes=SMALL)
     assert done.code == 0, done.output
     return place, cluster, plan
 
