@@ -22,7 +22,7 @@ from scipy import stats
 
 from strata.claims.claim import CORRELATION
 from strata.claims.registry import CHANGE, CONTINUITY, COSTLIER, TREND, WIDTH
-from strata.figures.how_much import BANDS
+from strata.figures.how_much import OVER_IMAGES, OVER_NETWORKS
 from strata.figures.parts import TRUST
 from strata.measures.complexity import complexity, relative_complexity, without_each_fold
 from strata.measures.support import GROUPS
@@ -343,7 +343,7 @@ def losses(rng: np.random.Generator) -> Iterator[dict]:
                 table = np.column_stack([sums[:, :2] / sums[:, 2:], sums[:, 2]])
                 parts = [Rows(table, groups_of(np.arange(GROUPS)))]
                 more.append(over_groups(COSTLIER.of, parts, trust=COSTLIER.trust, **how))
-                lost.append(over_groups(mean_loss, parts, **BANDS["loss"], **how))
+                lost.append(over_groups(mean_loss, parts, **OVER_IMAGES["loss"], **how))
             about = {"data": name, "groups": "20 groups of images", "n": n}
             truth = expected(margin)
             yield counted("difference of losses", more, expected(margin, 0.3) - truth, **about)
@@ -470,6 +470,10 @@ def values_of_seeds(rng: np.random.Generator) -> Iterator[dict]:
     def mean_of(networks):
         return over_seeds([x.mean() for x in networks], **told)
 
+    def loss_of(networks):
+        means = np.array([x.mean() for x in networks])
+        return over_groups(np.mean, [Rows(means, groups_of(np.arange(len(means))))], **OVER_NETWORKS["loss"], **told)
+
     def spread_of(networks):
         each = [over_groups(WIDTH.of, [Rows(x, groups)], trust=WIDTH.trust, **told) for x in networks]
         return over_networks(each, biased=WIDTH.biased, **told)
@@ -477,7 +481,7 @@ def values_of_seeds(rng: np.random.Generator) -> Iterator[dict]:
     for what, estimate, truth, margins, count in (
         ("mean in [0, 1], several seeds", mean_of, expected, BOUNDED, 2000),
         ("spread in [0, 1], several seeds", spread_of, width, BOUNDED, 400),
-        ("mean loss, several seeds", mean_of, expected, losses, 2000),
+        ("mean loss, several seeds", loss_of, expected, losses, 2000),
     ):
         for name, margin in margins.items():
             for between in (0.0, BETWEEN):

@@ -11,8 +11,9 @@ from strata.config.keys import Questions
 from strata.figures.parts import BLUE, GREEN, GREY, ORANGE, TRUST, Drawn, above_r, estimated, panels, scatter
 from strata.statistics import LOG
 
-# How means over groups of test images are estimated in one network (see `strata.statistics.over_groups`).
-BANDS: dict[str, Any] = {"accuracy": {"trust": TRUST}, "loss": {"scale": LOG, "trust": TRUST / 2}}
+# How means over groups of test images, or over several networks, are estimated (see `strata.statistics.over_groups`).
+OVER_IMAGES: dict[str, Any] = {"accuracy": {"trust": TRUST}, "loss": {"scale": LOG, "trust": TRUST / 2}}
+OVER_NETWORKS: dict[str, Any] = {"accuracy": {}, "loss": {"scale": LOG}}
 TARGETS = {"predicted": "predicted class", "label": "class of the label", "all": "all classes"}
 
 
@@ -114,9 +115,8 @@ def q4_support(support: pd.DataFrame, settings: Questions) -> Drawn:
 def _over_groups(support: pd.DataFrame, settings: Questions) -> pd.DataFrame:
     """Return means over all test images, with intervals over groups of them, or over networks if there are several.
 
-    The single points of random orders lie at a share of their own each; they are told at the mean of these. Losses of
-    one network, most of them small and a few large, are treated on a logarithmic scale, where their mean is nearly
-    normal.
+    The single points of random orders lie at a share of their own each; they are told at the mean of these. Losses,
+    most of them small and a few large, are treated on a logarithmic scale, where their mean is nearly normal.
 
     Returns
     -------
@@ -125,16 +125,19 @@ def _over_groups(support: pd.DataFrame, settings: Questions) -> pd.DataFrame:
     """
     at = support.groupby("order")["share_kept"].transform("mean")
     support = support.assign(share_kept=support["share_kept"].where(support["order"] != "random, same importance", at))
-    keys = ["order", "share_kept", "seed", "group"]
-    over_draws = (
-        support.groupby(keys)[["accuracy", "loss", "n"]].mean().reset_index().rename(columns={"group": "class"})
-    )
+    point, judged = ["order", "share_kept"], ["accuracy", "loss"]
+    means = support.groupby([*point, "seed", "group"])[[*judged, "n"]].mean()  # over draws
+    estimation = OVER_IMAGES
+    if support["seed"].nunique() > 1:  # the network is the unit, and left out as a group of images is
+        sums = means[judged].mul(means["n"], axis=0).assign(n=means["n"]).groupby([*point, "seed"]).sum()
+        means = sums[judged].div(sums["n"], axis=0).assign(n=1)
+        estimation = OVER_NETWORKS
     draws = support.groupby("order")["draw"].nunique().to_dict()
     rows = []
-    for measure in ("accuracy", "loss"):
-        for (order, share), own in over_draws.groupby(["order", "share_kept"]):
-            how = BANDS[measure] if support["seed"].nunique() == 1 else {}
-            e = estimated(own, [measure, "n"], statistic=_weighted, settings=settings, **how)
+    for measure in judged:
+        for (order, share), own in means.groupby(point):
+            table, how = own.reset_index(drop=True), estimation[measure]
+            e = estimated(table, [measure, "n"], statistic=_weighted, settings=settings, **how)
             told = {"measure": measure, "order": order, "share_kept": share, "draws": draws[order]}
             rows.append({**told, "mean": e.value, "ci_low": e.low, "ci_high": e.high})
     return pd.DataFrame(rows)

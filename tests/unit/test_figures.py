@@ -459,7 +459,7 @@ def test_support_shows_means_over_images_and_their_intervals_over_groups_of_them
     assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (n = 400 test images)", "cross-entropy (nats)"]
 
 
-def test_the_loss_of_one_network_has_its_interval_on_a_logarithmic_scale_and_that_of_several_over_networks(settings):
+def test_losses_have_their_intervals_on_a_logarithmic_scale_over_images_or_over_several_networks(settings):
     own = pd.DataFrame({"share_kept": 1.0, "seed": 0, "group": np.arange(20), "draw": 0, "n": 10})
     own["loss"] = np.random.default_rng(0).lognormal(-3, 2, size=20)
     one = pd.concat(own.assign(order=o, accuracy=0.9) for o in ("complex half", "random, same importance"))
@@ -472,8 +472,10 @@ def test_the_loss_of_one_network_has_its_interval_on_a_logarithmic_scale_and_tha
     several = pd.concat(one.assign(seed=seed, loss=one["loss"] * (1 + seed)) for seed in range(3))
     told = how_much._over_groups(several, settings).set_index(["measure", "order"]).loc[("loss", "complex half")]
     means = own["loss"].mean() * np.arange(1, 4)
-    expected = stats.t.interval(0.95, 2, means.mean(), stats.sem(means))
-    assert told[["ci_low", "ci_high"]].tolist() == pytest.approx(expected)
+    without = np.log([np.delete(means, i).mean() for i in range(3)])
+    half = stats.t.ppf(0.975, 2) * np.sqrt(2 / 3 * ((without - without.mean()) ** 2).sum())
+    expected = means.mean() * np.exp([-half, 0, half])
+    assert told[["ci_low", "mean", "ci_high"]].tolist() == pytest.approx(expected.tolist())
 
 
 def test_importance_is_shown_at_the_first_and_the_last_trained_epoch(tables, settings):
