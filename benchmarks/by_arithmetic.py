@@ -18,6 +18,7 @@ HALF, TENSOR32, SINGLE, TENSOR64, DOUBLE, MEMORY = 989e12, 495e12, 67e12, 67e12,
 BY_ARITHMETIC = {
     "train": PRODUCTS * HALF,
     "forward": PRODUCTS * TENSOR32,  # convolutions in TensorFloat-32, as torch has them by default
+    "elementwise": BYTES * MEMORY,
     "product32": PRODUCTS * SINGLE,
     "product64": PRODUCTS * TENSOR64,
     "small": PRODUCTS * DOUBLE,

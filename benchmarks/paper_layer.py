@@ -15,6 +15,7 @@ from strata import estimate, store
 from strata.config.check import checked
 from strata.config.keys import Config
 from strata.layers import PENULTIMATE, cached_layers, chunks
+from strata.networks.work import Work
 from strata.probes.families import FAMILIES
 
 IMAGES, UNITS, CLASSES, PER_CLASS, SHARDS = 20_000, 2_048, 1_000, 10, 5
@@ -127,7 +128,7 @@ def _estimated(config: Config, images: int) -> dict[str, dict[str, float]]:
     """Return seconds, memory and disk of the two jobs, by the rates of two cores."""
     rates = estimate.read_rates()["2 CPU cores, measured"]
     units = dict.fromkeys(cached_layers(config.activations.layers), UNITS)
-    shape = estimate.Traced(IMAGES, CLASSES, forward=0, parameters=0, units=units, repeated=[])
+    shape = estimate.Traced(IMAGES, CLASSES, forward=Work(), parameters=0, units=units, repeated=[])
     codes = estimate.estimate(config, shape, rates=rates).set_index("rule").loc["codes"]
     linear, about = FAMILIES["linear"], {"images": images, "folds": config.probes.folds}
     seconds = linear.seconds(UNITS, FEATURES, **about, width=2, rates=rates, **linear.own(config.probes))

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode
 from torchvision.io import write_jpeg
 
 from strata import estimate, store
@@ -23,6 +23,7 @@ from strata.images.index import index
 from strata.images.sources import Given
 from strata.job import reuse_memory
 from strata.networks.build import build
+from strata.networks.work import counted
 
 # What a job needs before its first useful line.
 IMPORTS = "from strata.activations import cache; from strata.probes import probe"
@@ -51,9 +52,8 @@ def measure() -> dict[str, float]:
     rng = torch.Generator().manual_seed(0)
     network = build(Model(source="torchvision:resnet50") if gpu else Model(), 10).to(device)
     images = torch.randn((256, 3, 224, 224) if gpu else (64, 3, 32, 32), generator=rng).to(device)
-    with FlopCounterMode(display=False) as flops:
+    with counted() as work:
         network(images)
-    work = flops.get_total_flops()
     labels = torch.zeros(len(images), dtype=torch.long, device=device)
 
     def step() -> None:
@@ -62,11 +62,11 @@ def measure() -> dict[str, float]:
         loss.backward()
 
     torch.set_num_threads(2)
-    train = 3 * work / seconds(step)
+    train = 3 * work.operations / seconds(step)
     torch.set_num_threads(1)
     network.eval()
     with torch.no_grad():
-        forward = work / seconds(lambda: network(images))
+        elementwise, passing = _elementwise(device), seconds(lambda: network(images))
     rows, inner, columns = (2048, 20_000, 10_000) if gpu else (512, 4096, 1024)
     a, b = (torch.randn(shape, generator=rng).to(device) for shape in ((rows, inner), (inner, columns)))
     wide = a.double(), b.double()
@@ -76,7 +76,8 @@ def measure() -> dict[str, float]:
     classes = classes.to(device)
     return {
         "train": train,
-        "forward": forward,
+        "forward": work.operations / (passing - work.moved / elementwise),
+        "elementwise": elementwise,
         "product32": product / seconds(lambda: a @ b),
         "product64": product / seconds(lambda: wide[0] @ wide[1]),
         "small": 50 * 8 * classes.numel() * 10 / seconds(lambda: _factorised(classes), 3),
@@ -86,6 +87,13 @@ def measure() -> dict[str, float]:
         "start": _start(),
         "memory": _memory(),
     }
+
+
+def _elementwise(device: torch.device) -> float:
+    """Return the bytes a second of batch normalisation and what follows it, of a wide layer."""
+    layer = torch.randn((256, 256, 56, 56) if device.type == "cuda" else (64, 64, 32, 32), device=device)
+    after = nn.Sequential(nn.BatchNorm2d(layer.shape[1]), nn.ReLU()).to(device).eval()
+    return 4 * layer.nbytes / seconds(lambda: after(layer))
 
 
 def _factorised(classes: torch.Tensor) -> object:

@@ -74,6 +74,7 @@ def sections() -> dict[str, tuple[str, object]]:
             paper_layer.measure,
         ),
         "demo": ("The whole demo, and what `snakemake estimate` says of it", whole_runs.demo),
+        "pretrained": ("The example of a pretrained network (EfficientNet-Lite0), likewise", whole_runs.pretrained),
         "larger": (
             f"ResNet-18 on {whole_runs.CLASSES * whole_runs.IMAGES:,} JPEG files of {whole_runs.SIDE} × "
             f"{whole_runs.SIDE}, 3 checkpoints, {10 * whole_runs.CLASSES:,} features, likewise",

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,14 @@ def larger() -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         _photographs(Path(folder) / "photographs")
         return [_measured(folder, LARGER)]
+
+
+def pretrained() -> list[dict]:
+    """Run the example of a network that is adopted: of the kind whose passes products bound least."""
+    example = ROOT / "examples/pretrained"
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, str(example / "prepare.py"), f"{folder}/data/pretrained"], check=True)
+        return [_measured(folder, yaml.safe_load((example / "config.yaml").read_text()))]
 
 
 def _photographs(folder: Path) -> None:
@@ -91,12 +99,10 @@ def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
 
 
 def _estimated(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
-    data = overlay.get("data", {})
-    if "path" in data:
-        data = data | {"path": str(Path(folder) / data["path"])}
-    config = checked(overlay | {"data": data})
     rates = estimate.read_rates()["2 CPU cores, measured"]
-    table = estimate.estimate(config, estimate.traced(config), rates=rates)
+    with chdir(folder):
+        config = checked(overlay)
+        table = estimate.estimate(config, estimate.traced(config), rates=rates)
     return table.set_index("rule").loc["all"].to_dict()
 
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from strata import layers
 from strata.activations.layers import extractor, repeated
@@ -31,6 +30,7 @@ from strata.measures.meta_features import SHOWN
 from strata.measures.stability import cost_between_seeds
 from strata.networks.build import build
 from strata.networks.epochs import epochs, trained_here
+from strata.networks.work import Work, counted
 from strata.probes.families import FAMILIES, REFERENCE
 from strata.scale import Scale
 
@@ -70,8 +70,8 @@ class Traced:
     ----------
     images, classes : int
         Of the source.
-    forward : float
-        Floating-point operations of one image.
+    forward : Work
+        Of one image's forward pass.
     parameters : int
         Of the network.
     units : dict
@@ -82,7 +82,7 @@ class Traced:
 
     images: int
     classes: int
-    forward: float
+    forward: Work
     parameters: int
     units: dict[str, int]
     repeated: Sequence[str]
@@ -102,12 +102,12 @@ def traced(config: Config) -> Traced:
     network = build(model, classes).to("meta").eval()
     with torch.device("meta"):
         inner = extractor(network, names, pool=caching.pool, tokens=caching.tokens, head=model.head)
-        with FlopCounterMode(display=False) as flops:
+        with counted() as forward:
             outputs = inner(torch.empty(1, 3, size, size))
     units = {name: outputs[name].shape[1] for name in names}
     parameters = sum(p.numel() for p in network.parameters())
     again = repeated(network, names, pool=caching.pool, head=model.head)
-    return Traced(images, classes, flops.get_total_flops(), parameters, units, again)
+    return Traced(images, classes, forward, parameters, units, again)
 
 
 def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd.DataFrame:
@@ -123,8 +123,9 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
     shape
         Of its network and images.
     rates
-        Of one device: operations a second of training, forward passes, float32 and float64 products and small
-        factorisations; bytes a second of the disk; images a second of decoding; seconds that a job starts in.
+        Of one device: operations a second of training, of products in forward passes, of float32 and float64 products
+        and small factorisations; bytes a second of the other steps of forward passes, of memory and of the disk; images
+        a second of decoding; seconds that a job starts in.
     """
     scale = _scale(config, shape, rates)
     costs = (
@@ -188,7 +189,7 @@ def text(config: Config, shape: Traced, *, tables: Mapping[str, pd.DataFrame]) -
     shown["peak memory of a job"] = first["memory"].map(_bytes)
     about = (
         f"{config.run}: {shape.images:,} images of {shape.classes:,} classes, {config.model.source} with "
-        f"{shape.parameters / 1e6:.1f} million parameters and {shape.forward / 1e9:.2f} GFLOP an image, "
+        f"{shape.parameters / 1e6:.1f} million parameters and {shape.forward.operations / 1e9:.2f} GFLOP an image, "
         f"{len(epochs(config))} checkpoints, "
         f"{shape.classes * config.features.per_class:,} features, {len(config.seeds)} seed(s)"
     )
@@ -226,7 +227,7 @@ def _scale(config: Config, shape: Traced, rates: Mapping[str, float]) -> Scale:
         units=d,
         probed=tuple(shape.units[layer] for layer in layers.probed_layers(config.activations.layers)),
         pixels=3 * config.data.size**2,
-        forward=shape.forward,
+        forward=shape.forward.operations / rates["forward"] + shape.forward.moved / rates["elementwise"],
         encoding=_ITERATIONS["codes"] * 2 * k * min(k, 2 * d),
         width=np.dtype(config.activations.dtype).itemsize,
         rates=rates,
@@ -268,17 +269,17 @@ def _of_checkpoints(config: Config, shape: Traced, scale: Scale) -> Iterator[Cos
     """Count training or adoption, and one pass over all images for every checkpoint."""
     seeds, checkpoints, rates = _networks(config), scale.checkpoints, scale.rates
     weights, shard, train = 4 * shape.parameters, scale.per_shard * scale.pixels, _training_images(config, shape)
-    tested = (shape.images - train) * shape.forward
+    tested = shape.images - train
     if trained_here(config.model):
-        steps = config.training.epochs * (3 * train * shape.forward + tested)
-        seconds, disk = seeds * steps / rates["train"], seeds * checkpoints * weights
+        passes = config.training.epochs * (3 * train + tested)
+        seconds, disk = seeds * passes * shape.forward.operations / rates["train"], seeds * checkpoints * weights
         yield Cost("train", seeds, seconds, disk, shard + 20 * weights)
     else:
-        seconds = checkpoints * tested / rates["forward"]
+        seconds = checkpoints * tested * scale.forward
         yield Cost("adopt", 1, seconds, checkpoints * weights, shard + 2 * weights)
     end, between = _activations(config, shape, scale)
     cached = seeds * (_ends(scale) * end + (checkpoints - _ends(scale)) * between)
-    seconds = seeds * checkpoints * scale.images * shape.forward / rates["forward"] + cached / rates["disk"]
+    seconds = seeds * checkpoints * scale.images * scale.forward + cached / rates["disk"]
     memory = shard + 2 * end / scale.images * scale.per_shard
     yield Cost("cache", seeds * _jobs(config, checkpoints, 1), seconds, cached, memory)
 
@@ -324,7 +325,7 @@ def _of_features(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     yield Cost(
         "class_features",
         _jobs(config, dictionaries, seeds) * how.jobs,
-        passes * (images * shape.forward / rates["forward"] + factorisation / rates["small"]),
+        passes * (images * scale.forward + factorisation / rates["small"]),
         dictionaries * dictionary,
         (24 * images * d + 10 * 8 * STARTS * how.per_class * (images + shape.classes * d)) / how.jobs
         + 2 * IMAGES_AT_ONCE * pixels,
@@ -408,7 +409,7 @@ def _of_measures(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     if config.questions.visualise:
         pictures = SHOWN + 3 * len(blocks)
         # A step sees six crops, forward and backward.
-        seconds = pictures * config.questions.visualise_steps * 6 * 3 * shape.forward / scale.rates["train"]
+        seconds = pictures * config.questions.visualise_steps * 6 * 3 * shape.forward.operations / scale.rates["train"]
         yield Cost("visualise", 1, seconds, pictures * 4 * scale.pixels, 2 * scale.per_shard * scale.pixels)
 
 
@@ -419,10 +420,10 @@ def _of_factors(config: Config, shape: Traced, scale: Scale) -> Iterator[Cost]:
     seeds = len(config.seeds)
     probed = layers.probed_layers(config.activations.layers)
     chunks = ceil(len(probed) / config.probes.layers_per_job)
-    answers = seeds * scale.checkpoints * 4 * (shape.images - _training_images(config, shape)) * shape.forward
+    answers = seeds * scale.checkpoints * 4 * (shape.images - _training_images(config, shape)) * scale.forward
     each = seeds * (3 + scale.checkpoints * chunks)
     jobs = _jobs(config, each, 2 * seeds + _networks(config))
-    yield Cost("ground truth", jobs, answers / scale.rates["forward"], 0, 4 * scale.per_shard * scale.pixels)
+    yield Cost("ground truth", jobs, answers, 0, 4 * scale.per_shard * scale.pixels)
 
 
 def _totals(table: pd.DataFrame, at_once: float) -> pd.DataFrame:

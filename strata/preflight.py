@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from strata import estimate
 from strata.activations.cache import Caching, alike, cache
@@ -31,6 +30,7 @@ from strata.networks.build import build
 from strata.networks.epochs import epochs, files, trained_here
 from strata.networks.head import head_of, head_weights, told
 from strata.networks.state_dicts import fit, published, read
+from strata.networks.work import Work, counted
 from strata.probes.families import FAMILIES
 
 LOOKED_AT = 8
@@ -134,7 +134,7 @@ def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> estimate.T
     )
     some = np.stack([image for image in read if not isinstance(image, StrataError)])
     caching = Caching(section.pool, section.tokens, section.batch_size)
-    with FlopCounterMode(display=False) as flops:
+    with counted() as work:
         cached = cache(
             network, cached_layers(section.layers), images=some, model=model, caching=caching, dtype=section.dtype
         )
@@ -147,7 +147,7 @@ def _run(config: Config, network: nn.Module, images: pd.DataFrame) -> estimate.T
     return estimate.Traced(
         images=len(images),
         classes=images["class"].nunique(),
-        forward=flops.get_total_flops() / len(some),
+        forward=Work(work.operations / len(some), work.moved / len(some)),
         parameters=sum(p.numel() for p in network.parameters()),
         units={layer: values.shape[1] for layer, values in cached.items()},
         repeated=[layer for _, *others in alike(cached) for layer in others],

@@ -21,7 +21,7 @@ class Scale:
     pixels : int
         Bytes of an image.
     forward : float
-        Floating-point operations of the network on one image.
+        Seconds of the network on one image.
     encoding : float
         Floating-point operations that solve the code of one image.
     width : int

@@ -271,6 +271,6 @@ def cost(scale: "Scale", levels: Sequence[float], *, count: int, **_: Any) -> tu
     """
     sample = min(count, scale.images)
     noisy_images = sample * len(levels) * DRAWS
-    seconds = noisy_images * (scale.forward / scale.rates["forward"] + scale.encoding / scale.rates["product32"])
+    seconds = noisy_images * (scale.forward + scale.encoding / scale.rates["product32"])
     codes = 8 * (3 * scale.feature_count**2 + (2 * DRAWS + 3) * sample * scale.feature_count)
     return seconds, 5 * sample * scale.pixels + codes

@@ -228,6 +228,7 @@ REACHED = {
     "networks/slurm_job": TRAIN,
     "networks/state_dicts": NOTHING,
     "networks/train": TRAIN,
+    "networks/work": NOTHING,
     "page/answer": ANSWER,
     "page/captions": ANSWER,
     "page/claims": ANSWER,
