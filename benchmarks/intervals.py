@@ -481,7 +481,7 @@ def values_of_seeds(rng: np.random.Generator) -> Iterator[dict]:
     for what, estimate, truth, margins, count in (
         ("mean in [0, 1], several seeds", mean_of, expected, BOUNDED, 2000),
         ("spread in [0, 1], several seeds", spread_of, width, BOUNDED, 400),
-        ("mean loss, several seeds", loss_of, expected, losses, 2000),
+        ("mean loss, several seeds", loss_of, expected, losses, 8000),
     ):
         for name, margin in margins.items():
             for between in (0.0, BETWEEN):

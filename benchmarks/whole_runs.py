@@ -83,12 +83,13 @@ def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
     estimated = _estimated(folder, overlay)
     planning = _timed([*snakemake, "--dry-run", "--quiet"], folder)
     run = _timed(snakemake, folder)
-    files = [f.stat().st_size for f in (Path(folder) / "results").rglob("*") if f.is_file()]
+    told = [f.stat() for f in (Path(folder) / "results").rglob("*") if f.is_file()]
+    files = {one.st_ino: one.st_size for one in told}  # a layer that holds the numbers of another is the same file
     return {
         "wall seconds": run["wall"],
         "processor seconds": run["cpu"],
         "estimated": estimated["hours"] * 3600,
-        "disk, MiB": sum(files) / 2**20,
+        "disk, MiB": sum(files.values()) / 2**20,
         "estimated disk, MiB": estimated["disk"] / 2**20,
         "peak memory of the largest process, MiB": run["peak"],
         "of all at once, MiB": run["together"],
@@ -135,7 +136,7 @@ def _timed(arguments: list[str], folder: str) -> dict[str, float]:
         output = said.read()
     assert running.returncode == 0, output
     own, jobs = ([float(x) for x in pair] for pair in re.findall(r"^used (\S+) (\S+)$", output, re.M))
-    steps = re.findall(r"of (\d+) steps", output)
+    steps = re.findall(r"of (\d+) jobs", output)
     return {
         "wall": wall,
         "cpu": own[0] + jobs[0],

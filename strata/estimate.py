@@ -39,6 +39,8 @@ RATES = Path(__file__).with_name("rates.json")
 _ITERATIONS = {"features": 360, "codes": 120}
 # Features that are active in an image, as a share of units, or of features where these are fewer (0.15 to 0.35).
 _ACTIVE = 0.3
+# Bytes of figures, tables and pages, as the digits have them; beside a large run they are nothing.
+_SHOWN = 22 * 2**20
 _GiB = 2**30
 # How the last two rows of the table are called.
 _ALL, _NOT_KEPT = "all", "all, activations.keep: false"
@@ -139,7 +141,7 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
             "measurements to report",
             2 * _jobs(config, _populations(config), _networks(config)) + 8 + (config.data.superclasses is not None),
             30 * rates["start"],
-            0,
+            _SHOWN,
             400 * scale.feature_count,
         ),
     )
