@@ -157,8 +157,7 @@ class Claim:
 
     def parts(
         self,
-        tables: Tables,
-        settings: Questions,
+        frames: Frames,
         *,
         columns: Sequence[str] = (),
         given: Sequence[str] = (),
@@ -168,10 +167,8 @@ class Claim:
 
         Parameters
         ----------
-        tables
-            Of one network, by their names.
-        settings
-            The section `questions` of the configuration.
+        frames
+            Of that network (see the attribute of this name).
         columns
             Others in place of the claim's own.
         given
@@ -185,7 +182,7 @@ class Claim:
             If the run has not measured them.
         """
         parts = []
-        for frame in self.frames(tables, settings):
+        for frame in frames:
             wanted = [*(columns or self.columns or frame.columns.drop(self.by)), *given]
             lacking = [column for column in wanted if column not in frame]
             if lacking:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from strata.claims.claim import CONFOUNDS, CORRELATION, RELATIVE, Absent, Claim, Statistic, Tables
+from strata.claims.claim import CONFOUNDS, CORRELATION, RELATIVE, Absent, Claim, Frames, Statistic, Tables
 from strata.claims.finding import Finding, estimated
 from strata.claims.registry import CLAIMS, begins_at, chance_of
 from strata.config.keys import Questions
@@ -90,7 +90,7 @@ def _lack(claim: Claim, networks: Networks, settings: Questions) -> str:
     """Return what a claim lacks, or nothing."""
     try:
         for tables in networks.values():
-            claim.parts(tables, settings)
+            claim.parts(claim.frames(tables, settings))
     except Absent as lack:
         return str(lack)
     return ""
@@ -98,7 +98,8 @@ def _lack(claim: Claim, networks: Networks, settings: Questions) -> str:
 
 def _tested(claim: Claim, networks: Networks, nulls: Mapping[str, Networks], settings: Questions) -> Finding:
     statistic = claim.computed
-    samples = {seed: claim.parts(tables, settings) for seed, tables in networks.items()}
+    frames = {seed: claim.frames(tables, settings) for seed, tables in networks.items()}
+    samples = {seed: claim.parts(own) for seed, own in frames.items()}
     each = {seed: _of_one(claim, parts, settings) for seed, parts in samples.items()}
     whole = _of_all(list(each.values()), claim, settings)
     found = Finding(
@@ -123,9 +124,9 @@ def _tested(claim: Claim, networks: Networks, nulls: Mapping[str, Networks], set
     found.nulls = [
         told for name, others in nulls.items() if (told := _against(name, others, claim, each, settings)) is not None
     ]
-    found.given = _given(claim, networks, settings) if statistic is CORRELATION else []
+    found.given = _given(claim, list(frames.values()), settings) if statistic is CORRELATION else []
     for what, columns in claim.beside:
-        parts = [claim.parts(tables, settings, columns=columns) for tables in networks.values()]
+        parts = [claim.parts(own, columns=columns) for own in frames.values()]
         e = _of_all([_of_one(claim, own, settings) for own in parts], claim, settings)
         found.beside.append({"what": what, "value": e.value, "ci_low": e.low, "ci_high": e.high})
     return found
@@ -157,9 +158,10 @@ def _against(
 ) -> dict[str, Any] | None:
     """Compare a claim's statistic with that of a null; None where the null has none."""
     try:
-        nulls = {seed: _of_one(claim, claim.parts(tables, settings), settings) for seed, tables in others.items()}
+        parts = {seed: claim.parts(claim.frames(tables, settings)) for seed, tables in others.items()}
     except Absent:
         return None
+    nulls = {seed: _of_one(claim, own, settings) for seed, own in parts.items()}
     scale, confidence = claim.computed.scale, settings.confidence
     if len(each) == 1:
         ((seed, own),) = each.items()
@@ -182,7 +184,7 @@ def _against(
     }
 
 
-def _given(claim: Claim, networks: Networks, settings: Questions) -> list[dict[str, Any]]:
+def _given(claim: Claim, frames: Sequence[Frames], settings: Questions) -> list[dict[str, Any]]:
     """Tell a correlation with confounds held fixed, with relative complexity, and of stable features alone."""
     ways: dict[str, dict[str, Any]] = {name: {"given": columns} for name, columns in CONFOUNDS.items()}
     ways["relative complexity"] = {"columns": [RELATIVE.get(column, column) for column in claim.columns]}
@@ -190,7 +192,7 @@ def _given(claim: Claim, networks: Networks, settings: Questions) -> list[dict[s
     told = []
     for name, how in ways.items():
         try:
-            samples = [claim.parts(tables, settings, **how) for tables in networks.values()]
+            samples = [claim.parts(own, **how) for own in frames]
         except Absent:
             continue
         e = _of_all([_of_one(claim, parts, settings) for parts in samples], claim, settings)
@@ -212,7 +214,8 @@ def _over_images(claim: Claim, networks: Networks, settings: Questions, whole: f
     scale = claim.computed.scale
     without = []
     for fold in folds:
-        own = [claim.parts(_without_fold(tables, fold), settings) for tables in networks.values()]
+        told = (claim.frames(_without_fold(tables, fold), settings) for tables in networks.values())
+        own = [claim.parts(frames) for frames in told]
         without.append(scale.back(np.mean([scale.to(claim.computed.of(*_values(parts))) for parts in own])))
     wider = widening(len(folds))
     return jackknifed(whole, without, confidence=settings.confidence, scale=scale, inflation=wider)

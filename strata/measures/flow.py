@@ -12,8 +12,10 @@ def by_block(branch_cka: pd.DataFrame) -> pd.DataFrame:
     branch_cka
         Linear CKA with the branches: seed, layer, feature, cka.
     """
-    parts = branch_cka["layer"].str.extract(r"^block-(?P<block>\d+)-(?P<branch>skip|main)$")
-    return branch_cka.assign(block=parts["block"].astype(int), branch=parts["branch"])
+    names = pd.Series(branch_cka["layer"].unique())  # few, where rows are many
+    parts = names.str.extract(r"^block-(?P<block>\d+)-(?P<branch>skip|main)$").set_index(names)
+    told = parts.loc[branch_cka["layer"]].set_index(branch_cka.index)
+    return branch_cka.assign(block=told["block"].astype(int), branch=told["branch"])
 
 
 def skip_share(branch_cka: pd.DataFrame) -> pd.Series:
