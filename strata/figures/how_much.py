@@ -107,7 +107,8 @@ def q4_support(support: pd.DataFrame, settings: Questions) -> Drawn:
         ax.set(xlabel="share of features kept", xlim=(1.01, -0.01))
     n = support[(support["seed"] == support["seed"].iloc[0]) & (support["order"] == "complex half")]["n"].sum()
     axes[0].set(ylabel=f"accuracy (n = {n:,} test images)", ylim=(0, 1.02))
-    axes[1].set(ylabel="cross-entropy (nats)", ylim=(0, None))
+    highest = table.loc[table["measure"] == "loss", "mean"].max()  # bands of two networks may reach far above
+    axes[1].set(ylabel="cross-entropy (nats)", ylim=(0, 1.25 * highest))
     axes[0].legend(title="removed (first)", loc="lower left")
     return figure, table
 

@@ -39,7 +39,7 @@ def a_stability(
     figure, axes = panels(3 if isinstance(stability_seeds, pd.DataFrame) else 2, height=3)
     shown = {"directions (cosine)": (features["stability"], BLUE)}
     _histograms(axes[0], {**shown, "codes (correlation)": (features["stability_codes"], ORANGE)})
-    axes[0].set(xlabel="stability: likeness to the match in half of the images", ylabel="features")
+    axes[0].set(xlabel="stability: likeness to\nthe match in half of the images", ylabel="features")
     known = features.dropna(subset=["complexity", "stability"])
     scatter(axes[1], known, x="complexity", y="stability", settings=settings, colour=scale)
     axes[1].axhline(STABLE, color="black", lw=0.8, ls=":")
@@ -47,7 +47,7 @@ def a_stability(
     above_r(axes[1], "complexity against stability")
     if isinstance(stability_seeds, pd.DataFrame):
         _histograms(axes[2], {"codes (correlation)": (stability_seeds["correlation"], GREEN)})
-        axes[2].set(xlabel="correlation with the match of another seed", ylabel="features × other seeds")
+        axes[2].set(xlabel="correlation with\nthe match of another seed", ylabel="features × other seeds")
         means = stability_seeds.groupby(["seed", "feature"])["correlation"].mean().rename("stability_seeds")
         table = table.merge(means, on=["seed", "feature"], how="left")
     return figure, table
@@ -60,6 +60,6 @@ def _histograms(ax: Axes, shown: Mapping[str, tuple[pd.Series, str]]) -> None:
     for label, (column, colour) in shown.items():
         values = column.dropna()
         share = f"{100 * (values >= STABLE).mean():.0f} % ≥ {STABLE:g}, median {values.median():.2f}, n = {len(values)}"
-        ax.hist(values, bins=bins, histtype="stepfilled", color=colour, alpha=0.5, label=f"{label}: {share}")
+        ax.hist(values, bins=bins, histtype="stepfilled", color=colour, alpha=0.5, label=f"{label}:\n{share}")
     ax.axvline(STABLE, color="black", lw=0.8, ls=":")
     ax.legend(loc="lower left", bbox_to_anchor=(0, 1))

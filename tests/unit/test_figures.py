@@ -457,6 +457,8 @@ def test_support_shows_means_over_images_and_their_intervals_over_groups_of_them
     assert compared.index.tolist() == pytest.approx([0.75])
     assert tuple(compared.iloc[0][["draws", "mean"]]) == pytest.approx((2, 1.6))
     assert [ax.get_ylabel() for ax in figure.axes] == ["accuracy (n = 400 test images)", "cross-entropy (nats)"]
+    # Bands over few networks may reach so far that the curves could not be seen beside them.
+    assert figure.axes[1].get_ylim() == pytest.approx((0, 1.25 * shown.loc["loss"]["mean"].max()))
 
 
 def test_losses_have_their_intervals_on_a_logarithmic_scale_over_images_or_over_several_networks(settings):

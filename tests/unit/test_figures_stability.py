@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from matplotlib.colors import Normalize
 
+from strata.figures.parts import WIDTHS
 from strata.figures.stability import a_stability
 
 SCALE = Normalize(0, 1)
@@ -49,8 +50,12 @@ def test_several_seeds_are_shown_by_their_correlations(features, settings):
         for i in range(40)
     )
     pairs.loc[pairs["other_seed"] == 2, "correlation"] += 0.1
-    figure, table = a_stability(both, pairs, scale=SCALE, settings=settings)
-    assert len(figure.axes) == 3
+    with plt.rc_context({"figure.figsize": (WIDTHS["double"], 3)}):
+        figure, table = a_stability(both, pairs, scale=SCALE, settings=settings)
+    figure.canvas.draw()
+    widths = [ax.get_position().width for ax in figure.axes]
+    assert len(widths) == 3
+    assert min(widths) > 0.2  # words beside a panel do not take its place
     assert "n = 160" in legends(figure)[2]
     shown = table.set_index(["seed", "feature"])["stability_seeds"]
     assert shown[1, 7] == pytest.approx(0.14 + 0.05)
