@@ -1,5 +1,6 @@
 """Whole runs in a fresh copy of the repository: time, memory, Snakemake's share, how near the estimate comes."""
 
+import json
 import os
 import re
 import shutil
@@ -83,11 +84,14 @@ def _measured(folder: str, overlay: dict[str, Any]) -> dict[str, float]:
     estimated = _estimated(folder, overlay)
     planning = _timed([*snakemake, "--dry-run", "--quiet"], folder)
     run = _timed(snakemake, folder)
+    (provenance,) = (Path(folder) / "results").glob("*/provenance.json")
+    rules = json.loads(provenance.read_text())["rules"].values()
     told = [f.stat() for f in (Path(folder) / "results").rglob("*") if f.is_file()]
     files = {one.st_ino: one.st_size for one in told}  # a layer that holds the numbers of another is the same file
     return {
         "wall seconds": run["wall"],
         "processor seconds": run["cpu"],
+        "seconds of all jobs": sum(rule["seconds"] for rule in rules),
         "estimated": estimated["hours"] * 3600,
         "disk, MiB": sum(files.values()) / 2**20,
         "estimated disk, MiB": estimated["disk"] / 2**20,
