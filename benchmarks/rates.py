@@ -27,8 +27,6 @@ from strata.networks.work import counted
 
 # What a job needs before its first useful line.
 IMPORTS = "from strata.activations import cache; from strata.probes import probe"
-
-
 RUNS = 5  # whose medians the rates are: a machine that is shared is now faster, now slower, by half
 
 

@@ -51,7 +51,8 @@ def findings(
     chance = chance_of(tables["features"])  # that of nulls too, whose directions may come from no class
     networks = _by_seed(tables, chance)
     others = {name: _by_seed(own, chance) for name, own in (nulls or {}).items()}
-    tested = [_tested(claim, networks, others, settings) for claim in CLAIMS if not _lack(claim, networks, settings)]
+    looked_at = [(claim, *_looked_at(claim, networks, settings)) for claim in CLAIMS]
+    tested = [_tested(claim, frames, networks, others, settings) for claim, frames, lack in looked_at if not lack]
     judged = [*(f for f in tested if f.question != "control"), *also]
     for f, p_value in zip(judged, corrected([f.p_value for f in judged]), strict=True):
         f.p_adjusted = p_value
@@ -73,7 +74,7 @@ def left_out(settings: Questions, **tables: pd.DataFrame) -> dict[str, str]:
         By their names (see `findings`).
     """
     networks = _by_seed(tables, chance_of(tables["features"]))
-    lacking = {claim.id: _lack(claim, networks, settings) for claim in CLAIMS}
+    lacking = {claim.id: _looked_at(claim, networks, settings)[1] for claim in CLAIMS}
     return {name: f"this run has {lack}" for name, lack in lacking.items() if lack}
 
 
@@ -86,19 +87,26 @@ def _by_seed(tables: Tables, chance: float) -> Networks:
     }
 
 
-def _lack(claim: Claim, networks: Networks, settings: Questions) -> str:
-    """Return what a claim lacks, or nothing."""
+def _looked_at(claim: Claim, networks: Networks, settings: Questions) -> tuple[dict[int, Frames], str]:
+    """Return what a claim looks at in every network, and what it lacks, or nothing."""
+    frames = {}
     try:
-        for tables in networks.values():
-            claim.parts(claim.frames(tables, settings))
+        for seed, tables in networks.items():
+            frames[seed] = claim.frames(tables, settings)
+            claim.parts(frames[seed])
     except Absent as lack:
-        return str(lack)
-    return ""
+        return {}, str(lack)
+    return frames, ""
 
 
-def _tested(claim: Claim, networks: Networks, nulls: Mapping[str, Networks], settings: Questions) -> Finding:
+def _tested(
+    claim: Claim,
+    frames: Mapping[int, Frames],
+    networks: Networks,
+    nulls: Mapping[str, Networks],
+    settings: Questions,
+) -> Finding:
     statistic = claim.computed
-    frames = {seed: claim.frames(tables, settings) for seed, tables in networks.items()}
     samples = {seed: claim.parts(own) for seed, own in frames.items()}
     each = {seed: _of_one(claim, parts, settings) for seed, parts in samples.items()}
     whole = _of_all(list(each.values()), claim, settings)
