@@ -47,6 +47,7 @@ _ALL, _NOT_KEPT = "all", "all, activations.keep: false"
 # What goes as soon as dictionaries are made of it; what there is beside it, which comes before the first activations.
 _PASSING = ["discovery", "class_features"]
 _EARLY = ["index, decode", "train", "adopt", *_PASSING, "dictionary"]
+_LAST = "measurements to report"  # which comes when no activations are left that do not stay
 _ABOUT_DISK = (
     "Disk of all: the most that is there at once, where one job runs after the other. What discovery and\n"
     "class_features write goes before activations are cached; with activations.keep: false, these go too,\n"
@@ -138,7 +139,7 @@ def estimate(config: Config, shape: Traced, *, rates: Mapping[str, float]) -> pd
         *_of_measures(config, shape, scale),
         *_of_factors(config, shape, scale),
         Cost(
-            "measurements to report",
+            _LAST,
             2 * _jobs(config, _populations(config), _networks(config)) + 8 + (config.data.superclasses is not None),
             30 * rates["start"],
             _SHOWN,
@@ -433,7 +434,8 @@ def _totals(table: pd.DataFrame, at_once: float) -> pd.DataFrame:
     sums = {name: table[name].sum() for name in ("jobs", "hours")} | {"memory": table["memory"].max()}
     disk = table.set_index("rule")["disk"]
     early, kept = disk[disk.index.isin(_EARLY)].sum(), disk.drop(_PASSING).sum()
-    late = {_ALL: kept, _NOT_KEPT: kept - disk["cache"] + at_once}
+    others = kept - disk["cache"]
+    late = {_ALL: kept, _NOT_KEPT: max(others - disk[_LAST] + at_once, others)}
     return pd.DataFrame({"rule": rule, **sums, "disk": max(early, own)} for rule, own in late.items())
 
 

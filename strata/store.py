@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -331,6 +332,6 @@ def _checksum(attributes: Mapping[str, Any]) -> str:
 
 
 def _chunks(array: np.ndarray) -> tuple[int, ...]:
-    """Return a chunk of about 1 MiB that holds whole rows."""
-    row_bytes = max(1, array[:1].nbytes)
-    return (min(len(array), max(1, _CHUNK_BYTES // row_bytes)), *array.shape[1:])
+    """Return a chunk of whole rows, 1 MiB at most: all alike, since the last takes as much disk as another."""
+    most = max(1, _CHUNK_BYTES // max(1, array[:1].nbytes))
+    return (ceil(len(array) / ceil(len(array) / most)), *array.shape[1:])

@@ -80,6 +80,13 @@ def test_chunks_hold_whole_rows_and_rows_can_be_read_alone(tmp_path, monkeypatch
         assert shard.read("a", slice(0, 0)).shape == (0, 8)
 
 
+@pytest.mark.parametrize("rows", [1, 255, 257, 300, 1000])
+def test_a_shard_takes_little_more_than_its_numbers(rows, tmp_path):
+    array = np.zeros((rows, 1024), np.float32)  # 256 rows are 1 MiB
+    store.write(tmp_path / "a.h5", {"a": array})
+    assert (tmp_path / "a.h5").stat().st_size < 1.05 * array.nbytes + 8192
+
+
 def test_the_same_content_gives_the_same_bytes(shard, tmp_path):
     store.write(tmp_path / "again.h5", ARRAYS, **ABOUT)
     assert (tmp_path / "again.h5").read_bytes() == shard.read_bytes()

@@ -12,8 +12,8 @@ from strata.config.check import checked
 
 pytestmark = pytest.mark.workflow
 
-# Seven checkpoints, whose activations are most of what there is.
-CHANGES = {"jobs": "many", "activations.keep": False, "activations.pool": 4, "training.epochs": 6}
+# Four checkpoints, whose activations are most of what there is, figures and pages too.
+CHANGES = {"jobs": "many", "activations.keep": False, "activations.pool": 6, "training.epochs": 3}
 
 
 def size(folder):
@@ -37,6 +37,8 @@ def test_the_most_that_is_on_the_disk_at_once_is_what_the_estimate_tells(tmp_pat
     config = checked(tiny(CHANGES))
     rates = next(iter(estimate.read_rates().values()))
     table = estimate.estimate(config, estimate.traced(config), rates=rates)
-    assert most == pytest.approx(estimate.most_disk(config, table), rel=0.15)
+    # Between the first checkpoint and the last, Snakemake chooses: most of one may have gone when the other comes.
+    told = estimate.most_disk(config, table)
+    assert 0.65 * told < most < 1.1 * told
     assert 1.4 * most < table.set_index("rule").loc["all", "disk"]  # with everything kept
     assert list(place.files("seed-0/activations/**/*", "seed-0/discovery/**/*")) == []
