@@ -111,7 +111,8 @@ def write_figure(figure: Figure, path: Path, *, dpi: int) -> None:
         Resolution of the PNG file.
     """
     figure.set_dpi(dpi)  # letters are not as wide at another resolution
-    figure.draw_without_rendering()
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
     # From here on nothing lays it out again: every writing would, and draw everything once more for it.
     with plt.rc_context({"figure.constrained_layout.use": False}):
         _settle(figure)

@@ -12,18 +12,23 @@ from workplace import RUN, SEED, differing
 pytestmark = pytest.mark.slurm
 
 HISTORY = f"{SEED}/training.csv"
-# Time enough to interrupt it: longer than the 30 s in which Slurm looks once at what nears its time limit.
-LONG = {"training.epochs": 110, "training.checkpoints": [25, 50], "training.threads": 1}
+# Time enough to interrupt it; and longer than the 30 s in which Slurm looks once at what nears its time limit.
+LONG = {"training.epochs": 45, "training.checkpoints": [15, 30], "training.threads": 1}
+LONGER = LONG | {"training.epochs": 110}
 JOB = {"training.launcher": "submitit"}
 
 
 @pytest.fixture(scope="module")
-def reference(finished, tmp_path_factory):
-    """The training in Snakemake's own job."""
-    place = untrained(finished, tmp_path_factory.mktemp("training") / "reference")
-    done = place.make(HISTORY, changes=LONG)
-    assert done.code == 0, done.output
-    return place
+def references(finished, tmp_path_factory):
+    """Both trainings in Snakemake's own job, by their epochs."""
+    places = {}
+    for changes in (LONG, LONGER):
+        epochs = changes["training.epochs"]
+        place = untrained(finished, tmp_path_factory.mktemp("training") / f"of-{epochs}")
+        done = place.make(HISTORY, changes=changes)
+        assert done.code == 0, done.output
+        places[epochs] = place
+    return places
 
 
 def untrained(finished, folder):
@@ -61,26 +66,27 @@ def wait_for_epochs(place, count):
     wait_for(lambda: len(epochs(place)) >= count, f"{count} epochs")
 
 
-def same(place, reference):
+def same(place, references, changes=LONG):
+    reference = references[changes["training.epochs"]]
     assert len(reference.files("seed-0/checkpoints/*.pt")) == 4
     assert differing(place, reference, ["seed-0/checkpoints/*.pt", "seed-0/training.csv"]) == []
     assert not place.path(f"{SEED}/training-state").exists()
 
 
-def test_a_training_signalled_before_its_time_limit_is_queued_again_until_it_ends(place, reference, cluster):
+def test_a_training_signalled_before_its_time_limit_is_queued_again_until_it_ends(place, references, cluster):
     profile = place.path("slurm/config.yaml")
     text = profile.read_text()
     short = text.replace("runtime: 1440 * attempt", "runtime: 1")
     assert short != text
     profile.write_text(short)
-    running = start(place)
+    running = start(place, LONGER)
     assert running.wait(LIMIT) == 0, place.said
     assert cluster.starts(number(place)) >= 2
     assert "more steps" in place.logs  # it went on within an epoch, or after one
-    same(place, reference)
+    same(place, references, LONGER)
 
 
-def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
+def test_a_preempted_or_requeued_training_goes_on(place, references, cluster):
     running = start(place)
     job = number(place)
     wait_for_epochs(place, 5)
@@ -90,10 +96,10 @@ def test_a_preempted_or_requeued_training_goes_on(place, reference, cluster):
     subprocess.run(["scontrol", "requeue", job], check=True)
     assert running.wait(LIMIT) == 0, place.said
     assert cluster.starts(job) == 3
-    same(place, reference)
+    same(place, references)
 
 
-def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, reference, cluster):
+def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, references, cluster):
     running = start(place)
     job = number(place)
     wait_for_epochs(place, 3)
@@ -106,7 +112,7 @@ def test_training_outlives_snakemake_and_the_next_one_waits_for_it(place, refere
     assert "is at it already" in place.logs
     assert {own.number for own in cluster.ended()} == {job}
     assert cluster.starts(job) == 1
-    same(place, reference)
+    same(place, references)
 
 
 def test_two_tasks_train_one_network_with_a_device_each(place, cluster):
