@@ -72,7 +72,7 @@ def test_what_goes_counts_only_while_it_is_there(config, rates):
             rows.drop(["discovery", "class_features"]).sum(),
         )
         assert table.loc[least, "jobs"] == table.loc["all", "jobs"]
-    # Of thirteen checkpoints, two or three at once are less than all; images of discovery that are most of a run decide both.
+    # Of thirteen checkpoints, two or three at once are less than all; images of discovery, most of a run, decide both.
     others = kept["all"] - kept["cache"]  # of which figures come when activations have gone
     assert kept[least] == max(others, others - kept["measurements to report"] + at_once(many))
     assert with_crops["discovery"] < with_crops[least] == with_crops["all"]
