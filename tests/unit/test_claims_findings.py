@@ -185,6 +185,7 @@ def test_the_first_twenty_lines_say_what_holds_and_what_of_that_is_more_than_som
     assert place["a.redundancy"] == undecided
 
 
+@pytest.mark.slow
 def test_the_page_says_how_sure_it_is_and_which_controls_do_not_hold(claims, settings, tmp_path):
     found = list(claims(emergence=STRONG).values())
     start = " ".join(page(found, settings, tmp_path).split("\n## ")[0].split())
@@ -198,6 +199,7 @@ def test_the_page_says_how_sure_it_is_and_which_controls_do_not_hold(claims, set
     assert "Controls that do not hold: control.untrained (not supported)." in start
 
 
+@pytest.mark.slow
 def test_several_networks_are_said_to_be_what_intervals_are_over(measured, two_seeds, settings, tmp_path):
     found = by_id(two_seeds(measured(), measured(seed=5)), settings)
     start = " ".join(page(list(found.values()), settings, tmp_path).split())
@@ -244,6 +246,7 @@ def test_small_p_values_are_not_told_beyond_what_they_can_tell(settings, tmp_pat
     assert f"| {said.removeprefix('p ').removeprefix('= ')} " in row
 
 
+@pytest.mark.slow
 def test_seeds_are_told_on_the_page(measured, two_seeds, settings, tmp_path):
     found = by_id(two_seeds(measured(emergence=STRONG), measured(emergence=STRONG, seed=5)), settings)
     told = paragraph(page(list(found.values()), settings, tmp_path), found["q2.emergence"])
@@ -252,6 +255,7 @@ def test_seeds_are_told_on_the_page(measured, two_seeds, settings, tmp_path):
     assert f"standard deviation between seeds {found['q2.emergence'].seeds_sd:.3f}" in told
 
 
+@pytest.mark.slow
 def test_a_seed_in_which_a_claim_is_not_defined_is_said_in_words(measured, two_seeds, settings, tmp_path):
     constant = measured(seed=5)
     constant["features"]["importance"] = 1.0

@@ -154,6 +154,7 @@ def test_one_layer_that_decodes_shuffled_codes_is_enough_to_refute_the_control(m
     assert (f.verdict, f.value) == ("not supported", pytest.approx(0.2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shuffled", "verdict"), [(0.1, "not supported"), (0.01, "undecided")])
 def test_claims_are_undecided_unless_the_control_that_they_rest_on_holds(claims, shuffled, verdict):
     whole, found = claims(**HELD), claims(**HELD, shuffled=shuffled)
@@ -246,6 +247,7 @@ def test_a_null_whose_statistic_is_not_defined_is_none(measured, tested):
     assert (f.nulls, f.verdict) == ([], "supported")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_network_that_has_not_learned_decides_no_claim_of_learning(claims, sign):
     """Whatever the value."""
@@ -587,6 +589,7 @@ def test_the_order_of_complexity_is_compared_between_families(measured, tested, 
     assert f.verdict == verdict
 
 
+@pytest.mark.slow
 def test_findings_from_elsewhere_are_corrected_and_gated_with_the_others(measured, settings):
     other = Finding("truth.x", "truth", "c", "s", 1.0, 0.5, 1.5, 0.03, 9, "supported", controls=["control.untrained"])
     alone = by_id(measured(), settings)

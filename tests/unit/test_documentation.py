@@ -42,6 +42,7 @@ def test_make_knows_its_target(text):
     subprocess.run([*command.words, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
 
 
+@pytest.mark.slow
 def test_python_runs(tmp_path):
     for name, text in files(YOUR_OWN).items():
         (tmp_path / name).write_text(text)

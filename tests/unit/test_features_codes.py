@@ -103,6 +103,7 @@ AMBIGUOUS = {
 AMBIGUOUS.pop("a feature and an image of zeros")  # codes of zero by convention: above
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("a", "d"), AMBIGUOUS.values(), ids=AMBIGUOUS)
 def test_codes_that_are_not_unique_are_told(a, d):
     found = codes.encode(torch.from_numpy(a), torch.from_numpy(d), tolerance=1e-11, max_iterations=5000)

@@ -152,6 +152,7 @@ def test_a_feature_has_a_scalar_and_a_constant_code_none(shards):
     assert np.isnan(scalars["complexity_extrapolated"].iloc[3])
 
 
+@pytest.mark.slow
 def test_parts_with_fewer_than_two_images_a_fold_are_left_out(shards):
     activations, codes = shards
     one = {layer: paths[:1] for layer, paths in activations.items()}, codes[:1]

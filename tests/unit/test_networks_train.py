@@ -240,6 +240,7 @@ def requeue(number, frame):
     raise Requeued
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["resnet", "dropout"])
 @pytest.mark.parametrize("step", [1, 3, 4, 7])
 def test_a_signalled_training_goes_on_at_the_very_step(

@@ -61,7 +61,6 @@ def train(digit_shards, training_config, tmp_path):
     return train
 
 
-@pytest.mark.slow
 def test_two_processes_train_as_one_does(train, model_config):
     """Without batch statistics they take the same steps, whatever share of a batch each gets."""
     model = model_config.model_copy(update={"source": "torchvision:resnet18", "arguments": {"groups": True}})
@@ -74,7 +73,6 @@ def test_two_processes_train_as_one_does(train, model_config):
         torch.testing.assert_close(shared[name], tensor, rtol=0.01, atol=1e-3)
 
 
-@pytest.mark.slow
 def test_with_batch_statistics_two_processes_learn_as_much(train, model_config):
     """On the CPU each has the statistics of its own share; the loss follows that of one process."""
     (one,), _ = train(model_config, 1, "one", epochs=4, learning_rate=0.02)
@@ -85,14 +83,12 @@ def test_with_batch_statistics_two_processes_learn_as_much(train, model_config):
     assert one["loss"].iloc[-1] < 0.97 * one["loss"].iloc[0]
 
 
-@pytest.mark.slow
 def test_all_processes_are_told_that_another_training_owns_the_state(train, model_config, tmp_path):
     with owned(tmp_path / "two"), pytest.raises(AssertionError) as told:
         train(model_config, 2, "two")
     assert str(told.value).count(f"two belongs to process {os.getpid()} on ") == 2
 
 
-@pytest.mark.slow
 def test_fewer_images_than_processes_are_told(train, model_config):
     with pytest.raises(AssertionError, match=r"training\.batch_size: 1 images in a batch are fewer than 2 processes"):
         train(model_config, 2, "two", batch_size=1)

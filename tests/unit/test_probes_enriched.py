@@ -83,6 +83,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_it_is_what_weighted_regressions_on_all_images_tell(name):
     (x, z, fold, label, origin), share = CASES[name]
