@@ -6,7 +6,8 @@ BIN := .venv/bin
 .DEFAULT_GOAL := demo
 
 # One environment for everything; envs/lock.txt pins every package that may come into it. What is imported is compiled
-# then: compiling all that lies in it takes a minute.
+# then, and kept, whatever this shell says: compiling all that lies in it takes a minute, torch in every process 10 s.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check --constraint envs/lock.txt --editable
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or newer: make PYTHON=...")'
