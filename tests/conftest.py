@@ -6,9 +6,22 @@ import sys
 import pytest
 import slipcover
 from jaxtyping import install_import_hook
+from jaxtyping._import_hook import _JaxtypingLoader
 from workplace import Workplace, made_once
 
+
+def _compiled(loader, name):
+    """Compile a checked module whenever it is imported.
+
+    Slipcover asks for its code where Python keeps all code: what is checked would be kept there for others, who know no
+    beartype, and what others have kept would be taken, and not be checked.
+    """
+    path = loader.get_filename(name)
+    return loader.source_to_code(loader.get_data(path), path)
+
+
 # Types, and the shapes in them, are checked by beartype wherever tests call these modules.
+_JaxtypingLoader.get_code = _compiled
 CHECKED = install_import_hook(["strata.probes", "strata.features.codes"], "beartype.beartype")
 
 # Coverage is of what these hooks find too, and in every process of pytest of what is found by its path, as scripts are.
